@@ -1,0 +1,5 @@
+export * from "./assembly.ts"
+export * from "./builder.ts"
+export * from "./decode.ts"
+export * from "./instruction.ts"
+export * from "./operands.ts"

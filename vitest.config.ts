@@ -1,0 +1,19 @@
+import { fileURLToPath } from "node:url"
+import { defineConfig } from "vitest/config"
+
+const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
+
+export default defineConfig({
+  resolve: {
+    alias: [
+      { find: /^@eltwo\/plugin-(.+)$/, replacement: `${here("./plugins")}/$1/src/index.ts` },
+      { find: /^@eltwo\/(.+)$/, replacement: `${here("./packages")}/$1/src/index.ts` }
+    ]
+  },
+  test: {
+    include: ["packages/*/test/**/*.test.ts", "plugins/*/test/**/*.test.ts", "test/**/*.test.ts"],
+    testTimeout: 60_000,
+    pool: "forks",
+    poolOptions: { forks: { maxForks: 2, execArgv: ["--experimental-wasm-relaxed-simd"] } }
+  }
+})
