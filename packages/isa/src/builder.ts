@@ -5,13 +5,21 @@ declare const vectorBrand: unique symbol
 declare const predicateBrand: unique symbol
 
 /** A run-time bit pattern. Its type (width, sign, format) is known by whoever made it. */
-export interface Value { readonly [valueBrand]: true }
+export interface Value {
+  readonly [valueBrand]: true
+}
 /** A run-time truth value. */
-export interface Condition { readonly [conditionBrand]: true }
+export interface Condition {
+  readonly [conditionBrand]: true
+}
 /** A run-time vector: lanes of one element type. */
-export interface Vector { readonly [vectorBrand]: true }
+export interface Vector {
+  readonly [vectorBrand]: true
+}
 /** A run-time predicate: one truth value per lane of one element size. */
-export interface Predicate { readonly [predicateBrand]: true }
+export interface Predicate {
+  readonly [predicateBrand]: true
+}
 
 export type Comparison = "equal" | "less" | "lessOrEqual" | "greater" | "greaterOrEqual" | "unordered"
 export type Rounding = "nearestEven" | "up" | "down" | "zero" | "nearestAway" | "odd" | "current"
@@ -21,11 +29,11 @@ export type BitOrder = "bits" | "bytes" | "halfwords" | "words"
 export interface ElementType {
   readonly bits: number
   readonly name: string
-  constant(n: number | bigint): Value                          // a compile-time constant
+  constant(n: number | bigint): Value // a compile-time constant
   add(x: Value, y: Value): Value
   subtract(x: Value, y: Value): Value
   multiply(x: Value, y: Value): Value
-  divide(x: Value, y: Value): Value                            // integers: toward zero, x / 0 = 0
+  divide(x: Value, y: Value): Value // integers: toward zero, x / 0 = 0
   minimum(x: Value, y: Value): Value
   maximum(x: Value, y: Value): Value
   negate(x: Value): Value
@@ -36,16 +44,16 @@ export interface ElementType {
 
 export interface Integer extends ElementType {
   readonly signed: boolean
-  from(x: Value, source: Integer): Value                       // sign- or zero-extend, or truncate
-  part(x: Value, index: number, source: Integer): Value        // the index-th narrower element packed in x, extended
-  saturate(x: Value, source: Integer): Value                   // clamp a wider value to this type's range
-  multiplyHigh(x: Value, y: Value): Value                      // upper half of the double-width product
+  from(x: Value, source: Integer): Value // sign- or zero-extend, or truncate
+  part(x: Value, index: number, source: Integer): Value // the index-th narrower element packed in x, extended
+  saturate(x: Value, source: Integer): Value // clamp a wider value to this type's range
+  multiplyHigh(x: Value, y: Value): Value // upper half of the double-width product
   and(x: Value, y: Value): Value
   or(x: Value, y: Value): Value
   xor(x: Value, y: Value): Value
   not(x: Value): Value
-  shiftLeft(x: Value, amount: number | Value): Value           // amount >= bits gives 0
-  shiftRight(x: Value, amount: number | Value): Value          // arithmetic when signed; amount >= bits gives 0 or the sign
+  shiftLeft(x: Value, amount: number | Value): Value // amount >= bits gives 0
+  shiftRight(x: Value, amount: number | Value): Value // arithmetic when signed; amount >= bits gives 0 or the sign
   rotateRight(x: Value, amount: number | Value): Value
   countLeadingZeros(x: Value): Value
   countOnes(x: Value): Value
@@ -56,15 +64,15 @@ export interface Integer extends ElementType {
 /** Arithmetic obeys the floating-point environment the type was asked for; flags accumulate in FPSR there, nowhere else. */
 export interface Float extends ElementType {
   squareRoot(x: Value): Value
-  multiplyAdd(addend: Value, x: Value, y: Value): Value        // fused: one rounding
-  minimumNumber(x: Value, y: Value): Value                     // a single quiet NaN loses
+  multiplyAdd(addend: Value, x: Value, y: Value): Value // fused: one rounding
+  minimumNumber(x: Value, y: Value): Value // a single quiet NaN loses
   maximumNumber(x: Value, y: Value): Value
-  compare(x: Value, y: Value, signalAllNaNs: boolean): Value   // NZCV as FCMP or FCMPE gives it
+  compare(x: Value, y: Value, signalAllNaNs: boolean): Value // NZCV as FCMP or FCMPE gives it
   convert(x: Value, source: Float, rounding?: Rounding): Value
   fromInteger(x: Value, source: Integer, fractionBits: number): Value
   toInteger(x: Value, target: Integer, rounding: Rounding, fractionBits: number): Value
   roundToIntegral(x: Value, rounding: Rounding, signalInexact: boolean): Value
-special(operation: FloatOperation, ...operands: readonly Value[]): Value   // the manual's named functions: estimates, steps, bfloat16 sums
+  special(operation: FloatOperation, ...operands: readonly Value[]): Value // the manual's named functions: estimates, steps, bfloat16 sums
 }
 
 export type FloatFormat = 16 | 32 | 64 | "bfloat16" | "float8"
@@ -169,8 +177,8 @@ export interface MemoryAttributes {
   readonly acquire?: boolean
   readonly release?: boolean
   readonly unprivileged?: boolean
-  readonly aligned?: boolean                                   // misaligned access faults
-  readonly exclusive?: boolean                                 // a load that arms the monitor
+  readonly aligned?: boolean // misaligned access faults
+  readonly exclusive?: boolean // a load that arms the monitor
 }
 /** Which lanes an operation touches and what the others become. */
 export interface Masking {
@@ -178,16 +186,22 @@ export interface Masking {
   readonly otherwise?: Vector | "zero"
 }
 export interface VectorAccess {
-  readonly memory: Integer                                     // element as it lies in memory
+  readonly memory: Integer // element as it lies in memory
   readonly where?: Predicate
-  readonly lanes?: number                                      // AdvSIMD: how many; default: the whole vector
-  readonly stride?: number                                     // elements between lanes; structures of n: n
-  readonly fault?: "precise" | "first" | "none"                // first and none record themselves in FFR
+  readonly lanes?: number // AdvSIMD: how many; default: the whole vector
+  readonly stride?: number // elements between lanes; structures of n: n
+  readonly fault?: "precise" | "first" | "none" // first and none record themselves in FFR
 }
 /** One operand of an outer product: a vector and the predicate of its elements. */
-export interface Side { readonly source: Vector; readonly where: Predicate }
+export interface Side {
+  readonly source: Vector
+  readonly where: Predicate
+}
 /** What a cell of the tile sees of one side: its narrow elements, and whether each takes part. */
-export interface Cell { readonly part: (index: number) => Value; readonly active: (index: number) => Condition }
+export interface Cell {
+  readonly part: (index: number) => Value
+  readonly active: (index: number) => Condition
+}
 export type Direction = "horizontal" | "vertical"
 export type Exception = "supervisorCall" | "hypervisorCall" | "secureMonitorCall" | "breakpoint" | "halt" | "undefined"
 
@@ -198,30 +212,30 @@ export interface Cpu {
   float(format: FloatFormat, environment?: FloatEnvironment): Float
 
   // general registers, flags, system registers
-  X(n: number, type?: Integer): Value                          // 31 reads zero
-  setX(n: number, value: Value, type?: Integer): void          // 31 is discarded; narrow values zero-extend
-  XSP(n: number, type?: Integer): Value                        // 31 is the stack pointer
+  X(n: number, type?: Integer): Value // 31 reads zero
+  setX(n: number, value: Value, type?: Integer): void // 31 is discarded; narrow values zero-extend
+  XSP(n: number, type?: Integer): Value // 31 is the stack pointer
   setXSP(n: number, value: Value, type?: Integer): void
   setFlags(nzcv: Value): void
-  holds(condition: number): Condition                          // a 4-bit condition code
+  holds(condition: number): Condition // a 4-bit condition code
   systemRegister(encoding: number): Value
   setSystemRegister(encoding: number, value: Value): void
-  readonly address: bigint                                     // of this instruction
-  readonly vectorBits: number                                  // current VL, a constant of the translation
+  readonly address: bigint // of this instruction
+  readonly vectorBits: number // current VL, a constant of the translation
   readonly streamingVectorBits: number
 
   // vector, predicate and matrix registers
-  scalar(n: number, type: ElementType): Value                  // lowest element of V
-  setScalar(n: number, value: Value, type: ElementType): void  // zeroes the rest
-  V(n: number, type: ElementType, bits?: number, part?: number): Vector       // 64 or 128 bits; part 1 is the upper half
-  setV(n: number, value: Vector): void                         // zeroes the rest
-  insertV(n: number, part: number, value: Vector): void        // writes one 64-bit half, keeps the other
+  scalar(n: number, type: ElementType): Value // lowest element of V
+  setScalar(n: number, value: Value, type: ElementType): void // zeroes the rest
+  V(n: number, type: ElementType, bits?: number, part?: number): Vector // 64 or 128 bits; part 1 is the upper half
+  setV(n: number, value: Vector): void // zeroes the rest
+  insertV(n: number, part: number, value: Vector): void // writes one 64-bit half, keeps the other
   Z(n: number, type: ElementType): Vector
   setZ(n: number, value: Vector): void
-  P(n: number, type: ElementType): Predicate                   // 16 is FFR
+  P(n: number, type: ElementType): Predicate // 16 is FFR
   setP(n: number, value: Predicate): void
   counter(n: number, type: ElementType, vectors: number): readonly Predicate[] // predicate-as-counter
-  ZA(index: Value): Vector                                     // one horizontal vector of the array, bytes
+  ZA(index: Value): Vector // one horizontal vector of the array, bytes
   setZA(index: Value, value: Vector): void
   slice(type: ElementType, tile: number, direction: Direction, index: Value): Vector
   setSlice(type: ElementType, tile: number, direction: Direction, index: Value, value: Vector): void
@@ -231,8 +245,15 @@ export interface Cpu {
   // lanes
   map(type: ElementType, sources: readonly Vector[], lane: (...x: readonly Value[]) => Value, masking?: Masking): Vector
   compare(type: ElementType, sources: readonly Vector[], lane: (...x: readonly Value[]) => Condition, where?: Predicate): Predicate
-  reduce(type: ElementType, source: Vector, start: Value, combine: (x: Value, y: Value) => Value, order: "tree" | "sequential", where?: Predicate): Value
-  splat(type: ElementType, value: Value, bits?: number): Vector  // default: the whole vector
+  reduce(
+    type: ElementType,
+    source: Vector,
+    start: Value,
+    combine: (x: Value, y: Value) => Value,
+    order: "tree" | "sequential",
+    where?: Predicate
+  ): Value
+  splat(type: ElementType, value: Value, bits?: number): Vector // default: the whole vector
   generate(type: ElementType, lane: (index: number) => Value): Vector
   permute(type: ElementType, sources: readonly Vector[], from: (index: number) => number | "zero"): Vector // lane numbers count through all sources
   lookup(type: ElementType, table: readonly Vector[], indices: Vector, outOfRange: Vector | "zero"): Vector
@@ -250,7 +271,7 @@ export interface Cpu {
   both(x: Condition, y: Condition): Condition
   either(x: Condition, y: Condition): Condition
   negated(x: Condition): Condition
-  recordSaturation(condition: Condition): void                 // FPSR.QC
+  recordSaturation(condition: Condition): void // FPSR.QC
 
   // memory
   load(type: Integer, address: Value, attributes?: MemoryAttributes): Value
@@ -258,7 +279,7 @@ export interface Cpu {
   loadVector(type: ElementType, address: Value | Vector, access: VectorAccess): Vector
   storeVector(source: Vector, address: Value | Vector, access: VectorAccess): void
   atomic(type: Integer, address: Value, update: (old: Value) => Value, attributes?: MemoryAttributes): Value // gives the old value
-  storeExclusive(type: Integer, address: Value, value: Value, attributes?: MemoryAttributes): Value          // 0 done, 1 lost
+  storeExclusive(type: Integer, address: Value, value: Value, attributes?: MemoryAttributes): Value // 0 done, 1 lost
 
   // control
   when(condition: Condition, then: () => void, otherwise?: () => void): void

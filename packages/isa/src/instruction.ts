@@ -2,8 +2,7 @@ import type { Cpu } from "./builder.ts"
 import type { Operands } from "./operands.ts"
 
 type Tokens<Text extends string> = Text extends `${infer Head} ${infer Rest}` ? Head | Tokens<Rest> : Text
-type FieldName<Token> = Token extends `${infer Name}:${number}` ? Name
-  : Token extends `${"0" | "1" | "("}${string}` | "" ? never : Token
+type FieldName<Token> = Token extends `${infer Name}:${number}` ? Name : Token extends `${"0" | "1" | "("}${string}` | "" ? never : Token
 /** The fields of an encoding picture, as TypeScript types. */
 export type Fields<Picture extends string> = { readonly [Name in FieldName<Tokens<Picture>> & string]: number }
 
@@ -38,7 +37,10 @@ export interface Instruction {
   readonly declaration: Declaration<string>
 }
 export const instruction = <const Picture extends string>(declaration: Declaration<Picture>): Instruction => {
-  let position = 32, mask = 0, value = 0, shouldBe = 0
+  let position = 32,
+    mask = 0,
+    value = 0,
+    shouldBe = 0
   const fields: { name: string; low: number; width: number }[] = []
   for (const token of declaration.encoding.split(/\s+/)) {
     const named = /^([A-Za-z]\w*)(?::(\d+))?$/.exec(token)
@@ -49,7 +51,8 @@ export const instruction = <const Picture extends string>(declaration: Declarati
       fields.push({ name: named[1]!, low: position, width })
       continue
     }
-    const soft = /^\(([01]+)\)$/.exec(token), bits = soft ? soft[1]! : token
+    const soft = /^\(([01]+)\)$/.exec(token),
+      bits = soft ? soft[1]! : token
     if (!/^[01]+$/.test(bits)) throw new Error(`${declaration.name}: cannot read '${token}' in the encoding`)
     for (const bit of bits) {
       position--
@@ -59,7 +62,14 @@ export const instruction = <const Picture extends string>(declaration: Declarati
     }
   }
   if (position !== 0) throw new Error(`${declaration.name}: encoding has ${32 - position} bits`)
-  return { name: declaration.name, mask: mask >>> 0, value: value >>> 0, shouldBe: shouldBe >>> 0, fields, declaration: declaration as unknown as Declaration<string> }
+  return {
+    name: declaration.name,
+    mask: mask >>> 0,
+    value: value >>> 0,
+    shouldBe: shouldBe >>> 0,
+    fields,
+    declaration: declaration as unknown as Declaration<string>
+  }
 }
 export type FieldValues = Record<string, number>
 export const fieldsOf = (i: Instruction, word: number): FieldValues => {
