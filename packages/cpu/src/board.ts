@@ -1,0 +1,71 @@
+import type { Instruction } from "@eltwo/isa"
+import { CodePages } from "./decode-cache.ts"
+import { PE_BASE, PE_BYTES } from "./layout.ts"
+import { type Device, PAGE_BYTES, PhysicalMemory, type RamWindow } from "./memory.ts"
+import { Pe } from "./pe.ts"
+
+/** What the board needs of a composed machine. */
+export interface InstructionSet {
+  readonly features: ReadonlySet<string>
+  /** undefined: the word is unallocated, or its feature is not implemented. */
+  decode(word: number): Instruction | undefined
+}
+
+export interface BoardOptions<Isa extends InstructionSet = InstructionSet> {
+  /** The composed machine: instructions, registers, gates, features. */
+  readonly isa: Isa
+  /** Guest-physical address of RAM: page aligned, below 2^48. */
+  readonly ramBase: number
+  /** Bytes of RAM: a multiple of the page size. */
+  readonly ramBytes: number
+  /** Number of processing elements, 1 by default. */
+  readonly pes?: number
+  /** Source of RNDR and of everything else that is random: the same seed gives the same run. */
+  readonly seed?: bigint
+}
+
+const WASM_PAGE = 0x10000
+const alignUp = (value: number, to: number): number => Math.ceil(value / to) * to
+
+/** One machine: its WebAssembly.Memory, guest-physical memory, instruction set and processing elements. */
+export class Board {
+  readonly isa: InstructionSet
+  readonly memory: WebAssembly.Memory
+  readonly ram: RamWindow
+  readonly physical: PhysicalMemory
+  readonly code: CodePages
+  readonly pes: readonly Pe[]
+  readonly seed: bigint
+
+  /** Throws RangeError when RAM is misplaced or does not fit into one WebAssembly.Memory (4 GiB with the blocks before it). */
+  constructor(options: BoardOptions) {
+    const { ramBase, ramBytes, pes = 1 } = options
+    const offset = alignUp(PE_BASE + pes * PE_BYTES, WASM_PAGE)
+    const pages = alignUp(offset + ramBytes, WASM_PAGE) / WASM_PAGE
+    if (!Number.isInteger(pes) || pes < 1) throw new RangeError(`A machine has at least one processing element, not ${pes}`)
+    if (!(ramBase >= 0 && ramBase % PAGE_BYTES === 0 && ramBase + ramBytes <= 2 ** 48)) throw new RangeError(`RAM cannot start at ${ramBase}`)
+    if (!(ramBytes > 0 && ramBytes % PAGE_BYTES === 0 && pages <= 65536)) throw new RangeError(`RAM cannot have ${ramBytes} bytes`)
+    this.isa = options.isa
+    this.seed = options.seed ?? 0n
+    this.memory = new WebAssembly.Memory({ initial: pages, maximum: pages })
+    this.ram = { base: ramBase, bytes: ramBytes, offset }
+    this.physical = new PhysicalMemory(this.memory, this.ram)
+    this.pes = Array.from({ length: pes }, (_, index) => new Pe(this, index, PE_BASE + index * PE_BYTES))
+    this.code = new CodePages(this)
+  }
+
+  attach(device: Device): void {
+    this.physical.attach(device)
+  }
+  /** Copies bytes into RAM as a loader or device does; decoded code there is dropped. False, and nothing written, when they do not fit. */
+  write(physical: number, bytes: Uint8Array): boolean {
+    const at = this.physical.at(physical, bytes.length)
+    if (at < 0) return false
+    this.code.writtenRange(physical, bytes.length)
+    this.physical.bytes.set(bytes, at)
+    return true
+  }
+}
+
+/** A machine without modelled kernel, in its reset state. */
+export const createBoard = (options: BoardOptions): Board => new Board(options)

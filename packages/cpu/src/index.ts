@@ -1,0 +1,5 @@
+export * from "./board.ts"
+export * from "./decode-cache.ts"
+export * from "./layout.ts"
+export * from "./memory.ts"
+export * from "./pe.ts"
