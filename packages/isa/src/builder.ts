@@ -87,6 +87,8 @@ export type FloatEnvironment = "standard" | "za" | "bfloat16"
  * - `javascriptConvert`: FJCVTZS of a 64-bit x; a 64-bit value whose low half is the result and whose bit 32 is the Z flag
  * - `roundToInt32`, `roundToInt64`: FRINT32X/FRINT64X in the current rounding; `...Zero`: toward zero (FRINT32Z, FRINT64Z)
  * - `bfloat16Dot`: (sum, x, y), x and y 32-bit values of two bfloat16 each (BFDOT); obeys FPCR.EBF
+ * - `multiplyAddHalf`, `multiplyAddBfloat16`: (sum, x, y), fused single sum + x*y, where x and y are half precision or bfloat16 in the low 16 bits
+ *   of 32 (FMLAL, BFMLALB)
  */
 export type FloatOperation =
   | "reciprocalEstimate"
@@ -101,6 +103,8 @@ export type FloatOperation =
   | "roundToInt32Zero"
   | "roundToInt64Zero"
   | "bfloat16Dot"
+  | "multiplyAddHalf"
+  | "multiplyAddBfloat16"
 
 /**
  * What a helper takes and gives. `number` is a compile-time number (a field); `word` a run-time value of up to 32 bits, an unsigned JavaScript number;
@@ -226,7 +230,7 @@ export interface Cpu {
 
   // vector, predicate and matrix registers
   scalar(n: number, type: ElementType): Value // lowest element of V
-  setScalar(n: number, value: Value, type: ElementType): void // zeroes the rest
+  setScalar(n: number, value: Value, type: ElementType, merging?: number): void // zeroes the rest; under FPCR.NEP keeps V[merging]'s up to bit 127
   V(n: number, type: ElementType, bits?: number, part?: number): Vector // 64 or 128 bits; part 1 is the upper half
   setV(n: number, value: Vector): void // zeroes the rest
   insertV(n: number, part: number, value: Vector): void // writes one 64-bit half, keeps the other
