@@ -82,6 +82,7 @@ export type FloatEnvironment = "standard" | "za" | "bfloat16"
  * Named arithmetic of the manual that is neither an operation nor worth one. Operands and results are bit patterns of the type, unless said.
  *
  * - `reciprocalEstimate`, `reciprocalSquareRootEstimate`, `reciprocalExponent`: one operand (FRECPE, FRSQRTE, FRECPX)
+ * - `unsignedReciprocalEstimate`, `unsignedReciprocalSquareRootEstimate`: one unsigned 32-bit fixed-point operand (URECPE, URSQRTE)
  * - `reciprocalStep`, `reciprocalSquareRootStep`: 2 - x*y and (3 - x*y) / 2, fused, of (x, y); the caller does not negate
  * - `multiplyExtended`: FMULX of (x, y)
  * - `javascriptConvert`: FJCVTZS of a 64-bit x; a 64-bit value whose low half is the result and whose bit 32 is the Z flag
@@ -94,6 +95,8 @@ export type FloatOperation =
   | "reciprocalEstimate"
   | "reciprocalSquareRootEstimate"
   | "reciprocalExponent"
+  | "unsignedReciprocalEstimate"
+  | "unsignedReciprocalSquareRootEstimate"
   | "reciprocalStep"
   | "reciprocalSquareRootStep"
   | "multiplyExtended"
@@ -181,7 +184,8 @@ export interface MemoryAttributes {
   readonly acquire?: boolean
   readonly release?: boolean
   readonly unprivileged?: boolean
-  readonly aligned?: boolean // misaligned access faults
+  /** Misaligned accesses fault; "quadword": only those that cross a 16-byte boundary (FEAT_LSE2), and none under SCTLR.nAA for a plain load or store. */
+  readonly aligned?: boolean | "quadword"
   readonly exclusive?: boolean // a load that arms the monitor
 }
 /** Which lanes an operation touches and what the others become. */
