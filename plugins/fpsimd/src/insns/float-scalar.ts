@@ -1,0 +1,194 @@
+/** Scalar floating-point arithmetic, roundings, comparisons, selection and immediates. */
+import { choice, condition, float8Bits, floatImmediate, type Instruction, instruction, type Rounding } from "@eltwo/isa"
+import { type Binary, double, heading, mnemonics, type Precision, precisions, type Rows, single, type Unary } from "./float-precision.ts"
+import { flagsImmediate } from "./operands-float.ts"
+
+const binary: Rows<Binary> = {
+  0: ["fmul", (F, x, y) => F.multiply(x, y)],
+  1: ["fdiv", (F, x, y) => F.divide(x, y)],
+  2: ["fadd", (F, x, y) => F.add(x, y)],
+  3: ["fsub", (F, x, y) => F.subtract(x, y)],
+  4: ["fmax", (F, x, y) => F.maximum(x, y)],
+  5: ["fmin", (F, x, y) => F.minimum(x, y)],
+  6: ["fmaxnm", (F, x, y) => F.maximumNumber(x, y)],
+  7: ["fminnm", (F, x, y) => F.minimumNumber(x, y)],
+  8: ["fnmul", (F, x, y) => F.negate(F.multiply(x, y))]
+}
+const twoSource = (p: Precision) =>
+  instruction({
+    name: `${heading(binary)} (scalar, ${p.name})`,
+    encoding: `000 11110 ${p.ftype} 1 Rm:5 opcode:4 10 Rn:5 Rd:5`,
+    where: (f) => binary[f.opcode] !== undefined,
+    assembly: `<opcode> <${p.letter}d>, <${p.letter}n>, <${p.letter}m>`,
+    operands: { opcode: choice("opcode", mnemonics(binary, 4)) },
+    feature: p.scalar,
+    access: "FP",
+    execute(cpu, { Rm, opcode, Rn, Rd }) {
+      const F = cpu.float(p.bits)
+      cpu.setScalar(Rd, binary[opcode]![1](F, cpu.scalar(Rn, F), cpu.scalar(Rm, F), cpu), F, Rn)
+    }
+  })
+
+const multiplyAdd = (p: Precision) =>
+  instruction({
+    name: `FMADD, FMSUB, FNMADD, FNMSUB (${p.name})`,
+    encoding: `000 11111 ${p.ftype} o1 Rm:5 o0 Ra:5 Rn:5 Rd:5`,
+    assembly: `<op> <${p.letter}d>, <${p.letter}n>, <${p.letter}m>, <${p.letter}a>`,
+    operands: { op: choice(["o1:1", "o0:1"], "fmadd fmsub fnmadd fnmsub") },
+    feature: p.scalar,
+    access: "FP",
+    execute(cpu, { o1, Rm, o0, Ra, Rn, Rd }) {
+      const F = cpu.float(p.bits)
+      const a = cpu.scalar(Ra, F)
+      const x = cpu.scalar(Rn, F)
+      cpu.setScalar(Rd, F.multiplyAdd(o1 ? F.negate(a) : a, o1 !== o0 ? F.negate(x) : x, cpu.scalar(Rm, F)), F, Ra)
+    }
+  })
+
+const roundToIntegral = (mnemonic: string, rounding: Rounding, signalInexact: boolean): Unary => [
+  mnemonic,
+  (F, x) => F.roundToIntegral(x, rounding, signalInexact)
+]
+const unary: Rows<Unary> = {
+  1: ["fabs", (F, x) => F.absolute(x)],
+  2: ["fneg", (F, x) => F.negate(x)],
+  3: ["fsqrt", (F, x) => F.squareRoot(x)],
+  8: roundToIntegral("frintn", "nearestEven", false),
+  9: roundToIntegral("frintp", "up", false),
+  10: roundToIntegral("frintm", "down", false),
+  11: roundToIntegral("frintz", "zero", false),
+  12: roundToIntegral("frinta", "nearestAway", false),
+  14: roundToIntegral("frintx", "current", true),
+  15: roundToIntegral("frinti", "current", false)
+}
+const oneSource = (p: Precision) =>
+  instruction({
+    name: `${heading(unary)} (scalar, ${p.name})`,
+    encoding: `000 11110 ${p.ftype} 1 opcode:6 10000 Rn:5 Rd:5`,
+    where: (f) => unary[f.opcode] !== undefined,
+    assembly: `<opcode> <${p.letter}d>, <${p.letter}n>`,
+    operands: { opcode: choice("opcode", mnemonics(unary, 6)) },
+    feature: p.scalar,
+    access: "FP",
+    execute(cpu, { opcode, Rn, Rd }) {
+      const F = cpu.float(p.bits)
+      cpu.setScalar(Rd, unary[opcode]![1](F, cpu.scalar(Rn, F), cpu), F, Rd)
+    }
+  })
+
+const move = (p: Precision) =>
+  instruction({
+    name: `FMOV (register, ${p.name})`,
+    encoding: `000 11110 ${p.ftype} 1 000000 10000 Rn:5 Rd:5`,
+    assembly: `fmov <${p.letter}d>, <${p.letter}n>`,
+    feature: p.scalar,
+    access: "FP",
+    execute(cpu, { Rn, Rd }) {
+      const T = cpu.unsigned(p.bits)
+      cpu.setScalar(Rd, cpu.scalar(Rn, T), T)
+    }
+  })
+
+/** FEAT_FRINTTS: to an integral value that fits a 32- or 64-bit integer. */
+export const roundToSize = ["roundToInt32Zero", "roundToInt32", "roundToInt64Zero", "roundToInt64"] as const
+const roundToSizedInteger = (p: typeof single | typeof double) =>
+  instruction({
+    name: `FRINT32Z, FRINT32X, FRINT64Z, FRINT64X (scalar, ${p.name})`,
+    encoding: `000 11110 ${p.ftype} 1 0100 op:2 10000 Rn:5 Rd:5`,
+    assembly: `<op> <${p.letter}d>, <${p.letter}n>`,
+    operands: { op: choice("op", "frint32z frint32x frint64z frint64x") },
+    feature: "FRINTTS",
+    access: "FP",
+    execute(cpu, { op, Rn, Rd }) {
+      const F = cpu.float(p.bits)
+      cpu.setScalar(Rd, F.special(roundToSize[op]!, cpu.scalar(Rn, F)), F, Rd)
+    }
+  })
+
+const compare = (p: Precision) =>
+  instruction({
+    name: `FCMP, FCMPE (${p.name})`,
+    encoding: `000 11110 ${p.ftype} 1 Rm:5 00 1000 Rn:5 E 0000`,
+    assembly: `<E> <${p.letter}n>, <${p.letter}m>`,
+    operands: { E: choice("E", "fcmp fcmpe") },
+    feature: p.scalar,
+    access: "FP",
+    execute(cpu, { Rm, Rn, E }) {
+      const F = cpu.float(p.bits)
+      cpu.setFlags(F.compare(cpu.scalar(Rn, F), cpu.scalar(Rm, F), E === 1))
+    }
+  })
+const compareWithZero = (p: Precision) =>
+  instruction({
+    name: `FCMP, FCMPE (zero, ${p.name})`,
+    encoding: `000 11110 ${p.ftype} 1 (00000) 00 1000 Rn:5 E 1000`,
+    assembly: `<E> <${p.letter}n>, #0.0`,
+    operands: { E: choice("E", "fcmp fcmpe") },
+    feature: p.scalar,
+    access: "FP",
+    execute(cpu, { Rn, E }) {
+      const F = cpu.float(p.bits)
+      cpu.setFlags(F.compare(cpu.scalar(Rn, F), F.constant(0), E === 1))
+    }
+  })
+const conditionalCompare = (p: Precision) =>
+  instruction({
+    name: `FCCMP, FCCMPE (${p.name})`,
+    encoding: `000 11110 ${p.ftype} 1 Rm:5 cond:4 01 Rn:5 E nzcv:4`,
+    assembly: `<E> <${p.letter}n>, <${p.letter}m>, #<nzcv>, <cond>`,
+    operands: { E: choice("E", "fccmp fccmpe"), nzcv: flagsImmediate, cond: condition("cond") },
+    feature: p.scalar,
+    access: "FP",
+    execute(cpu, { Rm, cond, Rn, E, nzcv }) {
+      const F = cpu.float(p.bits)
+      const [x, y] = [cpu.scalar(Rn, F), cpu.scalar(Rm, F)]
+      cpu.when(
+        cpu.holds(cond),
+        () => cpu.setFlags(F.compare(x, y, E === 1)),
+        () => cpu.setFlags(cpu.unsigned(32).constant(nzcv))
+      )
+    }
+  })
+const select = (p: Precision) =>
+  instruction({
+    name: `FCSEL (${p.name})`,
+    encoding: `000 11110 ${p.ftype} 1 Rm:5 cond:4 11 Rn:5 Rd:5`,
+    assembly: `fcsel <${p.letter}d>, <${p.letter}n>, <${p.letter}m>, <cond>`,
+    operands: { cond: condition("cond") },
+    feature: p.scalar,
+    access: "FP",
+    execute(cpu, { Rm, cond, Rn, Rd }) {
+      const T = cpu.unsigned(p.bits)
+      cpu.setScalar(Rd, T.select(cpu.holds(cond), cpu.scalar(Rn, T), cpu.scalar(Rm, T)), T)
+    }
+  })
+
+const moveImmediate = (p: Precision) =>
+  instruction({
+    name: `FMOV (scalar, immediate, ${p.name})`,
+    encoding: `000 11110 ${p.ftype} 1 imm8:8 100 00000 Rd:5`,
+    assembly: `fmov <${p.letter}d>, #<imm8>`,
+    operands: { imm8: floatImmediate("imm8") },
+    feature: p.scalar,
+    access: "FP",
+    execute(cpu, { imm8, Rd }) {
+      const T = cpu.unsigned(p.bits)
+      cpu.setScalar(Rd, T.constant(float8Bits(imm8, p.bits)), T)
+    }
+  })
+
+export const floatScalar: readonly Instruction[] = [
+  ...precisions.flatMap((p) => [
+    twoSource(p),
+    multiplyAdd(p),
+    oneSource(p),
+    move(p),
+    compare(p),
+    compareWithZero(p),
+    conditionalCompare(p),
+    select(p),
+    moveImmediate(p)
+  ]),
+  roundToSizedInteger(single),
+  roundToSizedInteger(double)
+]
