@@ -169,6 +169,10 @@ export interface Host {
   /** `bytes` is 1, 2, 4 or 8. Faults abort the instruction: what was written before stays. */
   load(bytes: number, address: bigint, attributes?: MemoryAttributes): bigint
   store(bytes: number, address: bigint, value: bigint, attributes?: MemoryAttributes): void
+  /** Moves bytes as memmove does: neither range leaves its 4096-byte page, and a fault comes before the first byte is written. Alignment is never checked. */
+  copy(to: bigint, from: bigint, bytes: number, writing?: MemoryAttributes, reading?: MemoryAttributes): void
+  /** Sets bytes of one 4096-byte page to the low 8 bits of a value, likewise. */
+  fill(address: bigint, value: bigint, bytes: number, attributes?: MemoryAttributes): void
   system(operation: SystemOperation, operand: bigint): void
   /** MSR (immediate): PSTATE field by its op1 and op2, with all access checks. */
   writePstate(op1: number, op2: number, immediate: number): void
