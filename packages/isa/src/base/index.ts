@@ -1,0 +1,16 @@
+/** The base architecture as an extension like any other: A64 without FP, its system registers and features. */
+import { defineExtension } from "../plugin.ts"
+import { baseFeatures } from "./features.ts"
+import { controlRegisters } from "./registers-control.ts"
+import { debugRegisters } from "./registers-debug.ts"
+import { identificationRegisters } from "./registers-identification.ts"
+import { processRegisters } from "./registers-process.ts"
+import { timerRegisters } from "./registers-timer.ts"
+
+export const base = defineExtension({
+  name: "base",
+  doc: "A64 without floating point, and the system registers of EL0 to EL2.",
+  features: baseFeatures,
+  registers: [...identificationRegisters, ...controlRegisters, ...processRegisters, ...timerRegisters, ...debugRegisters],
+  instructions: []
+})
