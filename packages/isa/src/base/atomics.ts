@@ -148,7 +148,12 @@ export const atomicPair = instruction({
     )
   },
   feature: "LSE128",
+  endsBlock: true,
   execute(cpu, { acquire, release, Rt2, opc, Rn, Rt }) {
+    if (Rt === Rt2) {
+      cpu.raise("undefined", 0) // constrained unpredictable: this is the choice
+      return
+    }
     const T = cpu.unsigned(64)
     const Pair = cpu.unsigned(128)
     const x = joined(cpu, cpu.X(Rt), cpu.X(Rt2), 64)
