@@ -22,6 +22,8 @@ export const baseFeatures: readonly Feature[] = [
   feature("WFxT", id("ISAR2", 0, 2)),
   feature("MOPS", id("ISAR2", 16, 1)),
   feature("CSSC", id("ISAR2", 52, 1)),
+  feature("HBC", id("ISAR2", 20, 1)),
+  feature("XS", id("ISAR1", 56, 1)),
   // processor state
   feature("DIT", id("PFR0", 48, 1)),
   feature("SSBS", id("PFR1", 4, 1)),

@@ -1,5 +1,6 @@
 /** The base architecture as an extension like any other: A64 without FP, its system registers and features. */
 import { defineExtension } from "../plugin.ts"
+import { baseInstructions } from "./instructions.ts"
 import { baseFeatures } from "./features.ts"
 import { controlRegisters } from "./registers-control.ts"
 import { debugRegisters } from "./registers-debug.ts"
@@ -12,5 +13,5 @@ export const base = defineExtension({
   doc: "A64 without floating point, and the system registers of EL0 to EL2.",
   features: baseFeatures,
   registers: [...identificationRegisters, ...controlRegisters, ...processRegisters, ...timerRegisters, ...debugRegisters],
-  instructions: []
+  instructions: baseInstructions
 })

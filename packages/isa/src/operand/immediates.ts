@@ -1,6 +1,6 @@
 /** Operands whose few bits stand for a wide pattern: logical immediates and floating-point immediates. */
 import { computed } from "./numbers.ts"
-import { type Bare, joined, matchAt, type Operand, type With } from "./operand.ts"
+import { type Bare, joinedFields, matchAt, type Operand, type With } from "./operand.ts"
 
 /** Element size in bits that N and imms encode, and the length of its run of ones; `undefined` for reserved values. */
 const runOf = (N: number, imms: number): { readonly size: number; readonly ones: number } | undefined => {
@@ -76,7 +76,7 @@ const DECIMAL = /#?\s*(-?\d+(?:\.\d+)?(?:e[+-]?\d+)?)(?![0-9a-z_.])/y
 
 /** Floating-point immediate in one field or several joined ones, printed exactly. */
 export const floatImmediate = <const N extends string>(...names: readonly N[]): Operand<With<Bare<N>>> => {
-  const field = joined(names)
+  const field = joinedFields(names)
   return {
     print: (fields) =>
       float8Value(field.get(fields))

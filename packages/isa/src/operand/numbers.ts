@@ -1,9 +1,9 @@
 /** Operands that are words of a list, numbers or branch targets. */
-import { type Bare, type Candidate, joined, type Known, matchAt, type Names, type Operand, type With } from "./operand.ts"
+import { type Bare, type Candidate, joinedFields, type Known, matchAt, type Names, type Operand, type With } from "./operand.ts"
 
 /** One word out of a list, indexed by a field or by several joined; "-" marks a reserved value. */
 export const choice = <const N extends string>(names: Names<N>, words: string | readonly string[], byDefault?: number): Operand<With<Bare<N>>> => {
-  const field = joined(names)
+  const field = joinedFields(names)
   const spellings = typeof words === "string" ? words.split(" ") : words
   const longestFirst = spellings.map((word, value) => ({ word: word.toLowerCase(), value })).filter(({ word }) => word !== "-")
   longestFirst.sort((a, b) => b.word.length - a.word.length)
@@ -64,7 +64,7 @@ export interface NumberOptions {
   readonly hex?: boolean
 }
 const scaledNumber = <N extends string>(names: Names<N>, options: NumberOptions, signedBits: number): Operand<With<Bare<N>>> => {
-  const field = joined(names)
+  const field = joinedFields(names)
   const scale = options.scale ?? 1
   const offset = options.offset ?? 0
   const modulus = 2 ** signedBits
@@ -90,7 +90,7 @@ export const unsigned = <const N extends string>(names: Names<N>, options: Numbe
 /** A two's complement number: every field says its width. */
 export const signed = <const N extends string>(names: Names<`${N}:${number}`>, options: NumberOptions = {}): Operand<With<N>> =>
   // The names without their widths are N again, which the compiler cannot see through the template.
-  scaledNumber(names, options, joined(names).width) as unknown as Operand<With<N>>
+  scaledNumber(names, options, joinedFields(names).width) as unknown as Operand<With<N>>
 
 const TARGET = /(0x[0-9a-f]+|\d+)(?![0-9a-z_])|\.(?:\s*([+-])\s*(0x[0-9a-f]+|\d+))?/y
 const SYMBOLIC = /(?:0x)?([0-9a-f]+) <[^>]*>/y
@@ -110,7 +110,7 @@ export const spellAddress = (address: bigint): string => `0x${BigInt.asUintN(64,
 
 /** A branch target: a signed offset from this instruction in units of `scale` bytes. */
 export const label = <const N extends string>(field: `${N}:${number}`, scale = 4): Operand<With<N>> => {
-  const offset = joined(field)
+  const offset = joinedFields(field)
   const step = BigInt(scale)
   return {
     print: (fields, place) => spellAddress(BigInt(place.address) + BigInt.asIntN(offset.width, BigInt(offset.get(fields))) * step),

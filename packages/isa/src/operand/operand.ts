@@ -51,7 +51,7 @@ export interface Joined {
   readonly set: (value: number) => Record<string, number>
 }
 /** Width 0 when a single field does not say its own. */
-export const joined = (names: Names<string>): Joined => {
+export const joinedFields = (names: Names<string>): Joined => {
   const parts: Part[] = (typeof names === "string" ? [names] : names).map((text) => {
     const [name, width] = text.split(":")
     return { name: name!, width: Number(width ?? 0) }

@@ -1,5 +1,5 @@
 /** Operands that are registers or lists of them. */
-import { type Bare, type Candidate, joined, type Known, matchAt, type Names, type Operand, type Place, type With } from "./operand.ts"
+import { type Bare, type Candidate, joinedFields, type Known, matchAt, type Names, type Operand, type Place, type With } from "./operand.ts"
 
 export interface RegisterOptions {
   /** How 31 is spelt; the names then end at 30. */
@@ -18,7 +18,7 @@ export const register = <const N extends string>(letter: string, field: N, optio
   const scale = options.scale ?? 1
   const offset = options.offset ?? 0
   const limit = options.zero === undefined ? (options.limit ?? 31) : 30
-  const pattern = new RegExp(`${letter}(\\d+)(?![0-9a-z_])`, "y")
+  const pattern = new RegExp(`${letter.toLowerCase()}(\\d+)(?![0-9a-z_])`, "y")
   const special = /(xzr|wzr|wsp|sp|ip0|ip1|fp|lr)(?![0-9a-z_])/y
   const numberAt = (text: string, at: number): { readonly number: number; readonly end: number } | undefined => {
     const match = matchAt(pattern, text, at)
@@ -80,7 +80,7 @@ export const registerList = <const N extends string, S = unknown, F = unknown>(
 ): Operand<With<Bare<N>> & S & F> => {
   const stride = options.stride ?? 1
   const scale = options.scale ?? 1
-  const own = joined(field)
+  const own = joinedFields(field)
   const element = new RegExp(`^${letter}(\\d+)(?:\\.(\\w+))?$`)
   const firstOf = (fields: With<Bare<N>> & S & F): number => (options.offset ? options.offset(fields) : own.get(fields) * scale)
   const fieldsOf = (first: number): Record<string, number> | undefined =>
