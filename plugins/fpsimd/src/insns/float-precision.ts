@@ -1,6 +1,4 @@
 /** The precisions of floating-point instructions: what encodings, text and features of one family differ in. */
-import type { Cpu, Float, Value } from "@eltwo/isa"
-
 /**
  * `ftype` is the field of scalar instructions, `same` bits 22:21 and 15:14 of the three-same group around Rm, `misc` bits 22:17 of the
  * two-register group; `T` the arrangements for Q = 0 and 1.
@@ -44,14 +42,3 @@ export const precisions: readonly Precision[] = [half, single, double]
 /** Whether a vector of Q + 1 doublewords holds more than one element: there is no arrangement 1d. */
 export const hasLanes = (p: Precision, Q: number): boolean => p.bits < 64 || Q === 1
 export const vectorBits = (Q: number): number => (Q ? 128 : 64)
-
-/** One row of a manual's opcode table: the mnemonic and what a lane becomes. */
-export type Unary = readonly [mnemonic: string, lane: (F: Float, x: Value, cpu: Cpu) => Value]
-export type Binary = readonly [mnemonic: string, lane: (F: Float, x: Value, y: Value, cpu: Cpu) => Value]
-export type Rows<Row> = Readonly<Record<number, Row>>
-/** The spellings of a table of 2^width opcodes, as `choice` wants them. */
-export const mnemonics = (rows: Rows<readonly [string, ...unknown[]]>, width: number): readonly string[] =>
-  Array.from({ length: 1 << width }, (_, opcode) => rows[opcode]?.[0] ?? "-")
-/** The manual's heading of a family: its mnemonics in order of opcode. */
-export const heading = (rows: Rows<readonly [string, ...unknown[]]>): string =>
-  [...new Set(Object.values(rows).map(([mnemonic]) => mnemonic.toUpperCase()))].join(", ")

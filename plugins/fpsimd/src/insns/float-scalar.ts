@@ -1,31 +1,32 @@
 /** Scalar floating-point arithmetic, roundings, comparisons, selection and immediates. */
 import { choice, condition, float8Bits, floatImmediate, type Instruction, instruction, type Rounding } from "@eltwo/isa"
-import { type Binary, double, heading, mnemonics, type Precision, precisions, type Rows, single, type Unary } from "./float-precision.ts"
+import { double, type Precision, precisions, single } from "./float-precision.ts"
+import { type BinaryLane, opcodeTable, type UnaryLane } from "./float-table.ts"
 import { flagsImmediate } from "./operands-float.ts"
 
-const binary: Rows<Binary> = {
-  0: ["fmul", (F, x, y) => F.multiply(x, y)],
-  1: ["fdiv", (F, x, y) => F.divide(x, y)],
-  2: ["fadd", (F, x, y) => F.add(x, y)],
-  3: ["fsub", (F, x, y) => F.subtract(x, y)],
-  4: ["fmax", (F, x, y) => F.maximum(x, y)],
-  5: ["fmin", (F, x, y) => F.minimum(x, y)],
-  6: ["fmaxnm", (F, x, y) => F.maximumNumber(x, y)],
-  7: ["fminnm", (F, x, y) => F.minimumNumber(x, y)],
-  8: ["fnmul", (F, x, y) => F.negate(F.multiply(x, y))]
-}
+const binary = opcodeTable<BinaryLane>(4, [
+  [0b0000, "fmul", (F, x, y) => F.multiply(x, y)],
+  [0b0001, "fdiv", (F, x, y) => F.divide(x, y)],
+  [0b0010, "fadd", (F, x, y) => F.add(x, y)],
+  [0b0011, "fsub", (F, x, y) => F.subtract(x, y)],
+  [0b0100, "fmax", (F, x, y) => F.maximum(x, y)],
+  [0b0101, "fmin", (F, x, y) => F.minimum(x, y)],
+  [0b0110, "fmaxnm", (F, x, y) => F.maximumNumber(x, y)],
+  [0b0111, "fminnm", (F, x, y) => F.minimumNumber(x, y)],
+  [0b1000, "fnmul", (F, x, y) => F.negate(F.multiply(x, y))]
+])
 const twoSource = (p: Precision) =>
   instruction({
-    name: `${heading(binary)} (scalar, ${p.name})`,
+    name: `${binary.heading} (scalar, ${p.name})`,
     encoding: `000 11110 ${p.ftype} 1 Rm:5 opcode:4 10 Rn:5 Rd:5`,
-    where: (f) => binary[f.opcode] !== undefined,
+    where: (f) => binary.has(f.opcode),
     assembly: `<opcode> <${p.letter}d>, <${p.letter}n>, <${p.letter}m>`,
-    operands: { opcode: choice("opcode", mnemonics(binary, 4)) },
+    operands: { opcode: choice("opcode", binary.mnemonics) },
     feature: p.scalar,
     access: "FP",
     execute(cpu, { Rm, opcode, Rn, Rd }) {
       const F = cpu.float(p.bits)
-      cpu.setScalar(Rd, binary[opcode]![1](F, cpu.scalar(Rn, F), cpu.scalar(Rm, F), cpu), F, Rn)
+      cpu.setScalar(Rd, binary.lane(opcode)(F, cpu.scalar(Rn, F), cpu.scalar(Rm, F), cpu), F, Rn)
     }
   })
 
@@ -45,34 +46,34 @@ const multiplyAdd = (p: Precision) =>
     }
   })
 
-const roundToIntegral = (mnemonic: string, rounding: Rounding, signalInexact: boolean): Unary => [
-  mnemonic,
-  (F, x) => F.roundToIntegral(x, rounding, signalInexact)
-]
-const unary: Rows<Unary> = {
-  1: ["fabs", (F, x) => F.absolute(x)],
-  2: ["fneg", (F, x) => F.negate(x)],
-  3: ["fsqrt", (F, x) => F.squareRoot(x)],
-  8: roundToIntegral("frintn", "nearestEven", false),
-  9: roundToIntegral("frintp", "up", false),
-  10: roundToIntegral("frintm", "down", false),
-  11: roundToIntegral("frintz", "zero", false),
-  12: roundToIntegral("frinta", "nearestAway", false),
-  14: roundToIntegral("frintx", "current", true),
-  15: roundToIntegral("frinti", "current", false)
-}
+export const roundToIntegral =
+  (rounding: Rounding, signalInexact = false): UnaryLane =>
+  (F, x) =>
+    F.roundToIntegral(x, rounding, signalInexact)
+const unary = opcodeTable<UnaryLane>(6, [
+  [0b000001, "fabs", (F, x) => F.absolute(x)],
+  [0b000010, "fneg", (F, x) => F.negate(x)],
+  [0b000011, "fsqrt", (F, x) => F.squareRoot(x)],
+  [0b001000, "frintn", roundToIntegral("nearestEven")],
+  [0b001001, "frintp", roundToIntegral("up")],
+  [0b001010, "frintm", roundToIntegral("down")],
+  [0b001011, "frintz", roundToIntegral("zero")],
+  [0b001100, "frinta", roundToIntegral("nearestAway")],
+  [0b001110, "frintx", roundToIntegral("current", true)],
+  [0b001111, "frinti", roundToIntegral("current")]
+])
 const oneSource = (p: Precision) =>
   instruction({
-    name: `${heading(unary)} (scalar, ${p.name})`,
+    name: `${unary.heading} (scalar, ${p.name})`,
     encoding: `000 11110 ${p.ftype} 1 opcode:6 10000 Rn:5 Rd:5`,
-    where: (f) => unary[f.opcode] !== undefined,
+    where: (f) => unary.has(f.opcode),
     assembly: `<opcode> <${p.letter}d>, <${p.letter}n>`,
-    operands: { opcode: choice("opcode", mnemonics(unary, 6)) },
+    operands: { opcode: choice("opcode", unary.mnemonics) },
     feature: p.scalar,
     access: "FP",
     execute(cpu, { opcode, Rn, Rd }) {
       const F = cpu.float(p.bits)
-      cpu.setScalar(Rd, unary[opcode]![1](F, cpu.scalar(Rn, F), cpu), F, Rd)
+      cpu.setScalar(Rd, unary.lane(opcode)(F, cpu.scalar(Rn, F), cpu), F, Rd)
     }
   })
 

@@ -1,78 +1,79 @@
 /** AdvSIMD three same, floating-point: vector and scalar, in all precisions. */
 import { choice, type Instruction, instruction } from "@eltwo/isa"
-import { type Binary, hasLanes, heading, mnemonics, type Precision, precisions, type Rows, vectorBits } from "./float-precision.ts"
+import { hasLanes, type Precision, precisions, vectorBits } from "./float-precision.ts"
+import { type Binary, type BinaryLane, type OpcodeTable, opcodeTable } from "./float-table.ts"
 
 type Test = "equal" | "greaterOrEqual" | "greater"
 /** A lane of all ones where the comparison holds. */
-const compare = (mnemonic: string, test: Test): Binary => [
-  mnemonic,
+const compare =
+  (test: Test): BinaryLane =>
   (F, x, y, cpu) => {
     const I = cpu.signed(F.bits)
     return I.select(F.test(x, test, y), I.constant(-1), I.constant(0))
   }
-]
-const compareMagnitudes = (mnemonic: string, test: Test): Binary => {
-  const [, lane] = compare(mnemonic, test)
-  return [mnemonic, (F, x, y, cpu) => lane(F, F.absolute(x), F.absolute(y), cpu)]
+const compareMagnitudes = (test: Test): BinaryLane => {
+  const lane = compare(test)
+  return (F, x, y, cpu) => lane(F, F.absolute(x), F.absolute(y), cpu)
 }
 
-// Keys are U, bit 23 and the low three opcode bits.
-const comparisons: Rows<Binary> = {
-  4: compare("fcmeq", "equal"),
-  20: compare("fcmge", "greaterOrEqual"),
-  28: compare("fcmgt", "greater"),
-  21: compareMagnitudes("facge", "greaterOrEqual"),
-  29: compareMagnitudes("facgt", "greater")
-}
+// Opcodes are U, bit 23 and the low three bits of the manual's opcode.
+const comparisons: readonly Binary[] = [
+  [0b0_0_100, "fcmeq", compare("equal")],
+  [0b1_0_100, "fcmge", compare("greaterOrEqual")],
+  [0b1_1_100, "fcmgt", compare("greater")],
+  [0b1_0_101, "facge", compareMagnitudes("greaterOrEqual")],
+  [0b1_1_101, "facgt", compareMagnitudes("greater")]
+]
+const streaming: readonly Binary[] = [
+  [0b0_0_011, "fmulx", (F, x, y) => F.special("multiplyExtended", x, y)],
+  [0b0_0_111, "frecps", (F, x, y) => F.special("reciprocalStep", x, y)],
+  [0b0_1_111, "frsqrts", (F, x, y) => F.special("reciprocalSquareRootStep", x, y)]
+]
+const inScalarForm: readonly Binary[] = [...comparisons, ...streaming, [0b1_1_010, "fabd", (F, x, y) => F.absolute(F.subtract(x, y))]]
+const scalarRows = opcodeTable(5, inScalarForm)
+const vectorRows = opcodeTable(5, [
+  ...inScalarForm,
+  [0b0_0_000, "fmaxnm", (F, x, y) => F.maximumNumber(x, y)],
+  [0b0_0_010, "fadd", (F, x, y) => F.add(x, y)],
+  [0b0_0_110, "fmax", (F, x, y) => F.maximum(x, y)],
+  [0b0_1_000, "fminnm", (F, x, y) => F.minimumNumber(x, y)],
+  [0b0_1_010, "fsub", (F, x, y) => F.subtract(x, y)],
+  [0b0_1_110, "fmin", (F, x, y) => F.minimum(x, y)],
+  [0b1_0_011, "fmul", (F, x, y) => F.multiply(x, y)],
+  [0b1_0_111, "fdiv", (F, x, y) => F.divide(x, y)]
+])
+// Opcodes are bit 23 and the low three bits; U is one.
+const pairwiseRows = opcodeTable<BinaryLane>(4, [
+  [0b0_000, "fmaxnmp", (F, x, y) => F.maximumNumber(x, y)],
+  [0b0_010, "faddp", (F, x, y) => F.add(x, y)],
+  [0b0_110, "fmaxp", (F, x, y) => F.maximum(x, y)],
+  [0b1_000, "fminnmp", (F, x, y) => F.minimumNumber(x, y)],
+  [0b1_110, "fminp", (F, x, y) => F.minimum(x, y)]
+])
 /** As scalars these stay legal in streaming mode. */
-const streaming: Rows<Binary> = {
-  3: ["fmulx", (F, x, y) => F.special("multiplyExtended", x, y)],
-  7: ["frecps", (F, x, y) => F.special("reciprocalStep", x, y)],
-  15: ["frsqrts", (F, x, y) => F.special("reciprocalSquareRootStep", x, y)]
-}
-const scalarRows: Rows<Binary> = {
-  ...comparisons,
-  ...streaming,
-  26: ["fabd", (F, x, y) => F.absolute(F.subtract(x, y))]
-}
-const vectorRows: Rows<Binary> = {
-  ...scalarRows,
-  0: ["fmaxnm", (F, x, y) => F.maximumNumber(x, y)],
-  2: ["fadd", (F, x, y) => F.add(x, y)],
-  6: ["fmax", (F, x, y) => F.maximum(x, y)],
-  8: ["fminnm", (F, x, y) => F.minimumNumber(x, y)],
-  10: ["fsub", (F, x, y) => F.subtract(x, y)],
-  14: ["fmin", (F, x, y) => F.minimum(x, y)],
-  19: ["fmul", (F, x, y) => F.multiply(x, y)],
-  23: ["fdiv", (F, x, y) => F.divide(x, y)]
-}
-const pairwiseRows: Rows<Binary> = {
-  16: ["fmaxnmp", (F, x, y) => F.maximumNumber(x, y)],
-  18: ["faddp", (F, x, y) => F.add(x, y)],
-  22: ["fmaxp", (F, x, y) => F.maximum(x, y)],
-  24: ["fminnmp", (F, x, y) => F.minimumNumber(x, y)],
-  30: ["fminp", (F, x, y) => F.minimum(x, y)]
-}
+const legalInStreaming = opcodeTable(5, streaming)
+/** As scalars these merge with the second operand under FPCR.NEP, the others with the first. */
+const mergesSecond = opcodeTable(5, comparisons)
 interface Opcode {
   readonly U: number
   readonly a: number
   readonly opcode: number
 }
 const key = (f: Opcode) => (f.U << 4) | (f.a << 3) | f.opcode
-const opcodes = (rows: Rows<Binary>) => choice(["U:1", "a:1", "opcode:3"], mnemonics(rows, 5))
+const opcodes = (rows: OpcodeTable<BinaryLane>) => choice(["U:1", "a:1", "opcode:3"], rows.mnemonics)
 
 const vector = (p: Precision) =>
   instruction({
-    name: `${heading(vectorRows)} (vector, ${p.name})`,
+    name: `${vectorRows.heading} (vector, ${p.name})`,
     encoding: `0 Q U 01110 a ${p.same[0]} Rm:5 ${p.same[1]} opcode:3 1 Rn:5 Rd:5`,
-    where: (f) => vectorRows[key(f)] !== undefined && hasLanes(p, f.Q),
+    where: (f) => vectorRows.has(key(f)) && hasLanes(p, f.Q),
     assembly: "<op> <Vd>.<T>, <Vn>.<T>, <Vm>.<T>",
     operands: { op: opcodes(vectorRows), T: choice("Q", p.T) },
     feature: p.vector,
     access: "SIMD",
     execute(cpu, f) {
       const F = cpu.float(p.bits)
-      const [, lane] = vectorRows[key(f)]!
+      const lane = vectorRows.lane(key(f))
       const [n, m] = [cpu.V(f.Rn, F, vectorBits(f.Q)), cpu.V(f.Rm, F, vectorBits(f.Q))]
       cpu.setV(
         f.Rd,
@@ -83,18 +84,18 @@ const vector = (p: Precision) =>
 
 const scalar = (p: Precision) =>
   instruction({
-    name: `${heading(scalarRows)} (scalar, ${p.name})`,
+    name: `${scalarRows.heading} (scalar, ${p.name})`,
     encoding: `01 U 11110 a ${p.same[0]} Rm:5 ${p.same[1]} opcode:3 1 Rn:5 Rd:5`,
-    where: (f) => scalarRows[key(f)] !== undefined,
+    where: (f) => scalarRows.has(key(f)),
     assembly: `<op> <${p.letter}d>, <${p.letter}n>, <${p.letter}m>`,
     operands: { op: opcodes(scalarRows) },
     feature: p.vector,
-    access: (f) => (streaming[key(f)] ? "FP" : "SIMD"),
+    access: (f) => (legalInStreaming.has(key(f)) ? "FP" : "SIMD"),
     execute(cpu, f) {
       const F = cpu.float(p.bits)
-      const [, lane] = scalarRows[key(f)]!
+      const lane = scalarRows.lane(key(f))
       const [x, y] = [cpu.scalar(f.Rn, F), cpu.scalar(f.Rm, F)]
-      cpu.setScalar(f.Rd, lane(F, x, y, cpu), F, comparisons[key(f)] ? f.Rm : f.Rn)
+      cpu.setScalar(f.Rd, lane(F, x, y, cpu), F, mergesSecond.has(key(f)) ? f.Rm : f.Rn)
     }
   })
 
@@ -119,16 +120,16 @@ const multiplyAdd = (p: Precision) =>
 
 const pairwise = (p: Precision) =>
   instruction({
-    name: `${heading(pairwiseRows)} (vector, ${p.name})`,
+    name: `${pairwiseRows.heading} (vector, ${p.name})`,
     encoding: `0 Q 1 01110 a ${p.same[0]} Rm:5 ${p.same[1]} opcode:3 1 Rn:5 Rd:5`,
-    where: (f) => pairwiseRows[key({ U: 1, ...f })] !== undefined && hasLanes(p, f.Q),
+    where: (f) => pairwiseRows.has((f.a << 3) | f.opcode) && hasLanes(p, f.Q),
     assembly: "<op> <Vd>.<T>, <Vn>.<T>, <Vm>.<T>",
-    operands: { op: choice(["a:1", "opcode:3"], mnemonics(pairwiseRows, 5).slice(16)), T: choice("Q", p.T) },
+    operands: { op: choice(["a:1", "opcode:3"], pairwiseRows.mnemonics), T: choice("Q", p.T) },
     feature: p.vector,
     access: "SIMD",
     execute(cpu, f) {
       const F = cpu.float(p.bits)
-      const [, lane] = pairwiseRows[key({ U: 1, ...f })]!
+      const lane = pairwiseRows.lane((f.a << 3) | f.opcode)
       const both = [cpu.V(f.Rn, F, vectorBits(f.Q)), cpu.V(f.Rm, F, vectorBits(f.Q))]
       const [even, odd] = [cpu.permute(F, both, (i) => 2 * i), cpu.permute(F, both, (i) => 2 * i + 1)]
       cpu.setV(

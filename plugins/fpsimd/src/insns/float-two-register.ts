@@ -1,120 +1,111 @@
 /** AdvSIMD two-register miscellaneous, floating-point, in all precisions; reciprocal estimates of integers. */
 import { choice, type Instruction, instruction, type Rounding } from "@eltwo/isa"
-import {
-  double,
-  half,
-  hasLanes,
-  heading,
-  mnemonics,
-  type Precision,
-  precisions,
-  type Rows,
-  single,
-  type Unary,
-  vectorBits
-} from "./float-precision.ts"
-import { roundToSize } from "./float-scalar.ts"
+import { double, half, hasLanes, type Precision, precisions, single, vectorBits } from "./float-precision.ts"
+import { roundToIntegral, roundToSize } from "./float-scalar.ts"
+import { type OpcodeTable, opcodeTable, type Unary, type UnaryLane } from "./float-table.ts"
 
-const toInteger = (mnemonic: string, rounding: Rounding): Unary => [
-  mnemonic,
-  (F, x, cpu) => F.toInteger(x, mnemonic.endsWith("u") ? cpu.unsigned(F.bits) : cpu.signed(F.bits), rounding, 0)
-]
-const roundToIntegral = (mnemonic: string, rounding: Rounding): Unary => [mnemonic, (F, x) => F.roundToIntegral(x, rounding, mnemonic === "frintx")]
-const compareWithZero = (mnemonic: string, test: "equal" | "greater" | "greaterOrEqual", swapped = false): Unary => [
-  mnemonic,
+const toSigned =
+  (rounding: Rounding): UnaryLane =>
+  (F, x, cpu) =>
+    F.toInteger(x, cpu.signed(F.bits), rounding, 0)
+const toUnsigned =
+  (rounding: Rounding): UnaryLane =>
+  (F, x, cpu) =>
+    F.toInteger(x, cpu.unsigned(F.bits), rounding, 0)
+const compareWithZero =
+  (test: "equal" | "greater" | "greaterOrEqual", swapped = false): UnaryLane =>
   (F, x, cpu) => {
     const I = cpu.signed(F.bits)
     const zero = F.constant(0)
     return I.select(swapped ? F.test(zero, test, x) : F.test(x, test, zero), I.constant(-1), I.constant(0))
   }
-]
 
-// Keys are U, bit 23 and opcode.
-const zeroComparisons: Rows<Unary> = {
-  44: compareWithZero("fcmgt", "greater"),
-  45: compareWithZero("fcmeq", "equal"),
-  46: compareWithZero("fcmlt", "greater", true),
-  108: compareWithZero("fcmge", "greaterOrEqual"),
-  109: compareWithZero("fcmle", "greaterOrEqual", true)
-}
-const conversions: Rows<Unary> = {
-  26: toInteger("fcvtns", "nearestEven"),
-  27: toInteger("fcvtms", "down"),
-  28: toInteger("fcvtas", "nearestAway"),
-  29: ["scvtf", (F, x, cpu) => F.fromInteger(x, cpu.signed(F.bits), 0)],
-  58: toInteger("fcvtps", "up"),
-  59: toInteger("fcvtzs", "zero"),
-  90: toInteger("fcvtnu", "nearestEven"),
-  91: toInteger("fcvtmu", "down"),
-  92: toInteger("fcvtau", "nearestAway"),
-  93: ["ucvtf", (F, x, cpu) => F.fromInteger(x, cpu.unsigned(F.bits), 0)],
-  122: toInteger("fcvtpu", "up"),
-  123: toInteger("fcvtzu", "zero")
-}
-const estimates: Rows<Unary> = {
-  61: ["frecpe", (F, x) => F.special("reciprocalEstimate", x)],
-  125: ["frsqrte", (F, x) => F.special("reciprocalSquareRootEstimate", x)]
-}
+// Opcodes are U, bit 23 and the manual's opcode.
+const zeroComparisons = opcodeTable(7, [
+  [0b0_1_01100, "fcmgt", compareWithZero("greater")],
+  [0b0_1_01101, "fcmeq", compareWithZero("equal")],
+  [0b0_1_01110, "fcmlt", compareWithZero("greater", true)],
+  [0b1_1_01100, "fcmge", compareWithZero("greaterOrEqual")],
+  [0b1_1_01101, "fcmle", compareWithZero("greaterOrEqual", true)]
+])
+const conversions: readonly Unary[] = [
+  [0b0_0_11010, "fcvtns", toSigned("nearestEven")],
+  [0b0_0_11011, "fcvtms", toSigned("down")],
+  [0b0_0_11100, "fcvtas", toSigned("nearestAway")],
+  [0b0_0_11101, "scvtf", (F, x, cpu) => F.fromInteger(x, cpu.signed(F.bits), 0)],
+  [0b0_1_11010, "fcvtps", toSigned("up")],
+  [0b0_1_11011, "fcvtzs", toSigned("zero")],
+  [0b1_0_11010, "fcvtnu", toUnsigned("nearestEven")],
+  [0b1_0_11011, "fcvtmu", toUnsigned("down")],
+  [0b1_0_11100, "fcvtau", toUnsigned("nearestAway")],
+  [0b1_0_11101, "ucvtf", (F, x, cpu) => F.fromInteger(x, cpu.unsigned(F.bits), 0)],
+  [0b1_1_11010, "fcvtpu", toUnsigned("up")],
+  [0b1_1_11011, "fcvtzu", toUnsigned("zero")]
+]
+const estimates: readonly Unary[] = [
+  [0b0_1_11101, "frecpe", (F, x) => F.special("reciprocalEstimate", x)],
+  [0b1_1_11101, "frsqrte", (F, x) => F.special("reciprocalSquareRootEstimate", x)]
+]
+const streaming: readonly Unary[] = [...estimates, [0b0_1_11111, "frecpx", (F, x) => F.special("reciprocalExponent", x)]]
+const scalarRows = opcodeTable(7, [...conversions, ...streaming])
 /** As scalars these stay legal in streaming mode. */
-const streaming: Rows<Unary> = {
-  ...estimates,
-  63: ["frecpx", (F, x) => F.special("reciprocalExponent", x)]
-}
-const scalarRows: Rows<Unary> = { ...conversions, ...streaming }
-const vectorRows: Rows<Unary> = {
+const legalInStreaming = opcodeTable(7, streaming)
+const vectorRows = opcodeTable(7, [
   ...conversions,
   ...estimates,
-  24: roundToIntegral("frintn", "nearestEven"),
-  25: roundToIntegral("frintm", "down"),
-  56: roundToIntegral("frintp", "up"),
-  57: roundToIntegral("frintz", "zero"),
-  88: roundToIntegral("frinta", "nearestAway"),
-  89: roundToIntegral("frintx", "current"),
-  121: roundToIntegral("frinti", "current"),
-  47: ["fabs", (F, x) => F.absolute(x)],
-  111: ["fneg", (F, x) => F.negate(x)],
-  127: ["fsqrt", (F, x) => F.squareRoot(x)]
-}
+  [0b0_0_11000, "frintn", roundToIntegral("nearestEven")],
+  [0b0_0_11001, "frintm", roundToIntegral("down")],
+  [0b0_1_11000, "frintp", roundToIntegral("up")],
+  [0b0_1_11001, "frintz", roundToIntegral("zero")],
+  [0b1_0_11000, "frinta", roundToIntegral("nearestAway")],
+  [0b1_0_11001, "frintx", roundToIntegral("current", true)],
+  [0b1_1_11001, "frinti", roundToIntegral("current")],
+  // The manual lets a NaN keep its sign here too under FPCR.AH; QEMU does so in the scalar forms only, and is followed.
+  [0b0_1_01111, "fabs", (F, x, cpu) => cpu.unsigned(F.bits).and(x, cpu.unsigned(F.bits).constant((1n << BigInt(F.bits - 1)) - 1n))],
+  [0b1_1_01111, "fneg", (F, x, cpu) => cpu.unsigned(F.bits).xor(x, cpu.unsigned(F.bits).constant(1n << BigInt(F.bits - 1)))],
+  [0b1_1_11111, "fsqrt", (F, x) => F.squareRoot(x)]
+])
 interface Opcode {
   readonly U: number
   readonly a: number
   readonly opcode: number
 }
 const key = (f: Opcode) => (f.U << 6) | (f.a << 5) | f.opcode
-const opcodes = (rows: Rows<Unary>) => choice(["U:1", "a:1", "opcode:5"], mnemonics(rows, 7))
+const opcodes = (rows: OpcodeTable<UnaryLane>) => choice(["U:1", "a:1", "opcode:5"], rows.mnemonics)
 
 /** `right` is what the text has after the source register. */
-const vector = (p: Precision, rows: Rows<Unary>, right: string) =>
+const vector = (p: Precision, rows: OpcodeTable<UnaryLane>, right: string) =>
   instruction({
-    name: `${heading(rows)} (vector${right}, ${p.name})`,
+    name: `${rows.heading} (vector${right}, ${p.name})`,
     encoding: `0 Q U 01110 a ${p.misc} opcode:5 10 Rn:5 Rd:5`,
-    where: (f) => rows[key(f)] !== undefined && hasLanes(p, f.Q),
+    where: (f) => rows.has(key(f)) && hasLanes(p, f.Q),
     assembly: `<op> <Vd>.<T>, <Vn>.<T>${right}`,
     operands: { op: opcodes(rows), T: choice("Q", p.T) },
     feature: p.vector,
     access: "SIMD",
     execute(cpu, f) {
       const F = cpu.float(p.bits)
-      const [, lane] = rows[key(f)]!
+      const lane = rows.lane(key(f))
       cpu.setV(
         f.Rd,
         cpu.map(F, [cpu.V(f.Rn, F, vectorBits(f.Q))], (x) => lane(F, x, cpu))
       )
     }
   })
-const scalar = (p: Precision, rows: Rows<Unary>, right: string) =>
+const scalar = (p: Precision, rows: OpcodeTable<UnaryLane>, right: string) =>
   instruction({
-    name: `${heading(rows)} (scalar${right}, ${p.name})`,
+    name: `${rows.heading} (scalar${right}, ${p.name})`,
     encoding: `01 U 11110 a ${p.misc} opcode:5 10 Rn:5 Rd:5`,
-    where: (f) => rows[key(f)] !== undefined,
+    where: (f) => rows.has(key(f)),
     assembly: `<op> <${p.letter}d>, <${p.letter}n>${right}`,
     operands: { op: opcodes(rows) },
     feature: p.vector,
-    access: (f) => (streaming[key(f)] ? "FP" : "SIMD"),
+    access: (f) => (legalInStreaming.has(key(f)) ? "FP" : "SIMD"),
     execute(cpu, f) {
       const F = cpu.float(p.bits)
-      const [, lane] = rows[key(f)]!
-      cpu.setScalar(f.Rd, lane(F, cpu.scalar(f.Rn, F), cpu), F, f.Rd)
+      const lane = rows.lane(key(f))
+      // Comparisons with zero do not merge under FPCR.NEP.
+      cpu.setScalar(f.Rd, lane(F, cpu.scalar(f.Rn, F), cpu), F, rows === zeroComparisons ? undefined : f.Rd)
     }
   })
 

@@ -2,9 +2,12 @@
 import { type Cpu, choice, type Float, type Instruction, instruction, unsigned, type Vector } from "@eltwo/isa"
 import { vectorBits } from "./float-precision.ts"
 
-/** Elements `first`, `first` + 1 ... of a vector of halves, each in the low half of a single; `bits` is the size of both vectors. */
+/** Elements `first`, `first` + 1 ... of a vector of 16-bit elements, each in the low half of 32 bits. */
 const spread = (cpu: Cpu, source: Vector, first: number): Vector =>
-  cpu.permute(cpu.unsigned(16), [source], (i) => (i & 1 ? "zero" : first + (i >> 1)))
+  cpu.reinterpret(
+    cpu.permute(cpu.unsigned(16), [source], (i) => (i & 1 ? "zero" : first + (i >> 1))),
+    cpu.unsigned(32)
+  )
 
 // ---- FEAT_FHM. The `2` forms take the upper half of the elements.
 interface LongFields {
@@ -101,13 +104,17 @@ const matrixMultiply = instruction({
     cpu.setV(Rd, dot(cpu, S, dot(cpu, S, cpu.V(Rd, S), rows(0), columns(0)), rows(1), columns(1)))
   }
 })
+/** Even (`odd` = 0) or odd 16-bit elements, each in the low half of 32 bits. */
+const everySecond = (cpu: Cpu, n: number, odd: number): Vector => {
+  const [H, W] = [cpu.unsigned(16), cpu.unsigned(32)]
+  return cpu.map(W, [cpu.V(n, W)], (x) => W.part(x, odd, H))
+}
 /** Q chooses the bottom (even) or top (odd) elements. */
 const multiplyAddPart = (cpu: Cpu, f: { readonly Q: number; readonly Rn: number; readonly Rd: number }, m: Vector): void => {
   const S = cpu.float(32)
-  const n = cpu.permute(cpu.unsigned(16), [cpu.V(f.Rn, cpu.unsigned(16))], (i) => (i & 1 ? "zero" : i + f.Q))
   cpu.setV(
     f.Rd,
-    cpu.map(S, [cpu.V(f.Rd, S), n, m], (sum, x, y) => S.special("multiplyAddBfloat16", sum, x, y))
+    cpu.map(S, [cpu.V(f.Rd, S), everySecond(cpu, f.Rn, f.Q), m], (sum, x, y) => S.special("multiplyAddBfloat16", sum, x, y))
   )
 }
 const multiplyAddPartVector = instruction({
@@ -117,14 +124,7 @@ const multiplyAddPartVector = instruction({
   operands: { Q: choice("Q", "bfmlalb bfmlalt") },
   feature: "BF16",
   access: "SIMD",
-  execute(cpu, f) {
-    const H = cpu.unsigned(16)
-    multiplyAddPart(
-      cpu,
-      f,
-      cpu.permute(H, [cpu.V(f.Rm, H)], (i) => (i & 1 ? "zero" : i + f.Q))
-    )
-  }
+  execute: (cpu, f) => multiplyAddPart(cpu, f, everySecond(cpu, f.Rm, f.Q))
 })
 const multiplyAddPartByElement = instruction({
   name: "BFMLALB, BFMLALT (by element)",
