@@ -61,7 +61,7 @@ export class Board {
   write(physical: number, bytes: Uint8Array): boolean {
     const at = this.physical.at(physical, bytes.length)
     if (at < 0) return false
-    this.code.writtenRange(physical, bytes.length)
+    this.code.storedRange(physical, bytes.length)
     this.physical.bytes.set(bytes, at)
     return true
   }

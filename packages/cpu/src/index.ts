@@ -1,5 +1,8 @@
 export * from "./board.ts"
 export * from "./decode-cache.ts"
+export * from "./exit.ts"
+export type { Trace } from "./interp/interpreter.ts"
 export * from "./layout.ts"
 export * from "./memory.ts"
 export * from "./pe.ts"
+export { completeHalt, executeWord, type RunOptions, refuseHalt, run, step } from "./run.ts"

@@ -1,5 +1,5 @@
 import type { Board } from "./board.ts"
-import { FLAGS, PE, PE_BYTES, PSTATE, SYSTEM_SLOTS } from "./layout.ts"
+import { FLAGS, invalidTag, PE, PE_BYTES, PSTATE, SYSTEM_SLOTS, TLB_BANKS, TLB_ENTRIES, TLB_ENTRY, TLB_ENTRY_BYTES } from "./layout.ts"
 
 /** Word indices within a block of the fields used often. */
 const PC_WORD = PE.PC >> 2
@@ -53,6 +53,7 @@ export class Pe {
   /** Byte address of the block in `board.memory`. */
   readonly base: number
   readonly bytes: Uint8Array
+  readonly halfwords: Uint16Array
   readonly words: Uint32Array
   readonly signedWords: Int32Array
   readonly doublewords: BigUint64Array
@@ -67,6 +68,12 @@ export class Pe {
   vectorBits = 128
   /** Effective streaming vector length, in bits. */
   streamingVectorBits = 128
+  /** SCTLR_ELx.A in force at the current exception level: every misaligned access faults. */
+  alignmentCheck = false
+  /** SCTLR_ELx.nAA in force: acquire and release accesses may be misaligned. */
+  nonAligned = false
+  /** SCTLR_ELx.SA or SA0 in force: a misaligned stack pointer as base of an access faults. */
+  stackAlignmentCheck = false
   /** Changes whenever a cached instruction fetch translation may have become wrong. */
   fetchEpoch = 0
   /** Set when an interrupt may have become deliverable or a deadline may have moved; the run loop looks and clears it. */
@@ -78,12 +85,18 @@ export class Pe {
     this.index = index
     this.base = base
     this.bytes = new Uint8Array(buffer, base, PE_BYTES)
+    this.halfwords = new Uint16Array(buffer, base, PE_BYTES / 2)
     this.words = new Uint32Array(buffer, base, PE_BYTES / 4)
     this.signedWords = new Int32Array(buffer, base, PE_BYTES / 4)
     this.doublewords = new BigUint64Array(buffer, base, PE_BYTES / 8)
     this.view = new DataView(buffer, base, PE_BYTES)
     this.x = new BigUint64Array(buffer, base + PE.X, 32)
     this.system = new BigUint64Array(buffer, base + PE.SYSTEM, SYSTEM_SLOTS)
+    this.words[PE.TLB >> 2] = base + PE.TLBS
+    for (let entry = 0; entry < TLB_BANKS * TLB_ENTRIES; entry++) {
+      const at = (PE.TLBS + entry * TLB_ENTRY_BYTES) >> 2
+      this.words[at + (TLB_ENTRY.READ >> 2)] = this.words[at + (TLB_ENTRY.WRITE >> 2)] = invalidTag(entry % TLB_ENTRIES)
+    }
   }
 
   /** Address of the next instruction, as its two halves. */

@@ -1,0 +1,100 @@
+import type { Cpu, Exception, Helper, Kind, SystemOperation } from "@eltwo/isa"
+import type { Exit } from "../exit.ts"
+import type { Pe } from "../pe.ts"
+import { ConcreteHost, callHelper, type Services } from "./host.ts"
+import type { Bits } from "./integers.ts"
+import { MemoryState } from "./memory-state.ts"
+import {
+  instructionException,
+  maintain,
+  readSystemRegister,
+  returnFromException,
+  synchronize,
+  wait,
+  writePstateImmediate,
+  writeSystemRegister
+} from "./services.ts"
+
+/** Thrown where an instruction ends the slice before it completes: HLT. */
+export class Leave {
+  constructor(readonly exit: Exit) {}
+}
+
+/**
+ * The reference engine: every value is concrete, and an instruction is executed by calling its declaration. The declarations see it through
+ * `builder`; nothing else needs the builder's opaque types.
+ */
+export class ConcreteCpu extends MemoryState implements Services {
+  /** Set by an instruction that completes and then ends the slice. */
+  exit: Exit | undefined
+  readonly host: ConcreteHost
+  /** This engine behind the builder's interface: classes with concrete values stand for its opaque nodes. */
+  readonly builder: Cpu
+
+  constructor(pe: Pe) {
+    super(pe)
+    this.host = new ConcreteHost(pe, this.memory, this)
+    this.builder = builderOf(this)
+  }
+
+  systemRegister(encoding: number): Bits {
+    return readSystemRegister(this.pe, encoding, this.#Rt)
+  }
+  /** Takes effect at once: an instruction that writes a system register does nothing else that could fail. */
+  setSystemRegister(encoding: number, value: Bits): void {
+    writeSystemRegister(this.pe, encoding, value as bigint, this.#Rt)
+    this.pe.attention = true
+  }
+  /** MRS, MSR and SYS have it in the same place. */
+  get #Rt(): number {
+    return this.operation.word & 31
+  }
+
+  raise(exception: Exception | "memoryCopy", syndrome: number): never {
+    if (exception === "halt") throw new Leave({ kind: "halt", immediate: syndrome })
+    throw instructionException(this.pe, exception, syndrome)
+  }
+  call(helper: Helper<readonly Kind[], Kind>, ...nodes: readonly never[]): unknown {
+    return callHelper(this.host, helper, nodes)
+  }
+
+  system(operation: SystemOperation, operand: bigint): void {
+    const { pe } = this
+    pe.attention = true
+    switch (operation) {
+      case "returnFromException":
+        returnFromException(pe)
+        this.keepPc()
+        return
+      case "waitForInterrupt":
+      case "waitForEvent":
+        wait(pe, operation, operand)
+        return
+      case "synchronize":
+        synchronize(pe)
+        return
+      case "clearExclusive":
+        pe.clearExclusive()
+        return
+      case "sendEvent":
+      case "sendEventLocal":
+      case "yield":
+      case "barrier":
+      case "breakpoint":
+        return
+    }
+  }
+  writePstate(op1: number, op2: number, immediate: number): void {
+    writePstateImmediate(this.pe, op1, op2, immediate)
+    this.pe.attention = true
+  }
+  maintain(encoding: number, operand: bigint): bigint {
+    return maintain(this.pe, encoding, operand, this.#Rt, ((this.operation.word >> 21) & 1) === 1)
+  }
+}
+
+const builderOf = (engine: Concretely<Cpu>): Cpu => engine as unknown as Cpu
+/** The builder's interface with its opaque nodes left open: an engine must have every method, with as many operands. */
+type Concretely<T> = {
+  readonly [K in keyof T]: T[K] extends (...operands: infer A) => unknown ? (...operands: { [I in keyof A]: never }) => unknown : unknown
+}
