@@ -1,0 +1,6 @@
+export * from "./environment.ts"
+export { unsignedRecipEstimate, unsignedRecipSqrtEstimate } from "./estimates.ts"
+export type { Format, FormatName } from "./format.ts"
+export { type NativeArithmetic, nativeDouble, nativeNarrow, nativeSingle, nativeWiden } from "./native.ts"
+export { Soft } from "./soft.ts"
+export { specialOperations } from "./special.ts"
