@@ -1,6 +1,6 @@
-/** AdvSIMD products of bytes summed into words: dot products and 2x2 matrices; and rounding doubling multiply-accumulate (FEAT_RDM). */
+/** AdvSIMD products of bytes summed into words: dot products and 2x2 matrices. */
 import { type Cpu, choice, type Integer, instruction, type Value, type Vector } from "@eltwo/isa"
-import { arrangement, byteArrangement, element, elementIndex, elementRegister, sizedScalar } from "../operands.ts"
+import { byteArrangement, type ElementFields, element, elementIndex, elementRegister } from "../operands.ts"
 import * as lanes from "./simd-lanes.ts"
 
 const words = choice("Q", "2s 4s")
@@ -48,6 +48,8 @@ export const mixedDotVector = instruction({
 })
 /** Four bytes are chosen as a word is. */
 const quadruple = element(() => 2, ["-", "-", "4b"])
+const broadcast = (cpu: Cpu, S: Integer, f: ElementFields, bits: number): Vector =>
+  cpu.splat(S, cpu.lane(cpu.V(elementRegister(2, f), S), elementIndex(2, f)), bits)
 export const dotByElement = instruction({
   name: "SDOT, UDOT (by element)",
   encoding: "0 Q U 01111 10 L M Rm:4 1110 H 0 Rn:5 Rd:5",
@@ -55,10 +57,7 @@ export const dotByElement = instruction({
   operands: { op: choice("U", "sdot udot"), Ta: words, Tb: byteArrangement, m: quadruple },
   feature: "DotProd",
   access: "SIMD",
-  execute: (cpu, { Q, U, L, M, Rm, H, Rn, Rd }) =>
-    dotProduct(cpu, { Q, Rn, Rd }, U, U, (S, bits) =>
-      cpu.splat(S, cpu.lane(cpu.V(elementRegister(2, { L, M, Rm, H }), S), elementIndex(2, { L, M, Rm, H })), bits)
-    )
+  execute: (cpu, { Q, U, L, M, Rm, H, Rn, Rd }) => dotProduct(cpu, { Q, Rn, Rd }, U, U, (S, bits) => broadcast(cpu, S, { L, M, Rm, H }, bits))
 })
 export const mixedDotByElement = instruction({
   name: "USDOT, SUDOT (by element)",
@@ -68,9 +67,7 @@ export const mixedDotByElement = instruction({
   feature: "I8MM",
   access: "SIMD",
   execute: (cpu, { Q, unsigned, L, M, Rm, H, Rn, Rd }) =>
-    dotProduct(cpu, { Q, Rn, Rd }, unsigned, 1 - unsigned, (S, bits) =>
-      cpu.splat(S, cpu.lane(cpu.V(elementRegister(2, { L, M, Rm, H }), S), elementIndex(2, { L, M, Rm, H })), bits)
-    )
+    dotProduct(cpu, { Q, Rn, Rd }, unsigned, 1 - unsigned, (S, bits) => broadcast(cpu, S, { L, M, Rm, H }, bits))
 })
 export const matrixMultiply = instruction({
   name: "SMMLA, UMMLA, USMMLA (vector)",
@@ -96,48 +93,4 @@ export const matrixMultiply = instruction({
   }
 })
 
-const roundingWords = choice("S", "sqrdmlah sqrdmlsh")
-const roundingLane = (S: number) => (S ? lanes.roundingDoublingMultiplyHighSubtract : lanes.roundingDoublingMultiplyHighAdd)
-const halvesOrWords = (f: { readonly size: number }): boolean => f.size === 1 || f.size === 2
-export const vectorRoundingAccumulate = instruction({
-  name: "SQRDMLAH, SQRDMLSH (vector)",
-  encoding: "0 Q 1 01110 size:2 0 Rm:5 1000 S 1 Rn:5 Rd:5",
-  where: halvesOrWords,
-  assembly: "<op> <Vd>.<T>, <Vn>.<T>, <Vm>.<T>",
-  operands: { op: roundingWords, T: arrangement },
-  feature: "RDM",
-  access: "SIMD",
-  execute(cpu, { Q, size, Rm, S, Rn, Rd }) {
-    const T = cpu.signed(8 << size)
-    const bits = Q ? 128 : 64
-    const lane = roundingLane(S)
-    const sources = [cpu.V(Rd, T, bits), cpu.V(Rn, T, bits), cpu.V(Rm, T, bits)]
-    cpu.setV(
-      Rd,
-      cpu.map(T, sources, (sum, x, y) => lane(cpu, T, sum!, x!, y!))
-    )
-  }
-})
-export const scalarRoundingAccumulate = instruction({
-  name: "SQRDMLAH, SQRDMLSH (scalar)",
-  encoding: "01 1 11110 size:2 0 Rm:5 1000 S 1 Rn:5 Rd:5",
-  where: halvesOrWords,
-  assembly: "<op> <d>, <n>, <m>",
-  operands: { op: roundingWords, d: sizedScalar("Rd", "size"), n: sizedScalar("Rn", "size"), m: sizedScalar("Rm", "size") },
-  feature: "RDM",
-  access: "SIMD",
-  execute(cpu, { size, Rm, S, Rn, Rd }) {
-    const T = cpu.signed(8 << size)
-    cpu.setScalar(Rd, roundingLane(S)(cpu, T, cpu.scalar(Rd, T), cpu.scalar(Rn, T), cpu.scalar(Rm, T)), T)
-  }
-})
-
-export const simdDotProduct = [
-  dotVector,
-  mixedDotVector,
-  dotByElement,
-  mixedDotByElement,
-  matrixMultiply,
-  vectorRoundingAccumulate,
-  scalarRoundingAccumulate
-]
+export const simdDotProduct = [dotVector, mixedDotVector, dotByElement, mixedDotByElement, matrixMultiply]

@@ -1,5 +1,5 @@
 /** AdvSIMD modified immediate: constants made of eight bits. The floating-point ones (cmode 1111) are declared with FMOV. */
-import { type Cpu, choice, instruction, unsigned } from "@eltwo/isa"
+import { type Cpu, choice, instruction, unsigned, type Value } from "@eltwo/isa"
 import { byteArrangement, spelled } from "../operands.ts"
 
 const imm8 = unsigned(["a:3", "d:5"], { hex: true })
@@ -13,9 +13,8 @@ const applyPattern = (cpu: Cpu, f: { Q: number; op: number; keeps: number; Rd: n
   const D = cpu.unsigned(64)
   const bits = f.Q ? 128 : 64
   const value = D.constant(BigInt.asUintN(64, f.op ? ~pattern : pattern))
-  if (!f.keeps) return cpu.setV(f.Rd, cpu.splat(D, value, bits))
-  const combined = cpu.map(D, [cpu.V(f.Rd, D, bits)], (x) => (f.op ? D.and(x!, value) : D.or(x!, value)))
-  cpu.setV(f.Rd, combined)
+  const combine = (x: Value): Value => (f.op ? D.and(x, value) : D.or(x, value))
+  cpu.setV(f.Rd, f.keeps ? cpu.map(D, [cpu.V(f.Rd, D, bits)], (x) => combine(x!)) : cpu.splat(D, value, bits))
 }
 const op = choice(["op:1", "keeps:1"], "movi orr mvni bic")
 

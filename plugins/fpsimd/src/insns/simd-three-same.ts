@@ -177,4 +177,48 @@ export const vectorLogic = instruction({
   }
 })
 
-export const simdThreeSame = [vectorBinary, scalarBinary, vectorAccumulate, vectorPairwise, vectorLogic]
+const roundingWords = choice("S", "sqrdmlah sqrdmlsh")
+const roundingLane = (S: number) => (S ? lanes.roundingDoublingMultiplyHighSubtract : lanes.roundingDoublingMultiplyHighAdd)
+const halvesOrWords = (f: { readonly size: number }): boolean => f.size === 1 || f.size === 2
+export const vectorRoundingAccumulate = instruction({
+  name: "SQRDMLAH, SQRDMLSH (vector)",
+  encoding: "0 Q 1 01110 size:2 0 Rm:5 1000 S 1 Rn:5 Rd:5",
+  where: halvesOrWords,
+  assembly: "<op> <Vd>.<T>, <Vn>.<T>, <Vm>.<T>",
+  operands: { op: roundingWords, T: arrangement },
+  feature: "RDM",
+  access: "SIMD",
+  execute(cpu, { Q, size, Rm, S, Rn, Rd }) {
+    const T = cpu.signed(8 << size)
+    const bits = Q ? 128 : 64
+    const lane = roundingLane(S)
+    const sources = [cpu.V(Rd, T, bits), cpu.V(Rn, T, bits), cpu.V(Rm, T, bits)]
+    cpu.setV(
+      Rd,
+      cpu.map(T, sources, (sum, x, y) => lane(cpu, T, sum!, x!, y!))
+    )
+  }
+})
+export const scalarRoundingAccumulate = instruction({
+  name: "SQRDMLAH, SQRDMLSH (scalar)",
+  encoding: "01 1 11110 size:2 0 Rm:5 1000 S 1 Rn:5 Rd:5",
+  where: halvesOrWords,
+  assembly: "<op> <d>, <n>, <m>",
+  operands: { op: roundingWords, d: sizedScalar("Rd", "size"), n: sizedScalar("Rn", "size"), m: sizedScalar("Rm", "size") },
+  feature: "RDM",
+  access: "SIMD",
+  execute(cpu, { size, Rm, S, Rn, Rd }) {
+    const T = cpu.signed(8 << size)
+    cpu.setScalar(Rd, roundingLane(S)(cpu, T, cpu.scalar(Rd, T), cpu.scalar(Rn, T), cpu.scalar(Rm, T)), T)
+  }
+})
+
+export const simdThreeSame = [
+  vectorBinary,
+  scalarBinary,
+  vectorAccumulate,
+  vectorPairwise,
+  vectorLogic,
+  vectorRoundingAccumulate,
+  scalarRoundingAccumulate
+]
