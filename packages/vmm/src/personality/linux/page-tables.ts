@@ -1,0 +1,140 @@
+/**
+ * The process's stage-1 tables: 4 KiB granule, 48-bit addresses, four levels, in guest memory (VMSAv8-64, TTBR0_EL1).
+ * Everything here is in guest-physical addresses (IPA) and numbers: 48 bits fit.
+ */
+import type { GuestMemory } from "./guest.ts"
+
+export const PAGE = 4096
+export const PROTECTION = { none: 0, read: 1, write: 2, execute: 4 } as const
+
+const VALID = 1
+const TABLE_OR_PAGE = 2
+const ATTRIBUTES = { normal: 0 << 2, user: 1 << 6, readOnly: 1 << 7, innerShareable: 3 << 8, accessed: 1 << 10, notGlobal: 1 << 11 } as const
+/** Bits 53 (PXN) and 54 (UXN), in the upper word. */
+const PXN = 1 << 21
+const UXN = 1 << 22
+/** MAIR_EL1 with attribute 0 = Normal, write-back. */
+export const MAIR = 0xffn
+/** TCR_EL1: T0SZ 16, write-back inner shareable walks, 4 KiB, TTBR1 walks off (EPD1), IPS 48 bits. */
+export const TCR = 16n | (1n << 8n) | (1n << 10n) | (3n << 12n) | (1n << 23n) | (5n << 32n)
+
+/** Hands out zeroed pages of guest RAM. */
+export class PageAllocator {
+  #free: number[] = []
+  #next: number
+  readonly #end: number
+  readonly #memory: GuestMemory
+  /** Pages from `from` up to the end of RAM are given out. */
+  constructor(memory: GuestMemory, from: number) {
+    this.#memory = memory
+    this.#next = from
+    this.#end = memory.base + memory.bytes.length
+  }
+  /** IPA of a zeroed page; undefined when RAM is used up. */
+  take(): number | undefined {
+    const page = this.#free.pop()
+    if (page !== undefined) {
+      this.#memory.bytes.fill(0, page - this.#memory.base, page - this.#memory.base + PAGE)
+      this.#memory.written(page, PAGE)
+      return page
+    }
+    if (this.#next >= this.#end) return undefined
+    this.#next += PAGE
+    return this.#next - PAGE
+  }
+  give(page: number): void {
+    this.#free.push(page)
+  }
+  get available(): number {
+    return this.#free.length * PAGE + this.#end - this.#next
+  }
+}
+
+export class PageTables {
+  readonly #view: DataView
+  readonly #memory: GuestMemory
+  readonly #pages: PageAllocator
+  /** IPA of the level-0 table: TTBR0_EL1. */
+  readonly root: number
+  /** Set when a valid entry was changed or removed: the guest must invalidate its TLB before it goes on. */
+  stale = false
+
+  constructor(memory: GuestMemory, pages: PageAllocator) {
+    this.#memory = memory
+    this.#pages = pages
+    this.#view = new DataView(memory.bytes.buffer, memory.bytes.byteOffset, memory.bytes.length)
+    const root = pages.take()
+    if (root === undefined) throw new RangeError("No memory for the first table")
+    this.root = root
+  }
+
+  /** Offset in memory of the level-3 entry for `address`, making tables when asked to; -1 when there is none (or no memory for one). */
+  #entry(address: number, make: boolean): number {
+    let table = this.root
+    for (let level = 0; level < 3; level++) {
+      const index = Math.floor(address / 2 ** (39 - 9 * level)) % 512
+      const at = table - this.#memory.base + 8 * index
+      const low = this.#view.getUint32(at, true)
+      if ((low & VALID) === 0) {
+        const page = make ? this.#pages.take() : undefined
+        if (page === undefined) return -1
+        this.#put(at, page, TABLE_OR_PAGE | VALID, 0)
+        table = page
+      } else table = (this.#view.getUint32(at + 4, true) & 0xffff) * 2 ** 32 + (low - (low % PAGE))
+    }
+    return table - this.#memory.base + 8 * (Math.floor(address / PAGE) % 512)
+  }
+  #put(at: number, physical: number, low: number, high: number): void {
+    this.#view.setUint32(at, ((physical % 2 ** 32) | low) >>> 0, true)
+    this.#view.setUint32(at + 4, (Math.floor(physical / 2 ** 32) | high) >>> 0, true)
+  }
+
+  /** IPA of the page at `address` (page aligned); undefined when not mapped. */
+  physical(address: number): number | undefined {
+    const at = this.#entry(address, false)
+    if (at < 0) return undefined
+    const low = this.#view.getUint32(at, true)
+    if ((low & VALID) === 0) return undefined
+    return (this.#view.getUint32(at + 4, true) & 0xffff) * 2 ** 32 + (low - (low % PAGE))
+  }
+  /** Maps one page for EL0 with these permissions, or for EL1 alone (`kernel`: readable and executable). False: no memory for a table. */
+  map(address: number, physical: number, protection: number, kernel = false): boolean {
+    const at = this.#entry(address, true)
+    if (at < 0) return false
+    if ((this.#view.getUint32(at, true) & VALID) !== 0) this.stale = true
+    const writable = (protection & PROTECTION.write) !== 0
+    const low = VALID | TABLE_OR_PAGE | ATTRIBUTES.normal | ATTRIBUTES.innerShareable | ATTRIBUTES.accessed
+    const user = kernel ? 0 : ATTRIBUTES.user | ATTRIBUTES.notGlobal
+    this.#put(
+      at,
+      physical,
+      low | user | (writable ? 0 : ATTRIBUTES.readOnly),
+      kernel ? UXN : PXN | ((protection & PROTECTION.execute) === 0 ? UXN : 0)
+    )
+    return true
+  }
+  /** The mapped pages in [start, end), by ascending address: absent tables are skipped whole, so a huge empty range costs nothing. */
+  *mapped(start: number, end: number): Generator<readonly [address: number, physical: number]> {
+    yield* this.#mappedBelow(this.root, 0, 0, start, end)
+  }
+  *#mappedBelow(table: number, level: number, base: number, start: number, end: number): Generator<readonly [number, number]> {
+    const span = 2 ** (39 - 9 * level)
+    const first = Math.max(0, Math.floor((start - base) / span))
+    for (let i = first; i < 512 && base + i * span < end; i++) {
+      const at = table - this.#memory.base + 8 * i
+      const low = this.#view.getUint32(at, true)
+      if ((low & VALID) === 0) continue
+      const physical = (this.#view.getUint32(at + 4, true) & 0xffff) * 2 ** 32 + (low - (low % PAGE))
+      if (level === 3) yield [base + i * span, physical]
+      else yield* this.#mappedBelow(physical, level + 1, base + i * span, start, end)
+    }
+  }
+  /** Removes the page at `address` and gives its IPA back; undefined when there was none. */
+  unmap(address: number): number | undefined {
+    const physical = this.physical(address)
+    if (physical === undefined) return undefined
+    this.#put(this.#entry(address, false), 0, 0, 0)
+    this.stale = true
+    return physical
+  }
+}
