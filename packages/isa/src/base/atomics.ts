@@ -139,7 +139,7 @@ const PAIR_UPDATES: Readonly<Record<number, readonly [mnemonic: string, update: 
 export const atomicPair = instruction({
   name: "LDCLRP, LDSETP, SWPP",
   encoding: "00 011001 acquire release 1 Rt2:5 opc:4 00 Rn:5 Rt:5",
-  where: (f) => PAIR_UPDATES[f.opc] !== undefined && f.Rt !== 31 && f.Rt2 !== 31,
+  where: (f) => PAIR_UPDATES[f.opc] !== undefined && f.Rt !== 31 && f.Rt2 !== 31 && f.Rt !== f.Rt2, // the last is unpredictable: UNDEFINED here
   assembly: "<op> <Xt>, <Xt2>, [<Xn|SP>]",
   operands: {
     op: choice(
@@ -148,12 +148,7 @@ export const atomicPair = instruction({
     )
   },
   feature: "LSE128",
-  endsBlock: true,
   execute(cpu, { acquire, release, Rt2, opc, Rn, Rt }) {
-    if (Rt === Rt2) {
-      cpu.raise("undefined", 0) // constrained unpredictable: this is the choice
-      return
-    }
     const T = cpu.unsigned(64)
     const Pair = cpu.unsigned(128)
     const x = joined(cpu, cpu.X(Rt), cpu.X(Rt2), 64)
