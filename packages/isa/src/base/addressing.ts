@@ -93,6 +93,10 @@ export const transferAllowed = (f: { readonly size: number; readonly opc: number
 /** Whether the general register of such a transfer is named X. */
 export const transferWide = (f: { readonly size: number; readonly opc: number }): boolean => f.size === 3 || f.opc === 2
 
+/** Attributes of an access with acquire or release semantics; its alignment rules are those of FEAT_LSE2. */
+export const ordering = (acquire: boolean, release: boolean): MemoryAttributes => ORDERINGS[(acquire ? 2 : 0) + (release ? 1 : 0)]!
+const ORDERINGS = [false, true].flatMap((acquire) => [false, true].map((release) => ({ acquire, release, aligned: "quadword" as const })))
+
 /** Moves between memory and a general register: opc 0 stores, 1 loads, 2 loads a signed value into X and 3 into W. `size` is log2 of the bytes. */
 export const transfer = (
   cpu: Cpu,

@@ -1,18 +1,13 @@
 /** Atomic memory operations: compare and swap, swap, and read-modify-write (LSE, LSE128). */
-import type { Cpu, Integer, MemoryAttributes, Value } from "../builder.ts"
+import type { Cpu, Integer, Value } from "../builder.ts"
 import { type Instruction, instruction } from "../instruction.ts"
 import { choice, type Operand } from "../operands.ts"
-import { generalRegister, halfOf, joined } from "./addressing.ts"
+import { generalRegister, halfOf, joined, ordering } from "./addressing.ts"
 
 const ORDERS = ["", "l", "a", "al"]
 const SIZES = ["b", "h", "", ""]
 /** Mnemonics indexed by acquire, release and size. */
 const names = (stem: string) => ORDERS.flatMap((order) => SIZES.map((size) => stem + order + size))
-const attributes = (f: { readonly acquire: number; readonly release: number }): MemoryAttributes => ({
-  acquire: f.acquire === 1,
-  release: f.release === 1,
-  aligned: "quadword"
-})
 const sized = <const N extends string>(field: N) => generalRegister(field, (f: { readonly size: number }) => f.size === 3)
 const registers = { Rs: sized("Rs"), Rt: sized("Rt") }
 
@@ -54,7 +49,7 @@ export const atomicMemory = instruction({
     const [, update] = UPDATES[opc]!
     cpu.setX(
       Rt,
-      cpu.atomic(T, cpu.XSP(Rn), (old) => update(T, cpu, old, x), attributes({ acquire, release })),
+      cpu.atomic(T, cpu.XSP(Rn), (old) => update(T, cpu, old, x), ordering(acquire === 1, release === 1)),
       T
     )
   }
@@ -70,7 +65,7 @@ export const swap = instruction({
     const x = cpu.X(Rs, T)
     cpu.setX(
       Rt,
-      cpu.atomic(T, cpu.XSP(Rn), () => x, attributes({ acquire, release })),
+      cpu.atomic(T, cpu.XSP(Rn), () => x, ordering(acquire === 1, release === 1)),
       T
     )
   }
@@ -86,7 +81,7 @@ export const compareAndSwap = instruction({
     const expected = cpu.X(Rs, T)
     const replacement = cpu.X(Rt, T)
     const update = (old: Value) => T.select(T.test(old, "equal", expected), replacement, old)
-    cpu.setX(Rs, cpu.atomic(T, cpu.XSP(Rn), update, attributes({ acquire, release })), T)
+    cpu.setX(Rs, cpu.atomic(T, cpu.XSP(Rn), update, ordering(acquire === 1, release === 1)), T)
   }
 })
 
@@ -125,7 +120,7 @@ export const compareAndSwapPair = instruction({
     const expected = joined(cpu, cpu.X(Rs, T), cpu.X(Rs + 1, T), T.bits)
     const replacement = joined(cpu, cpu.X(Rt, T), cpu.X(Rt + 1, T), T.bits)
     const update = (old: Value) => Pair.select(Pair.test(old, "equal", expected), replacement, old)
-    const old = cpu.atomic(Pair, cpu.XSP(Rn), update, attributes({ acquire, release }))
+    const old = cpu.atomic(Pair, cpu.XSP(Rn), update, ordering(acquire === 1, release === 1))
     cpu.setX(Rs, halfOf(cpu, old, 0, T.bits), T)
     cpu.setX(Rs + 1, halfOf(cpu, old, 1, T.bits), T)
   }
@@ -153,7 +148,7 @@ export const atomicPair = instruction({
     const Pair = cpu.unsigned(128)
     const x = joined(cpu, cpu.X(Rt), cpu.X(Rt2), 64)
     const [, update] = PAIR_UPDATES[opc]!
-    const old = cpu.atomic(Pair, cpu.XSP(Rn), (value) => update(Pair, cpu, value, x), attributes({ acquire, release }))
+    const old = cpu.atomic(Pair, cpu.XSP(Rn), (value) => update(Pair, cpu, value, x), ordering(acquire === 1, release === 1))
     cpu.setX(Rt, halfOf(cpu, old, 0, T.bits))
     cpu.setX(Rt2, halfOf(cpu, old, 1, T.bits))
   }

@@ -1,12 +1,16 @@
 /** Exclusive loads and stores, and loads and stores with ordering on their own. */
 import { type Instruction, instruction } from "../instruction.ts"
 import { choice } from "../operands.ts"
-import { generalRegister, halfOf, joined } from "./addressing.ts"
+import { generalRegister, halfOf, joined, ordering } from "./addressing.ts"
 
 const SIZES = ["b", "h", "", ""]
 /** Mnemonics indexed by a leading choice, then by size. */
 const bySize = (...stems: readonly string[]) => stems.flatMap((stem) => SIZES.map((suffix) => stem + suffix))
 const Rt = generalRegister("Rt", (f: { readonly size: number }) => f.size === 3)
+
+/** Attributes of a load that arms the monitor. */
+const exclusive = (ordered: number) => EXCLUSIVE[ordered]!
+const EXCLUSIVE = [false, true].map((acquire) => ({ exclusive: true, aligned: "quadword" as const, acquire }))
 
 export const loadExclusive = instruction({
   name: "LDXR, LDXRB, LDXRH, LDAXR, LDAXRB, LDAXRH",
@@ -15,7 +19,7 @@ export const loadExclusive = instruction({
   operands: { op: choice(["ordered:1", "size:2"], bySize("ldxr", "ldaxr")), Rt },
   execute(cpu, { size, ordered, Rn, Rt }) {
     const T = cpu.unsigned(8 << size)
-    cpu.setX(Rt, cpu.load(T, cpu.XSP(Rn), { exclusive: true, aligned: "quadword", acquire: ordered === 1 }), T)
+    cpu.setX(Rt, cpu.load(T, cpu.XSP(Rn), exclusive(ordered)), T)
   }
 })
 export const storeExclusive = instruction({
@@ -25,7 +29,7 @@ export const storeExclusive = instruction({
   operands: { op: choice(["ordered:1", "size:2"], bySize("stxr", "stlxr")), Rt },
   execute(cpu, { size, Rs, ordered, Rn, Rt }) {
     const T = cpu.unsigned(8 << size)
-    const lost = cpu.storeExclusive(T, cpu.XSP(Rn), cpu.X(Rt, T), { aligned: "quadword", release: ordered === 1 })
+    const lost = cpu.storeExclusive(T, cpu.XSP(Rn), cpu.X(Rt, T), ordering(false, ordered === 1))
     cpu.setX(Rs, lost, cpu.unsigned(32))
   }
 })
@@ -40,7 +44,7 @@ export const loadExclusivePair = instruction({
   execute(cpu, { sz, ordered, Rt2, Rn, Rt }) {
     const T = cpu.unsigned(sz ? 64 : 32)
     const Pair = cpu.unsigned(2 * T.bits)
-    const loaded = cpu.load(Pair, cpu.XSP(Rn), { exclusive: true, aligned: "quadword", acquire: ordered === 1 })
+    const loaded = cpu.load(Pair, cpu.XSP(Rn), exclusive(ordered))
     cpu.setX(Rt, halfOf(cpu, loaded, 0, T.bits), T)
     cpu.setX(Rt2, halfOf(cpu, loaded, 1, T.bits), T)
   }
@@ -53,7 +57,7 @@ export const storeExclusivePair = instruction({
   execute(cpu, { sz, Rs, ordered, Rt2, Rn, Rt }) {
     const T = cpu.unsigned(sz ? 64 : 32)
     const pair = joined(cpu, cpu.X(Rt, T), cpu.X(Rt2, T), T.bits)
-    const lost = cpu.storeExclusive(cpu.unsigned(2 * T.bits), cpu.XSP(Rn), pair, { aligned: "quadword", release: ordered === 1 })
+    const lost = cpu.storeExclusive(cpu.unsigned(2 * T.bits), cpu.XSP(Rn), pair, ordering(false, ordered === 1))
     cpu.setX(Rs, lost, cpu.unsigned(32))
   }
 })
@@ -68,8 +72,8 @@ const ordered = (name: string, o0: "0" | "1", load: string, store: string, featu
     execute(cpu, { size, L, Rn, Rt }) {
       const T = cpu.unsigned(8 << size)
       const address = cpu.XSP(Rn)
-      if (L) cpu.setX(Rt, cpu.load(T, address, { acquire: true, aligned: "quadword" }), T)
-      else cpu.store(T, address, cpu.X(Rt, T), { release: true, aligned: "quadword" })
+      if (L) cpu.setX(Rt, cpu.load(T, address, ordering(true, false)), T)
+      else cpu.store(T, address, cpu.X(Rt, T), ordering(false, true))
     }
   })
 export const loadAcquireStoreRelease = ordered("LDAR, LDARB, LDARH, STLR, STLRB, STLRH", "1", "ldar", "stlr")

@@ -1,7 +1,7 @@
 /** Loads and stores of the release consistency extensions: acquire loads that later releases do not wait for. */
 import { type Instruction, instruction } from "../instruction.ts"
 import { choice, signed } from "../operands.ts"
-import { displaced, generalRegister, signedField, transfer, transferAllowed, transferNames, transferWide } from "./addressing.ts"
+import { displaced, generalRegister, ordering, signedField, transfer, transferAllowed, transferNames, transferWide } from "./addressing.ts"
 
 export const loadAcquirePc = instruction({
   name: "LDAPR, LDAPRB, LDAPRH",
@@ -11,7 +11,7 @@ export const loadAcquirePc = instruction({
   feature: "LRCPC",
   execute(cpu, { size, Rn, Rt }) {
     const T = cpu.unsigned(8 << size)
-    cpu.setX(Rt, cpu.load(T, cpu.XSP(Rn), { acquire: true, aligned: "quadword" }), T)
+    cpu.setX(Rt, cpu.load(T, cpu.XSP(Rn), ordering(true, false)), T)
   }
 })
 export const unscaledOrdered = instruction({
@@ -26,8 +26,7 @@ export const unscaledOrdered = instruction({
   },
   feature: "LRCPC2",
   execute(cpu, f) {
-    const order = f.opc === 0 ? { release: true } : { acquire: true }
-    transfer(cpu, f, displaced(cpu, cpu.XSP(f.Rn), signedField(f.imm9, 9)), { ...order, aligned: "quadword" })
+    transfer(cpu, f, displaced(cpu, cpu.XSP(f.Rn), signedField(f.imm9, 9)), ordering(f.opc !== 0, f.opc === 0))
   }
 })
 
