@@ -15,7 +15,7 @@ import { type Case, evaluateCase, FLAGS, type Operation, type Outcome, operation
 import { oracleTool, runTool } from "./oracle.ts"
 
 const GOLDEN_SEED = 20
-const GOLDEN_CASES = 320
+const GOLDEN_CASES = 600
 /** Bytes of a record: operation and FPCR (32 bits each), 8 unused, three registers; and of an answer: one register, FPSR, 12 unused. */
 const RECORD = 64
 const ANSWER = 32

@@ -17,6 +17,8 @@ export const features: readonly Feature[] = [
   feature("BF16", "AdvSIMD", id("ISAR1", 44, 1)),
   feature("EBF16", "BF16", id("ISAR1", 44, 2)),
   feature("I8MM", "AdvSIMD", id("ISAR1", 52, 1)),
+  feature("FPRCVT", "AdvSIMD", id("ISAR3", 28, 1)),
+  feature("FAMINMAX", "AdvSIMD", id("ISAR3", 4, 1)),
   feature("AFP", "AdvSIMD", id("MMFR1", 44, 1)),
   feature("AES", "AdvSIMD", id("ISAR0", 4, 1)),
   feature("PMULL", "AES", id("ISAR0", 4, 2)),

@@ -16,7 +16,7 @@ export const drawCases = (source: Source, count: number, seed: number): Case[] =
     const instruction = r.pick(usable)
     const fields: FieldValues = {}
     for (const { name, width } of instruction.fields) fields[name] = r.word() % 2 ** width
-    const word = tame(encode(instruction, fields), r)
+    const word = tame(encode(instruction, fields), cases.length, r)
     if (excluded(word) || source.decode(word) !== instruction) continue
     cases.push({ word, seed: r.word() })
   }

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { runTool } from "../oracle.ts"
-import { CASE_BYTES, type Case, DATA, DATA_BYTES, RECORD, TEXT, writeState } from "./state.ts"
+import { CASE_BYTES, type Case, DATA, DATA_BYTES, POOL, poolContents, RECORD, TEXT, writeState } from "./state.ts"
 
 const RECORDS = 0x20000000
 const RESULTS = 0x40000000
@@ -152,6 +152,8 @@ alternate_stack:
  .balign 16
 signal_stack:
  .space 65536
+ .section .pool, "a"
+ .incbin "pool.bin"
  .section .records, "aw"
  .incbin "records.bin"
  .section .guest, "aw"
@@ -164,6 +166,7 @@ signal_stack:
 }
 
 const SCRIPT = `ENTRY(_start) SECTIONS {
+ . = ${POOL}; .pool : { *(.pool) }
  . = ${TEXT}; .cases : { *(.cases) }
  . = ${TEXT + 0x1000000}; .text : { *(.text) } .data : { *(.data) } .bss : { *(.bss) }
  . = ${DATA}; .guest : { *(.guest) }
@@ -188,6 +191,7 @@ export const runOnQemu = (cases: readonly Case[], data: Uint8Array, cpu = "max")
     cases.forEach((test, i) => writeState(test, i, new DataView(records.buffer, records.byteOffset + i * RECORD.BYTES, RECORD.BYTES)))
     writeFileSync(at("records.bin"), records)
     writeFileSync(at("data.bin"), data)
+    writeFileSync(at("pool.bin"), poolContents())
     writeFileSync(at("cases.s"), text(cases))
     writeFileSync(at("cases.ld"), SCRIPT)
     runTool("as", ["-march=armv9.4-a", "-I", folder, at("cases.s"), "-o", at("cases.o")])

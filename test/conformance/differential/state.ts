@@ -13,6 +13,10 @@ export const DATA_BYTES = 256 * 1024
 export const DATA_MIDDLE = DATA + 96 * 1024
 export const CASE_BYTES = 36
 export const SLOT_OFFSET = 24
+/** Literal loads read from here: POOL_BYTES bytes of a fixed pattern just below the cases. */
+export const POOL = TEXT - 4096
+export const POOL_BYTES = 64
+export const poolContents = (): Uint8Array => Uint8Array.from({ length: POOL_BYTES }, (_, i) => (i * 151 + 77) & 0xff)
 export const slotAddress = (index: number): number => TEXT + index * CASE_BYTES + SLOT_OFFSET
 
 export interface Case {
@@ -128,22 +132,25 @@ export const writeState = (test: Case, index: number, record: DataView): void =>
   if (isRegisterBranch(word)) setX(Rn, BigInt(slotAddress(index) + 8))
 }
 
-/** Brings immediates of branches and literal loads to targets that exist: the word behind the slot's successor, or words near the slot. */
-export const tame = (word: number, r: Random): number => {
+/** Brings immediates of branches and literal loads of the case at `index` to targets that exist: the word behind the slot's successor, or the pool. */
+export const tame = (word: number, index: number, r: Random): number => {
   const field = (low: number, width: number, value: number) => ((word & ~(((1 << width) - 1) << low)) | ((value & ((1 << width) - 1)) << low)) >>> 0
   if (((word >>> 26) & 0b11111) === 0b00101) return field(0, 26, 2)
   if (word >>> 25 === 0b0101010 || ((word >>> 25) & 0b111111) === 0b011010) return field(5, 19, 2)
   if (((word >>> 25) & 0b111111) === 0b011011) return field(5, 14, 2)
-  if (isLiteral(word)) return field(5, 19, r.below(7) - 6)
+  if (isLiteral(word)) return field(5, 19, (POOL - slotAddress(index)) / 4 + r.below(8))
   return word
 }
 
 /** Instructions a case cannot hold: system instructions, exception generation, memory copy and set (their split between P, M and E is the implementation's choice). */
 export const excluded = (word: number): boolean =>
-  word >>> 22 === 0b1101010100 ||
-  word >>> 24 === 0b11010100 ||
-  word >>> 16 === 0 ||
-  (((word >>> 24) & 0b00111011) === 0b00011001 &&
-    ((word >>> 10) & 0b11) === 0b01 &&
-    ((word >>> 21) & 1) === 0 &&
-    (word >>> 30 === 0 || ((word >>> 22) & 3) === 3))
+  isSystem(word) || isException(word) || isMemoryCopy(word) || isUnbranchable(word) || word >>> 16 === 0
+const isSystem = (word: number) => word >>> 22 === 0b1101010100
+const isException = (word: number) => word >>> 24 === 0b11010100
+const isMemoryCopy = (word: number) =>
+  ((word >>> 24) & 0b00111011) === 0b00011001 &&
+  ((word >>> 10) & 3) === 1 &&
+  ((word >>> 21) & 1) === 0 &&
+  (word >>> 30 === 0 || ((word >>> 22) & 3) === 3)
+/** ERET, DRPS, and branches to XZR. */
+const isUnbranchable = (word: number) => isRegisterBranch(word) && (((word >>> 21) & 15) > 2 || ((word >>> 5) & 31) === 31)

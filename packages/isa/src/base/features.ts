@@ -24,6 +24,7 @@ export const baseFeatures: readonly Feature[] = [
   feature("CSSC", id("ISAR2", 52, 1)),
   feature("HBC", id("ISAR2", 20, 1)),
   feature("XS", id("ISAR1", 56, 1)),
+  feature("LOR", id("MMFR1", 16, 1)),
   // processor state
   feature("DIT", id("PFR0", 48, 1)),
   feature("SSBS", id("PFR1", 4, 1)),

@@ -1,0 +1,57 @@
+/** Runs cases on this project's processor: the same records, the same memory, one instruction each. */
+import { type Board, createBoard, type InstructionSet, type Pe, run } from "@eltwo/cpu"
+import { CASE_BYTES, type Case, DATA, OUTCOME, POOL, poolContents, RECORD, SLOT_OFFSET, slotAddress, TEXT, writeState } from "./state.ts"
+
+/** One page more than the last thing tests touch; RAM starts at 0, so that addresses are those of the other side's program. */
+const RAM_BYTES = 0x10000000 + 512 * 1024
+const NOP = 0xd503201f
+
+export interface Bench {
+  readonly board: Board
+  readonly pe: Pe
+}
+
+/** A machine at EL0 without translation. Exceptions end a run after their entry. */
+export const createBench = (isa: InstructionSet): Bench => {
+  const board = createBoard({ isa, ramBase: 0, ramBytes: RAM_BYTES })
+  const pe = board.pes[0]!
+  pe.modelledEl = 1
+  return { board, pe }
+}
+
+/** Puts all cases into memory as the other side's program has them, and the data. */
+export const loadCases = ({ board }: Bench, cases: readonly Case[], data: Uint8Array): void => {
+  const text = new Uint8Array(cases.length * CASE_BYTES)
+  const view = new DataView(text.buffer)
+  for (let at = 0; at < text.length; at += 4) view.setUint32(at, NOP, true)
+  cases.forEach(({ word }, i) => view.setUint32(i * CASE_BYTES + SLOT_OFFSET, word, true))
+  board.write(TEXT, text)
+  board.write(POOL, poolContents())
+  board.write(DATA, data)
+}
+
+/** Runs case `index` and overwrites `record` with the state afterwards. */
+export const runCase = ({ pe }: Bench, test: Case, index: number, record: DataView, reset: (pe: Pe) => void): void => {
+  writeState(test, index, record)
+  reset(pe)
+  for (let n = 0; n < 31; n++) pe.x[n] = record.getBigUint64(RECORD.X + 8 * n, true)
+  pe.x[31] = record.getBigUint64(RECORD.SP, true)
+  pe.flags = record.getUint32(RECORD.NZCV, true) >>> 28
+  pe.fpcr = record.getUint32(RECORD.FPCR, true)
+  pe.fpsr = record.getUint32(RECORD.FPSR, true)
+  for (let n = 0; n < 32; n++) pe.z(n).set(new Uint8Array(record.buffer, record.byteOffset + RECORD.V + 16 * n, 16))
+  const slot = slotAddress(index)
+  pe.pc = BigInt(slot)
+  const exit = run(pe, { instructions: 1 })
+  const next = Number(pe.pc)
+  const outcome = exit.kind !== "limit" ? OUTCOME.fault : next === slot + 4 ? OUTCOME.next : next === slot + 8 ? OUTCOME.taken : 9
+  for (let n = 0; n < 31; n++) record.setBigUint64(RECORD.X + 8 * n, pe.x[n]!, true)
+  record.setBigUint64(RECORD.SP, pe.x[31]!, true)
+  record.setBigUint64(RECORD.NZCV, BigInt(pe.flags) << 28n, true)
+  record.setBigUint64(RECORD.FPCR, BigInt(pe.fpcr), true)
+  record.setBigUint64(RECORD.FPSR, BigInt(pe.fpsr), true)
+  record.setBigUint64(RECORD.OUTCOME, BigInt(outcome), true)
+  for (let n = 0; n < 32; n++) new Uint8Array(record.buffer, record.byteOffset + RECORD.V + 16 * n, 16).set(pe.z(n).subarray(0, 16))
+}
+
+export const dataOf = ({ board }: Bench, bytes: number): Uint8Array => board.physical.read(DATA, bytes)!
