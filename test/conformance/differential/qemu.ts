@@ -5,8 +5,8 @@ import { join } from "node:path"
 import { runTool } from "../oracle.ts"
 import { CASE_BYTES, type Case, DATA, DATA_BYTES, POOL, poolContents, RECORD, TEXT, writeState } from "./state.ts"
 
-const RECORDS = 0x20000000
-const RESULTS = 0x40000000
+const RECORDS = 0x60000000
+const RESULTS = 0x70000000
 const COUNTER = 0x18000000
 
 const movz = (register: string, value: number) => `movz ${register}, #${value & 0xffff}\n movk ${register}, #${value >>> 16}, lsl #16`
