@@ -11,8 +11,6 @@ export const wideArrangement = choice("size", "8h 4s 2d -")
 /** Elements of twice the size in as many bits: the result of adding pairs. */
 export const pairArrangement = choice(["size:2", "Q:1"], "4h 8h 2s 4s 1d 2d - -")
 export const byteArrangement = choice("Q", "8b 16b")
-/** Arrangement of single (sz = 0) and double precision. */
-export const floatArrangement = choice(["sz:1", "Q:1"], "2s 4s - 2d")
 
 type FieldReader = (match: RegExpExecArray, known: Readonly<Record<string, number>>) => Record<string, number> | undefined
 /** An operand read by a pattern; `fields` gives what the match stands for, or undefined when it does not fit. */

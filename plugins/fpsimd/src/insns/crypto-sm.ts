@@ -38,8 +38,8 @@ export const sm3SharedTerm = helper({
   run: (_host, n, m, a) => wordsOf(0, 0, 0, rotateLeft((rotateLeft(wordAt(n, 3), 12) + wordAt(m, 3) + wordAt(a, 3)) | 0, 7))
 })
 /**
- * One round of SM3 for half of its state, d = (word 3 is the newest). Kinds: 0 TT1A and 1 TT1B for A..D (rounds below 16, and later), 2 TT2A and 3 TT2B
- * for E..H. `n` carries the shared term in its highest word, `index` chooses the message word in m.
+ * One round of SM3 for half of its state, d, whose newest word is the highest. Kinds: 0 TT1A and 1 TT1B for A to D (rounds below 16, and later),
+ * 2 TT2A and 3 TT2B for E to H. `n` carries the shared term in its highest word, `index` chooses the message word in m.
  */
 export const sm3Round = helper({
   name: "sm3Round",

@@ -4,7 +4,6 @@ import { type Cpu, choice, type Vector } from "@eltwo/isa"
 /** Element sizes as a set: bit n allows elements of 8 << n bits. */
 export const NONE = 0
 export const BYTES = 0b0001
-export const BYTES_AND_HALVES = 0b0011
 export const HALVES_AND_WORDS = 0b0110
 export const UP_TO_32 = 0b0111
 export const DOUBLEWORDS = 0b1000
