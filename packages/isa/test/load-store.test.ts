@@ -110,16 +110,23 @@ test("other spellings", () => {
   same("ldr x0, [x1, w2, uxtw #3]", "ldr x0, [x1, w2, uxtw 3]")
   same("stp x29, x30, [sp, #-16]!", "stp fp, lr, [sp, -0x10]!")
   same("prfm #0x18, [x0]", "prfm ir, [x0]")
+  same("ldur x0, [x1, #-8]", "ldr x0, [x1, #-8]")
+  same("sturh w0, [x1, #3]", "strh w0, [x1, #3]")
+  same("prfum pldl1keep, [x0, #1]", "prfm pldl1keep, [x0, #1]")
+  same("ldr w0, [x1, x2, sxtx #2]", "ldr w0, [x1, x2, sxtx 2]")
+  same("ldr w0, [x1, wzr, sxtw]", "ldr w0, [x1, wzr, sxtw #0]")
   same("ldadd w0, wzr, [x1]", "stadd w0, [x1]")
 })
 
 test("text that is no instruction", () => {
   const lines = [
-    "ldr x0, [x1, #4]",
+    "ldr x0, [x1, #257]",
     "ldr x0, [x1, #32768]",
     "ldrsw w0, [x1]",
     "ldrb x0, [x1]",
     "ldr x0, [x1, w2]",
+    "ldr x0, [x1, w2, lsl #3]",
+    "ldr x0, [x1, x2, sxtw]",
     "ldr x0, [x1, x2, lsl #2]",
     "ldr x0, [x1, x2, uxtw]",
     "ldr x0, [x1, x2, lsl]",

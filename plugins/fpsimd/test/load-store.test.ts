@@ -57,10 +57,11 @@ describe("the text of a word, as GNU objdump prints it", () => {
   })
 })
 
-test("other spellings of lists", () => {
+test("other spellings", () => {
   const same = (text: string, other: string) => expect(table.assemble(other, here), other).toBe(table.assemble(text, here))
   same("ld1 {v0.16b-v3.16b}, [x0]", "ld1 { v0.16b, v1.16b, v2.16b, v3.16b }, [x0]")
   same("st2 {v31.4s-v0.4s}, [sp], #32", "st2 {v31.4s, v0.4s}, [sp], 32")
+  same("ldur q0, [x1, #8]", "ldr q0, [x1, #8]")
   same("ld4 {v1.d-v4.d}[1], [x0], x5", "LD4 {V1.D, V2.D, V3.D, V4.D}[1], [X0], X5")
 })
 
@@ -72,7 +73,7 @@ test("text that is no instruction", () => {
     "ld1 {v0.s}[4], [x0]",
     "ld3 {v0.4s, v2.4s, v4.4s}, [x0]",
     "st1r {v0.4s}, [x0]",
-    "ldr q0, [x1, #8]",
+    "ldr q0, [x1, #264]",
     "ldr q0, [x1, x2, lsl #3]",
     "ldp q0, d1, [x2]",
     "ldp h0, h1, [x2]",

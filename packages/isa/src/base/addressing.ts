@@ -1,6 +1,6 @@
 /** What loads and stores share: addresses, transfers of general registers, and the operands that spell them. */
 import type { Cpu, MemoryAttributes, Value } from "../builder.ts"
-import { computed, type Operand, register } from "../operands.ts"
+import { computed, matchAt, type Operand, register } from "../operands.ts"
 
 type Field<N extends string> = { readonly [K in N]: number }
 
@@ -55,30 +55,29 @@ export const scaledOffset = <F, N extends string>(
   })
 }
 
-const EXTENSIONS: Readonly<Record<number, string>> = { 2: "uxtw", 3: "lsl", 6: "sxtw", 7: "sxtx" }
-const INDEX = /^([xw])(\d+|zr)(?:\s*,\s*(uxtw|lsl|sxtw|sxtx)(?:\s*#?\s*(\d+))?)?(?![\w])/i
+const OPTIONS: Readonly<Record<string, number>> = { uxtw: 2, lsl: 3, sxtw: 6, sxtx: 7 }
+const EXTENSION = /\s*,\s*(uxtw|lsl|sxtw|sxtx)(?:\s*#?\s*(\d+))?(?!\w)/y
+const index = { x: register("x", "Rm", { zero: "xzr" }), w: register("w", "Rm", { zero: "wzr" }) }
 
-/** The index register with its extension: `x5`, `x5, lsl #3`, `w5, sxtw`. Bytes have `#0` for a set S. */
+/** The index register with its extension: `x5`, `x5, lsl #3`, `w5, sxtw`. A shift by `scale` is a set S, even where that is 0. */
 export const indexOperand = <F>(scale: (fields: F) => number): Operand<F & Field<"Rm" | "option" | "S">> => ({
-  print: (f) => {
-    const extension = EXTENSIONS[f.option]
-    if (extension === undefined) return undefined
-    const name = `${f.option & 1 ? "x" : "w"}${f.Rm === 31 ? "zr" : f.Rm}`
-    if (f.option === 3 && f.S === 0) return name
+  print(f, place) {
+    const extension = Object.keys(OPTIONS).find((word) => OPTIONS[word] === f.option)
+    const name = (f.option & 1 ? index.x : index.w).print(f, place)
+    if (extension === undefined || (extension === "lsl" && f.S === 0)) return extension && name
     return `${name}, ${extension}${f.S ? ` #${scale(f)}` : ""}`
   },
-  read: (text, at, known) => {
-    const m = INDEX.exec(text.slice(at))
-    if (!m) return []
-    const [all, letter, number, extension = "lsl", amount] = m
-    const option = Number(Object.keys(EXTENSIONS).find((key) => EXTENSIONS[Number(key)] === extension.toLowerCase()))
-    const Rm = number!.toLowerCase() === "zr" ? 31 : Number(number)
-    if (Rm > 31 || (number === "31" && Rm === 31) || (option & 1) !== (letter!.toLowerCase() === "x" ? 1 : 0)) return []
-    if (extension === "lsl" && m[3] !== undefined && amount === undefined) return []
+  read(text, at, known, place) {
     const shift = scale(known as F)
-    if (amount !== undefined && Number(amount) !== 0 && Number(amount) !== shift) return []
-    const S = amount !== undefined && Number(amount) === shift ? 1 : 0
-    return [{ end: at + all.length, fields: { Rm, option, S } }]
+    return [...index.x.read(text, at, known, place), ...index.w.read(text, at, known, place)].flatMap(({ end, fields }) => {
+      const [all = "", extension = "lsl", amount = all === "" ? "0" : undefined] = matchAt(EXTENSION, text, end) ?? []
+      const option = OPTIONS[extension]!
+      const wide = (option & 1) === 1
+      if (wide !== (text[at] === "x") || (extension === "lsl" && amount === undefined)) return []
+      if (amount !== undefined && Number(amount) !== 0 && Number(amount) !== shift) return []
+      const S = all !== "" && amount !== undefined && Number(amount) === shift ? 1 : 0
+      return [{ end: end + all.length, fields: { ...fields, option, S } }]
+    })
   }
 })
 

@@ -45,18 +45,26 @@ const indexed = (indexing: Indexing, mode: "01" | "11", address: string) =>
 export const postIndexed = indexed("post", "01", "[<Xn|SP>], #<imm9>")
 export const preIndexed = indexed("pre", "11", "[<Xn|SP>, #<imm9>]!")
 
-const unscaled = (name: string, mode: "00" | "10", store: string, load: string, attributes?: MemoryAttributes) =>
+const unscaled = (name: string, mode: "00" | "10", [store, load]: readonly [string, string], attributes?: MemoryAttributes) =>
   instruction({
     name,
     encoding: `size:2 111 0 00 opc:2 0 imm9:9 ${mode} Rn:5 Rt:5`,
     where: transferAllowed,
     assembly: "<op> <Rt>, [<Xn|SP>(, #<imm9>)?]",
-    operands: { op: choice(["size:2", "opc:2"], transferNames(store, load)), Rt, imm9: signed("imm9:9", { default: 0 }) },
+    aliases: mode === "00" ? [{ text: "<scaled> <Rt>, [<Xn|SP>, #<imm9>]", prefer: false }] : [],
+    operands: {
+      op: choice(["size:2", "opc:2"], transferNames(store, load)),
+      scaled: choice(["size:2", "opc:2"], transferNames("str", "ldr")),
+      Rt,
+      imm9: signed("imm9:9", { default: 0 })
+    },
     execute(cpu, f) {
       transfer(cpu, f, displaced(cpu, cpu.XSP(f.Rn), signedField(f.imm9, 9)), attributes)
     }
   })
-export const unscaledImmediate = unscaled("LDUR, STUR, LDURB, STURB, LDURSB, LDURH, STURH, LDURSH, LDURSW", "00", "stur", "ldur")
-export const unprivileged = unscaled("LDTR, STTR, LDTRB, STTRB, LDTRSB, LDTRH, STTRH, LDTRSH, LDTRSW", "10", "sttr", "ldtr", { unprivileged: true })
+export const unscaledImmediate = unscaled("LDUR, STUR, LDURB, STURB, LDURSB, LDURH, STURH, LDURSH, LDURSW", "00", ["stur", "ldur"])
+export const unprivileged = unscaled("LDTR, STTR, LDTRB, STTRB, LDTRSB, LDTRH, STTRH, LDTRSH, LDTRSW", "10", ["sttr", "ldtr"], {
+  unprivileged: true
+})
 
 export const loadStoreImmediate: readonly Instruction[] = [unsignedImmediate, postIndexed, preIndexed, unscaledImmediate, unprivileged]

@@ -40,6 +40,7 @@ export const prefetchUnscaled = instruction({
   name: "PRFUM",
   encoding: "11 111 0 00 10 0 imm9:9 00 Rn:5 Rt:5",
   assembly: "prfum <Rt>, [<Xn|SP>(, #<imm9>)?]",
+  aliases: [{ text: "prfm <Rt>, [<Xn|SP>, #<imm9>]", prefer: false }],
   operands: { Rt: operation, imm9: signed("imm9:9", { default: 0 }) },
   ignored: ["imm9", "Rn", "Rt"],
   execute() {}

@@ -94,7 +94,8 @@ export const unscaledImmediate = instruction({
   encoding: "size:2 111 1 00 Q L 0 imm9:9 00 Rn:5 Rt:5",
   ...common,
   assembly: "<op> <Rt>, [<Xn|SP>(, #<imm9>)?]",
-  operands: { op: choice("L", "stur ldur"), Rt, imm9: signed("imm9:9", { default: 0 }) },
+  aliases: [{ text: "<scaled> <Rt>, [<Xn|SP>, #<imm9>]", prefer: false }],
+  operands: { op: choice("L", "stur ldur"), scaled: choice("L", "str ldr"), Rt, imm9: signed("imm9:9", { default: 0 }) },
   execute(cpu, f) {
     transfer(cpu, f.L === 1, scaleOf(f), f.Rt, displaced(cpu, cpu.XSP(f.Rn), signedField(f.imm9, 9)))
   }
