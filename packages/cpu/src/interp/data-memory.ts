@@ -81,13 +81,16 @@ export class DataMemory {
     else this.#storeSlowly(size, address, update(old), attributes)
     return old
   }
-  /** Whether the store was done: the monitor was armed for this address and size, and memory still holds what was loaded. Opens the monitor. */
+  /**
+   * Whether the store was done: the monitor was armed for this address and size, and memory still holds what was loaded. Opens the monitor. Faults
+   * are looked for after the monitor, which the architecture leaves open.
+   */
   storeExclusive(size: number, address: bigint, value: Bits, attributes?: MemoryAttributes): boolean {
-    this.#checkAlignment(size, address, "write", attributes)
     const { words, doublewords } = this.#pe
     const armed = words[MONITOR_SIZE] === size && doublewords[MONITOR_ADDRESS] === address
     words[MONITOR_SIZE] = 0
     if (!armed) return false
+    this.#checkAlignment(size, address, "write", attributes)
     const current = BigInt(this.load(size, address))
     if ((current & LOW_64) !== doublewords[MONITOR_VALUE] || current >> 64n !== doublewords[MONITOR_VALUE + 1]) return false
     this.store(size, address, value)
@@ -104,8 +107,8 @@ export class DataMemory {
 
   /** Bytes that stay in one page, moved as memmove does. */
   copy(to: bigint, from: bigint, bytes: number, writing?: MemoryAttributes, reading?: MemoryAttributes): void {
-    const source = this.#place(from, bytes, "read", reading)
-    const target = this.#place(to, bytes, "write", writing)
+    const source = this.#place(from, bytes, "read", reading, 1)
+    const target = this.#place(to, bytes, "write", writing, 1)
     if (typeof source === "number" && typeof target === "number") {
       this.#bytes.copyWithin(target, source, source + bytes)
       return
@@ -115,7 +118,7 @@ export class DataMemory {
   }
   /** Bytes that stay in one page, all set to the low 8 bits of `value`. */
   fill(address: bigint, value: bigint, bytes: number, attributes?: MemoryAttributes): void {
-    const target = this.#place(address, bytes, "write", attributes)
+    const target = this.#place(address, bytes, "write", attributes, 1)
     const byte = Number(value & 0xffn)
     if (typeof target === "number") this.#bytes.fill(byte, target, target + bytes)
     else for (let i = 0; i < bytes; i++) this.#putByteAt(target, i, byte)
@@ -208,24 +211,24 @@ export class DataMemory {
   #loadSlowly(size: number, address: bigint, attributes: Attributes | undefined): Bits {
     const inFirst = PAGE_BYTES - (Number(address & 0xfffn) | 0)
     if (size <= inFirst) {
-      const place = this.#place(address, size, "read", attributes)
+      const place = this.#place(address, size, "read", attributes, size)
       return typeof place === "number" ? this.#get(place, size) : this.#readDevice(place.device, place.offset, size)
     }
-    const first = this.#place(address, inFirst, "read", attributes)
-    const second = this.#place(BigInt.asUintN(64, address + BigInt(inFirst)), size - inFirst, "read", attributes)
+    const first = this.#place(address, inFirst, "read", attributes, size)
+    const second = this.#place(BigInt.asUintN(64, address + BigInt(inFirst)), size - inFirst, "read", attributes, size)
     for (let i = 0; i < size; i++) cellBytes[VALUE + i] = i < inFirst ? this.#byteAt(first, i) : this.#byteAt(second, i - inFirst)
     return size === 16 ? cell[1]! | (cell[2]! << 64n) : size === 8 ? cell[1]! : size === 4 ? half[2]! : half[2]! & 0xffff
   }
   #storeSlowly(size: number, address: bigint, value: Bits, attributes: Attributes | undefined): void {
     const inFirst = PAGE_BYTES - (Number(address & 0xfffn) | 0)
     if (size <= inFirst) {
-      const place = this.#place(address, size, "write", attributes)
+      const place = this.#place(address, size, "write", attributes, size)
       if (typeof place === "number") this.#put(place, size, value)
       else this.#writeDevice(place.device, place.offset, size, value)
       return
     }
-    const first = this.#place(address, inFirst, "write", attributes)
-    const second = this.#place(BigInt.asUintN(64, address + BigInt(inFirst)), size - inFirst, "write", attributes)
+    const first = this.#place(address, inFirst, "write", attributes, size)
+    const second = this.#place(BigInt.asUintN(64, address + BigInt(inFirst)), size - inFirst, "write", attributes, size)
     const bytes = BigInt(value)
     for (let i = 0; i < size; i++) {
       const byte = Number((bytes >> BigInt(8 * i)) & 0xffn)
@@ -233,15 +236,15 @@ export class DataMemory {
       else this.#putByteAt(second, i - inFirst, byte)
     }
   }
-  /** Translates a range within one page, and says where it is. A page of code that will be written is forgotten as code. */
-  #place(address: bigint, bytes: number, access: Access, attributes: Attributes | undefined): Place {
+  /** Translates a range within one page for accesses of `size` bytes, and says where it is. A page of code that will be written is forgotten as code. */
+  #place(address: bigint, bytes: number, access: Access, attributes: Attributes | undefined, size: number): Place {
     const pe = this.#pe
     const unprivileged = attributes?.unprivileged ?? false
     if (!unprivileged && fillTlb(pe, address, access === "write")) {
       const at = this.#lookup(bytes, address, access === "write" ? WRITE : READ)
       if (at >= 0) return at
     }
-    const { physical } = translate(pe, address, access, { unprivileged, bytes })
+    const { physical } = translate(pe, address, access, { unprivileged, bytes: size })
     const { physical: memory, code } = pe.board
     const at = memory.at(physical, bytes)
     if (at >= 0) {
