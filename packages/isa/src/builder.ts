@@ -85,6 +85,7 @@ export type FloatEnvironment = "standard" | "za" | "bfloat16"
  * - `unsignedReciprocalEstimate`, `unsignedReciprocalSquareRootEstimate`: one unsigned 32-bit fixed-point operand (URECPE, URSQRTE)
  * - `reciprocalStep`, `reciprocalSquareRootStep`: 2 - x*y and (3 - x*y) / 2, fused, of (x, y); the caller does not negate
  * - `multiplyExtended`: FMULX of (x, y)
+ * - `absoluteMaximum`, `absoluteMinimum`: FAMAX and FAMIN of (x, y)
  * - `javascriptConvert`: FJCVTZS of a 64-bit x; a 64-bit value whose low half is the result and whose bit 32 is the Z flag
  * - `roundToInt32`, `roundToInt64`: FRINT32X/FRINT64X in the current rounding; `...Zero`: toward zero (FRINT32Z, FRINT64Z)
  * - `bfloat16Dot`: (sum, x, y), x and y 32-bit values of two bfloat16 each (BFDOT); obeys FPCR.EBF
@@ -100,6 +101,8 @@ export type FloatOperation =
   | "reciprocalStep"
   | "reciprocalSquareRootStep"
   | "multiplyExtended"
+  | "absoluteMaximum"
+  | "absoluteMinimum"
   | "javascriptConvert"
   | "roundToInt32"
   | "roundToInt64"

@@ -41,6 +41,8 @@ const SPECIAL: Readonly<Record<FloatOperation, (soft: Soft, x: bigint, y: bigint
   roundToInt32Zero: (soft, x) => soft.roundToInteger(x, 32, "zero"),
   roundToInt64Zero: (soft, x) => soft.roundToInteger(x, 64, "zero"),
   bfloat16Dot: (soft, sum, x, y) => soft.bfloatDot(sum, x, y),
+  absoluteMaximum: (soft, x, y) => soft.absoluteMaximum(x, y),
+  absoluteMinimum: (soft, x, y) => soft.absoluteMinimum(x, y),
   multiplyAddHalf: (soft, sum, x, y) => soft.halfMultiplyAdd(sum, x & 0xffffn, y & 0xffffn),
   multiplyAddBfloat16: (soft, sum, x, y) => soft.bfloatMultiplyAdd(sum, x & 0xffffn, y & 0xffffn)
 }

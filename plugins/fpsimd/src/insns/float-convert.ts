@@ -1,6 +1,7 @@
 /** Scalar conversions: between formats, and between floating-point and general registers. */
 import { choice, type Instruction, instruction, type Rounding } from "@eltwo/isa"
-import { double, type Precision, precisions, single } from "./float-precision.ts"
+import { double, half, type Precision, precisions, single } from "./float-precision.ts"
+import { opcodeTable } from "./float-table.ts"
 import { fractionBits } from "./operands-float.ts"
 
 const betweenFormats = (from: Precision, to: Precision) =>
@@ -90,6 +91,60 @@ const fromFixedPoint = (p: Precision) =>
     }
   })
 
+/** FEAT_FPRCVT: conversions whose integer is in a vector register, of another width than the number. Opcodes are rmode and the manual's opcode. */
+type ToRegister = readonly [rounding: Rounding, signed: boolean]
+const toRegister = opcodeTable<ToRegister>(5, [
+  [0b01_010, "fcvtns", ["nearestEven", true]],
+  [0b01_011, "fcvtnu", ["nearestEven", false]],
+  [0b10_010, "fcvtps", ["up", true]],
+  [0b10_011, "fcvtpu", ["up", false]],
+  [0b10_100, "fcvtms", ["down", true]],
+  [0b10_101, "fcvtmu", ["down", false]],
+  [0b10_110, "fcvtzs", ["zero", true]],
+  [0b10_111, "fcvtzu", ["zero", false]],
+  [0b11_010, "fcvtas", ["nearestAway", true]],
+  [0b11_011, "fcvtau", ["nearestAway", false]]
+])
+const toIntegerRegister = (integer: IntegerWidth, p: Precision) =>
+  instruction({
+    name: `${toRegister.heading} (SIMD&FP register, ${p.name} to ${integer.bits} bits)`,
+    encoding: `${integer.sf} 00 11110 ${p.ftype} 1 opcode:5 000000 Rn:5 Rd:5`,
+    where: (f) => toRegister.has(f.opcode),
+    assembly: `<opcode> <${integer.letter}d>, <${p.letter}n>`,
+    operands: { opcode: choice("opcode", toRegister.mnemonics) },
+    feature: "FPRCVT",
+    access: "FP",
+    execute(cpu, { opcode, Rn, Rd }) {
+      const [rounding, signed] = toRegister.lane(opcode)
+      const F = cpu.float(p.bits)
+      const I = signed ? cpu.signed(integer.bits) : cpu.unsigned(integer.bits)
+      cpu.setScalar(Rd, F.toInteger(cpu.scalar(Rn, F), I, rounding, 0), I, Rd)
+    }
+  })
+const fromIntegerRegister = (integer: IntegerWidth, p: Precision) =>
+  instruction({
+    name: `SCVTF, UCVTF (SIMD&FP register, ${integer.bits} bits to ${p.name})`,
+    encoding: `${integer.sf} 00 11110 ${p.ftype} 1 11 10 U 000000 Rn:5 Rd:5`,
+    assembly: `<U> <${p.letter}d>, <${integer.letter}n>`,
+    operands: { U: choice("U", "scvtf ucvtf") },
+    feature: "FPRCVT",
+    access: "FP",
+    execute(cpu, { U, Rn, Rd }) {
+      const F = cpu.float(p.bits)
+      const I = U ? cpu.unsigned(integer.bits) : cpu.signed(integer.bits)
+      cpu.setScalar(Rd, F.fromInteger(cpu.scalar(Rn, I), I, 0), F, Rd)
+    }
+  })
+const word = { bits: 32, sf: "0", letter: "S" } as const
+const doubleword = { bits: 64, sf: "1", letter: "D" } as const
+type IntegerWidth = typeof word | typeof doubleword
+const otherWidths: readonly (readonly [IntegerWidth, Precision])[] = [
+  [word, half],
+  [word, double],
+  [doubleword, half],
+  [doubleword, single]
+]
+
 const halfToGeneral = instruction({
   name: "FMOV (half precision to general)",
   encoding: "sf 00 11110 11 1 00 110 000000 Rn:5 Rd:5",
@@ -177,6 +232,7 @@ const javascriptConvert = instruction({
 export const floatConvert: readonly Instruction[] = [
   ...precisions.flatMap((p) => [toInteger(p), fromInteger(p), toFixedPoint(p), fromFixedPoint(p)]),
   ...precisions.flatMap((from) => precisions.filter((to) => to !== from).map((to) => betweenFormats(from, to))),
+  ...otherWidths.flatMap(([integer, p]) => [toIntegerRegister(integer, p), fromIntegerRegister(integer, p)]),
   ...[single, double].flatMap((p) => [toGeneral(p), fromGeneral(p)]),
   halfToGeneral,
   halfFromGeneral,

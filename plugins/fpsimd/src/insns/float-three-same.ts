@@ -99,6 +99,26 @@ const scalar = (p: Precision) =>
     }
   })
 
+/** FEAT_FAMINMAX. */
+const absoluteExtreme = (p: Precision) =>
+  instruction({
+    name: `FAMAX, FAMIN (${p.name})`,
+    encoding: `0 Q U 01110 1 ${p.same[0]} Rm:5 ${p.same[1]} 011 1 Rn:5 Rd:5`,
+    where: (f) => hasLanes(p, f.Q),
+    assembly: "<U> <Vd>.<T>, <Vn>.<T>, <Vm>.<T>",
+    operands: { U: choice("U", "famax famin"), T: choice("Q", p.T) },
+    feature: "FAMINMAX",
+    access: "SIMD",
+    execute(cpu, { Q, U, Rm, Rn, Rd }) {
+      const F = cpu.float(p.bits)
+      const [n, m] = [cpu.V(Rn, F, vectorBits(Q)), cpu.V(Rm, F, vectorBits(Q))]
+      cpu.setV(
+        Rd,
+        cpu.map(F, [n, m], (x, y) => F.special(U ? "absoluteMinimum" : "absoluteMaximum", x, y))
+      )
+    }
+  })
+
 const multiplyAdd = (p: Precision) =>
   instruction({
     name: `FMLA, FMLS (vector, ${p.name})`,
@@ -139,4 +159,4 @@ const pairwise = (p: Precision) =>
     }
   })
 
-export const floatThreeSame: readonly Instruction[] = precisions.flatMap((p) => [vector(p), scalar(p), multiplyAdd(p), pairwise(p)])
+export const floatThreeSame: readonly Instruction[] = precisions.flatMap((p) => [vector(p), scalar(p), absoluteExtreme(p), multiplyAdd(p), pairwise(p)])
