@@ -40,6 +40,9 @@ const EDGES = [
 const compose = ({ exponentBits, fractionBits }: Layout, sign: number, field: number, fraction: bigint): bigint =>
   (BigInt(sign) << BigInt(exponentBits + fractionBits)) | (BigInt(field) << BigInt(fractionBits)) | fraction
 
+/** Exponents of the powers of two, and of the fractions full of ones, that limit the range of some format or integer. */
+const LIMIT_EXPONENTS = [-15, -15, -127, -127, -1023, -1, 15, 30, 31, 62, 63, 127]
+
 /** A fraction of which only the ends are set: what lies on or beside a rounding boundary of some narrower format. */
 function sparseFraction(random: Random, bits: number): bigint {
   const kept = below(random, bits + 1)
@@ -76,6 +79,12 @@ function specialFloat(random: Random, layout: Layout): bigint {
   }
 }
 
+/** A number at the lower end of the normal range, or a denormal one. */
+export function tinyOperand(random: Random, name: FloatName): bigint {
+  const layout = LAYOUTS[name]
+  return compose(layout, random() & 1, below(random, 3), sparseFraction(random, layout.fractionBits))
+}
+
 /** A zero, an infinity, a NaN, an extreme or a simple value of that format. */
 export const specialOperand = (random: Random, name: FloatName): bigint => specialFloat(random, LAYOUTS[name])
 
@@ -87,10 +96,14 @@ export function floatOperand(random: Random, name: FloatName): bigint {
   const fraction = random() & 1 ? wide(random, fractionBits) : sparseFraction(random, fractionBits)
   const sign = random() & 1
   const field = (exponent: number) => Math.min(Math.max(bias + exponent, 0), 2 * bias)
-  switch (below(random, 8)) {
+  switch (below(random, 9)) {
     case 0:
     case 1:
       return specialFloat(random, layout)
+    case 8: {
+      const ones = (1n << BigInt(fractionBits)) - (1n << BigInt(below(random, fractionBits)))
+      return compose(layout, sign, field(pick(random, LIMIT_EXPONENTS)), pick(random, [0n, ones]))
+    }
     case 2:
     case 3:
       return compose(layout, sign, field(pick(random, EDGES) + below(random, 5) - 2), fraction)
@@ -134,7 +147,7 @@ export function boundaryPartner(random: Random, name: FloatName, x: bigint): big
   const bias = largest >> 1
   const field = Number(x >> BigInt(fractionBits)) & largest
   // Fields add up to this plus the bias in a product whose fraction does not carry.
-  const wanted = pick(random, [largest, largest - 1, 1, 0, -1, -fractionBits]) + bias - field
+  const wanted = pick(random, [largest, largest - 1, 2, 1, 0, -1, -fractionBits]) + bias - field
   const fraction = pick(random, [wide(random, fractionBits), sparseFraction(random, fractionBits)])
   return compose(layout, random() & 1, Math.min(Math.max(wanted, 0), largest - 1), fraction)
 }

@@ -9,7 +9,8 @@ import {
   integerOperand,
   type Random,
   relatedFloats,
-  specialOperand
+  specialOperand,
+  tinyOperand
 } from "./softfloat-operands.ts"
 
 /** The operation objects of one FPCR value; they share one set of exception flags. */
@@ -64,20 +65,24 @@ function drawLane(random: Random, lane: Lane, source: FloatSource): bigint {
   )
 }
 
-/** A lane for the second operand whose parts make boundary cases of products with those of the first. */
-const partnerLane = (random: Random, { float, count }: FloatLane, first: bigint): bigint =>
-  join(
-    repeat(count, (i) => boundaryPartner(random, float, part(first, i, BITS[float]))),
-    BITS[float]
-  )
+/** Operands of which the second, part by part, makes boundary cases of products with the first; the third is tiny. */
+const boundaryLanes = (random: Random, lanes: readonly Lane[], first: bigint): bigint[] =>
+  lanes.map((lane, n) => {
+    if (n === 1 && "float" in lane) {
+      return join(
+        repeat(lane.count, (i) => boundaryPartner(random, lane.float, part(first, i, BITS[lane.float]))),
+        BITS[lane.float]
+      )
+    }
+    return n === 0 ? first : drawLane(random, lane, tinyOperand)
+  })
 
 function drawLanes(random: Random, lanes: readonly Lane[], source: FloatSource): bigint[] {
   const first = lanes[0]!
+  if ("float" in first && lanes.length > 1 && (random() & 3) === 0) return boundaryLanes(random, lanes, drawLane(random, first, source))
   const related = "float" in first && lanes.every((lane) => "float" in lane && lane.float === first.float && lane.count === 1)
   if (related && source === floatOperand) return relatedFloats(random, first.float)
-  const drawn = lanes.map((lane) => drawLane(random, lane, source))
-  if ("float" in first && drawn.length > 1 && (random() & 3) === 0) drawn[1] = partnerLane(random, first, drawn[0]!)
-  return drawn
+  return lanes.map((lane) => drawLane(random, lane, source))
 }
 
 /** One case in four has special operands only. */

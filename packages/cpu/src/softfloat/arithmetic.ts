@@ -1,5 +1,5 @@
 import { FPSR } from "./environment.ts"
-import { type Exact, FloatKernel, isNaNKind, type Unpacked } from "./kernel.ts"
+import { type Exact, FloatKernel, isNaNKind, lengthOf, type Unpacked } from "./kernel.ts"
 
 /** Beyond this distance between two exponents the smaller operand can only decide which side of the larger one the sum lies on. */
 const FAR = 512
@@ -26,10 +26,9 @@ export function exactSum(x: Exact, y: Exact): Exact | undefined {
   return left > right ? { negative: x.negative, magnitude: left - right, exponent } : { negative: y.negative, magnitude: right - left, exponent }
 }
 
-/** The largest integer whose square is not above `x`. */
+/** The largest integer whose square is not above `x`, which is so small (below 2^110) that the host's root is only a few units off. */
 function integerSquareRoot(x: bigint): bigint {
-  const estimate = BigInt(Math.floor(Math.sqrt(Number(x))))
-  let root = (estimate + x / estimate) >> 1n
+  let root = BigInt(Math.floor(Math.sqrt(Number(x))))
   while (root * root > x) root -= 1n
   while ((root + 1n) * (root + 1n) <= x) root += 1n
   return root
@@ -91,8 +90,8 @@ export class FloatArithmetic extends FloatKernel {
     this.use(a, b)
     if (a.kind === "infinity") return this.infinity(negative)
     if (a.kind === "zero" || b.kind === "infinity") return this.zero(negative)
-    // Enough quotient bits for any denormal divisor, then one that says whether anything is left.
-    const shift = 2 * this.format.fractionBits + 4
+    // At least one quotient bit more than the format keeps, then one that says whether anything is left.
+    const shift = this.format.fractionBits + 2 + lengthOf(b.significand) - lengthOf(a.significand)
     const dividend = BigInt(a.significand) << BigInt(shift)
     const divisor = BigInt(b.significand)
     const quotient = dividend / divisor
@@ -108,8 +107,9 @@ export class FloatArithmetic extends FloatKernel {
     if (a.negative) return this.invalid()
     if (a.kind === "infinity") return this.infinity(false)
     this.use(a)
-    // An even exponent and at least two more root bits than the format keeps, then one that says whether anything is left.
-    const shift = 2 * this.format.fractionBits + 6 + (a.exponent & 1)
+    // An even exponent and at least one root bit more than the format keeps, then one that says whether anything is left.
+    const enough = 2 * this.format.fractionBits + 3 - lengthOf(a.significand)
+    const shift = enough + ((a.exponent - enough) & 1)
     const scaled = BigInt(a.significand) << BigInt(shift)
     const root = integerSquareRoot(scaled)
     const magnitude = (root << 1n) | (root * root === scaled ? 0n : 1n)

@@ -2,7 +2,7 @@ import { isZeroTimesInfinity } from "./arithmetic.ts"
 import { FloatConversions } from "./conversions.ts"
 import { estimateEnvironment, FPSR } from "./environment.ts"
 import { formats } from "./format.ts"
-import { bitLength, isNaNKind, type Unpacked } from "./kernel.ts"
+import { isNaNKind, lengthOf, type Unpacked } from "./kernel.ts"
 
 /**
  * How precise an estimate is: bits of the operand it looks at (including the leading one), and fraction bits of the result. The reciprocal looks
@@ -47,10 +47,10 @@ export function unsignedRecipSqrtEstimate(x: bigint): bigint {
   return BigInt(rootEstimate(Number(x >> (upperHalf ? 24n : 23n)), upperHalf, STANDARD)) << 23n
 }
 
-const exponentOf = (x: Unpacked) => x.exponent + bitLength(BigInt(x.significand)) - 1
+const exponentOf = (x: Unpacked) => x.exponent + lengthOf(x.significand) - 1
 
 /** The first `bits` bits of a number's significand. */
-const leadingBits = (x: Unpacked, bits: number) => Math.floor(x.significand * 2 ** (bits - bitLength(BigInt(x.significand))))
+const leadingBits = (x: Unpacked, bits: number) => Math.floor(x.significand * 2 ** (bits - lengthOf(x.significand)))
 
 /** Reciprocal estimates and the Newton-Raphson steps that refine them; all in `estimateEnvironment`. */
 export class FloatEstimates extends FloatConversions {

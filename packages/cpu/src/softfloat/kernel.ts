@@ -41,13 +41,18 @@ const words = new Uint32Array(cell.buffer)
 const double = new Float64Array(cell.buffer)
 const TWO_32 = 2 ** 32
 
-/** Bits needed to write the positive `x` (below 2^1023) in binary. */
-export function bitLength(x: bigint): number {
-  double[0] = Number(x)
-  const exponent = (words[1]! >>> 20) - 1023
+/** Bits needed to write the positive integer `x`, below 2^53, in binary. */
+export function lengthOf(x: number): number {
+  double[0] = x
+  return (words[1]! >>> 20) - 1022
+}
+
+/** Bits needed to write the positive `x`, below 2^1023, in binary. */
+function bitLength(x: bigint): number {
+  const length = lengthOf(Number(x))
   // The conversion may have rounded up to the next power of two.
-  if (exponent >= 53 && words[0] === 0 && (words[1]! & 0xfffff) === 0 && x >> BigInt(exponent) === 0n) return exponent
-  return exponent + 1
+  const roundedUp = length > 53 && words[0] === 0 && (words[1]! & 0xfffff) === 0 && x >> BigInt(length - 1) === 0n
+  return roundedUp ? length - 1 : length
 }
 
 export interface RoundedInteger {
