@@ -1,5 +1,5 @@
 import { FloatArithmetic } from "./arithmetic.ts"
-import { type FpEnvironment, FPSR } from "./environment.ts"
+import { FPSR, type FpEnvironment } from "./environment.ts"
 import { type FormatName, formats } from "./format.ts"
 import { FloatSums } from "./sums.ts"
 
