@@ -9,6 +9,8 @@ import { VectorWrites } from "./vector-writes.ts"
 const PC = PE.PC >> 3
 const PC_WORD = PE.PC >> 2
 const QC = 1 << 27
+/** FPSR.IXC: once it is set, arithmetic need not find out whether a result is exact. */
+const INEXACT = 1 << 4
 /** Which condition codes hold, as a bit each, for every NZCV. */
 const HOLDS = Uint16Array.from({ length: 16 }, (_, nzcv) => {
   const [n, z, c, v] = [8, 4, 2, 1].map((bit) => (nzcv & bit) !== 0)
@@ -71,13 +73,14 @@ export class GeneralState {
       this.#fpcr = fpcr
       this.#floats = this.#typesFor(fpcr)
     }
+    this.#floats.environment.flags |= this.pe.fpsr & INEXACT
     return this.#floats.type(format, environment)
   }
   #typesFor(fpcr: number): FloatTypes {
     let types = this.#floatsByFpcr.get(fpcr)
     if (!types) {
       if (this.#floatsByFpcr.size >= MAXIMUM_FLOAT_TYPES) this.#floatsByFpcr.clear()
-      this.#floatsByFpcr.set(fpcr, (types = new FloatTypes(fpcr, this.pe.words)))
+      this.#floatsByFpcr.set(fpcr, (types = new FloatTypes(fpcr)))
     }
     return types
   }
