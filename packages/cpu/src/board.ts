@@ -1,6 +1,6 @@
 import type { Instruction } from "@eltwo/isa"
 import { CodePages } from "./decode-cache.ts"
-import { PE_BASE, PE_BYTES } from "./layout.ts"
+import { type LEAVE, PE_BASE, PE_BYTES } from "./layout.ts"
 import { type Device, PAGE_BYTES, PhysicalMemory, type RamWindow } from "./memory.ts"
 import { Pe } from "./pe.ts"
 
@@ -9,6 +9,18 @@ export interface InstructionSet {
   readonly features: ReadonlySet<string>
   /** undefined: the word is unallocated, or its feature is not implemented. */
   decode(word: number): Instruction | undefined
+}
+
+/**
+ * An engine that runs translated code (packages/cpu/src/jit). It decodes through `Board.code`, so that pages it translated are watched, and drops
+ * translations when `CodePages.onWritten` says so.
+ */
+export interface RegionEngine {
+  /**
+   * Runs from the PC for at most PE.BUDGET instructions, which it counts down. LEAVE.interpret with an unchanged budget: nothing here is translated.
+   * The run loop asks at the start of blocks and after an instruction that had to be interpreted, so counting how hot a place is belongs here.
+   */
+  enter(pe: Pe): LEAVE
 }
 
 export interface BoardOptions<Isa extends InstructionSet = InstructionSet> {
@@ -36,6 +48,8 @@ export class Board {
   readonly code: CodePages
   readonly pes: readonly Pe[]
   readonly seed: bigint
+  /** The engine for hot code, when one is attached. */
+  regions: RegionEngine | undefined
 
   /** Throws RangeError when RAM is misplaced or does not fit into one WebAssembly.Memory (4 GiB with the blocks before it). */
   constructor(options: BoardOptions) {

@@ -1,11 +1,15 @@
+import type { RegionEngine } from "./board.ts"
 import type { Exit } from "./exit.ts"
 import { Interpreter, type Trace } from "./interp/interpreter.ts"
 import { instructionException, pendingInterrupt, timerDeadline } from "./interp/services.ts"
+import { LEAVE, PE } from "./layout.ts"
 import type { Pe } from "./pe.ts"
 
 export interface RunOptions {
   /** How many instructions may retire; each exception taken counts as one, so that a run always ends. Less than 2^32. */
   readonly instructions: number
+  /** "jit" (the default) uses translated code where the board has an engine for it; the instruction trace needs the interpreter. */
+  readonly engine?: "interp" | "jit"
   readonly trace?: Trace
 }
 
@@ -21,8 +25,9 @@ export const interpreterOf = (pe: Pe): Interpreter => {
  * Runs a processing element until its slice is used up or something ends it. Deterministic: the same state gives the same exit, the same state and
  * the same count of retired instructions in either engine.
  */
-export const run = (pe: Pe, { instructions, trace }: RunOptions): Exit => {
+export const run = (pe: Pe, { instructions, engine = "jit", trace }: RunOptions): Exit => {
   const interpreter = interpreterOf(pe)
+  const regions = engine === "jit" && !trace?.instruction ? pe.board.regions : undefined
   interpreter.trace = trace
   pe.attention = true
   let left = instructions
@@ -40,7 +45,7 @@ export const run = (pe: Pe, { instructions, trace }: RunOptions): Exit => {
       untilDeadline = timerDeadline(pe)
     }
     const slice = Math.min(left, untilDeadline)
-    const result = interpreter.run(slice)
+    const result = regions ? runRegions(pe, regions, interpreter, slice) : interpreter.run(slice)
     if (typeof result !== "number") return result
     left -= slice - result
     untilDeadline -= slice - result
@@ -48,8 +53,29 @@ export const run = (pe: Pe, { instructions, trace }: RunOptions): Exit => {
   return { kind: "limit" }
 }
 
+/** As Interpreter.run, with translated code where there is any. */
+const runRegions = (pe: Pe, regions: RegionEngine, interpreter: Interpreter, count: number): Exit | number => {
+  const budget = PE.BUDGET >> 2
+  let left = count
+  while (left > 0) {
+    pe.words[budget] = left
+    const leave = regions.enter(pe)
+    const used = left - pe.signedWords[budget]!
+    if (used > 0) pe.retire(used)
+    left -= used
+    if (leave === LEAVE.next && used > 0) continue
+    // A budget that does not cover the next block is less than a block. A miss is mended by the access itself.
+    const alone = leave === LEAVE.interpret && used > 0
+    const result = alone ? interpreter.run(1) : interpreter.run(left, leave !== LEAVE.budget)
+    if (typeof result !== "number") return result
+    left = alone ? left - 1 + result : result
+    if (pe.attention) return left
+  }
+  return 0
+}
+
 /** Executes exactly one instruction, or takes exactly one exception. */
-export const step = (pe: Pe, trace?: Trace): Exit => run(pe, trace ? { instructions: 1, trace } : { instructions: 1 })
+export const step = (pe: Pe, trace?: Trace): Exit => run(pe, { instructions: 1, engine: "interp", ...(trace ? { trace } : {}) })
 
 /** After Exit "halt": the host has done what HLT asked for, and the instruction retires. */
 export const completeHalt = (pe: Pe): void => {
