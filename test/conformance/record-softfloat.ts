@@ -23,7 +23,7 @@ const RECORDS_PER_READ = 1024
 
 /** Reads records from standard input, runs the instruction each names, writes answers to standard output. */
 const program = (): string => `
- .arch armv9.4-a+fp16+fp16fml+bf16+sha3
+ .arch armv9.4-a+fp16+fp16fml+bf16+faminmax
  .bss
  .balign 16
 input: .skip ${RECORD * RECORDS_PER_READ}
