@@ -34,6 +34,13 @@ export interface BoardOptions<Isa extends InstructionSet = InstructionSet> {
   readonly pes?: number
   /** Source of RNDR and of everything else that is random: the same seed gives the same run. */
   readonly seed?: bigint
+  /** Implemented vector lengths and streaming vector lengths, in bits; none: 128 only. */
+  readonly vectorLengths?: readonly number[]
+  readonly streamingVectorLengths?: readonly number[]
+  /** Rate of the system counter in Hz of virtual time, 62.5 MHz by default; CNTFRQ_EL0 starts with it. */
+  readonly counterFrequency?: bigint
+  /** Memory type of data accesses while stage 1 is off: the architecture says Device, where misaligned accesses fault. */
+  readonly memoryWhenOff?: "device" | "normal"
 }
 
 const WASM_PAGE = 0x10000
@@ -48,6 +55,10 @@ export class Board {
   readonly code: CodePages
   readonly pes: readonly Pe[]
   readonly seed: bigint
+  readonly vectorLengths: readonly number[]
+  readonly streamingVectorLengths: readonly number[]
+  readonly counterFrequency: bigint
+  readonly memoryWhenOff: "device" | "normal"
   /** The engine for hot code, when one is attached. */
   regions: RegionEngine | undefined
 
@@ -61,6 +72,10 @@ export class Board {
     if (!(ramBytes > 0 && ramBytes % PAGE_BYTES === 0 && pages <= 65536)) throw new RangeError(`RAM cannot have ${ramBytes} bytes`)
     this.isa = options.isa
     this.seed = options.seed ?? 0n
+    this.vectorLengths = options.vectorLengths ?? []
+    this.streamingVectorLengths = options.streamingVectorLengths ?? []
+    this.counterFrequency = options.counterFrequency ?? 62_500_000n
+    this.memoryWhenOff = options.memoryWhenOff ?? "device"
     this.memory = new WebAssembly.Memory({ initial: pages, maximum: pages })
     this.ram = { base: ramBase, bytes: ramBytes, offset }
     this.physical = new PhysicalMemory(this.memory, this.ram)

@@ -43,11 +43,13 @@ export const PE = {
   TLB: 0x168,
   /** FPMR, 8 bytes. */
   FPMR: 0x170,
+  /** Virtual time that passed without instructions (waiting), 8 bytes; virtual time is RETIRED + IDLE. */
+  IDLE: 0x178,
   /** Z0..Z31, 256 bytes each (V is the low 16); P0..P15 and FFR, 32 bytes each; ZT0, 64 bytes. */
   Z: 0x1000,
   P: 0x3000,
   ZT0: 0x3240,
-  /** System registers, 8 bytes each, in the order the composed machine gives them. */
+  /** System registers, 8 bytes each, in the order the composed machine gives them; the second half of the slots is control registers as in force. */
   SYSTEM: 0x4000,
   /** Operands and results of helper calls of generated code. */
   SCRATCH: 0x8000,

@@ -1,5 +1,10 @@
 import type { Board } from "./board.ts"
-import { FLAGS, invalidTag, PE, PE_BYTES, PSTATE, SYSTEM_SLOTS, TLB_BANKS, TLB_ENTRIES, TLB_ENTRY, TLB_ENTRY_BYTES } from "./layout.ts"
+import { Controls } from "./controls.ts"
+import { FLAGS, PE, PE_BYTES, PSTATE, SYSTEM_SLOTS } from "./layout.ts"
+import { Translation } from "./mmu.ts"
+import { type InterruptLines, idleLines } from "./pending.ts"
+import { deriveState } from "./processor-state.ts"
+import { TrapKeys } from "./trap-key.ts"
 
 /** Word indices within a block of the fields used often. */
 const PC_WORD = PE.PC >> 2
@@ -7,6 +12,8 @@ const FLAGS_A = PE.FLAGS_A >> 2
 const FLAGS_B = PE.FLAGS_B >> 2
 const FLAGS_KIND = PE.FLAGS_KIND >> 2
 const RETIRED = PE.RETIRED >> 2
+/** The highest exception level, EL2, with its own stack pointer and everything masked. */
+const RESET_STATE = (2 << 2) | PSTATE.SP | PSTATE.D | PSTATE.A | PSTATE.I | PSTATE.F
 
 /** NZCV of the operation that `kind`, `a` and `b` (as u32 halves) describe: see FLAGS in layout.ts. */
 export const nzcvOf = (kind: FLAGS, aLow: number, aHigh: number, bLow: number, bHigh: number): number => {
@@ -78,6 +85,14 @@ export class Pe {
   fetchEpoch = 0
   /** Set when an interrupt may have become deliverable or a deadline may have moved; the run loop looks and clears it. */
   attention = true
+  /** Interrupt inputs; see pending.ts. */
+  readonly lines: InterruptLines = idleLines()
+  /** Set by SEV, SEVL and exception return; WFE takes it. */
+  eventRegister = false
+  /** Control registers in force, translations, and the trap key: derived from the state in memory. */
+  readonly controls: Controls
+  readonly translation: Translation
+  readonly trapKeys: TrapKeys
 
   constructor(board: Board, index: number, base: number) {
     const { buffer } = board.memory
@@ -92,11 +107,11 @@ export class Pe {
     this.view = new DataView(buffer, base, PE_BYTES)
     this.x = new BigUint64Array(buffer, base + PE.X, 32)
     this.system = new BigUint64Array(buffer, base + PE.SYSTEM, SYSTEM_SLOTS)
-    this.words[PE.TLB >> 2] = base + PE.TLBS
-    for (let entry = 0; entry < TLB_BANKS * TLB_ENTRIES; entry++) {
-      const at = (PE.TLBS + entry * TLB_ENTRY_BYTES) >> 2
-      this.words[at + (TLB_ENTRY.READ >> 2)] = this.words[at + (TLB_ENTRY.WRITE >> 2)] = invalidTag(entry % TLB_ENTRIES)
-    }
+    this.controls = new Controls(this)
+    this.translation = new Translation(this)
+    this.trapKeys = new TrapKeys(this)
+    this.words[PE.PSTATE >> 2] = RESET_STATE
+    deriveState(this)
   }
 
   /** Address of the next instruction, as its two halves. */

@@ -106,6 +106,25 @@ const translation: readonly SystemRegister[] = [
   }
 ]
 
+/** Limited ordering regions: LORID_EL1 says there are none, so the rest has no field. */
+const limitedOrdering: readonly SystemRegister[] = ["LORSA", "LOREA", "LORN", "LORC"].map((stem, op2) => ({
+  name: `${stem}_EL1`,
+  encoding: `3 0 10 4 ${op2}`,
+  feature: "LOR",
+  fields: {},
+  traps: [trapEL1("HCR_EL2.TLOR")],
+  fine: hfg([23, 20, 22, 19][op2]!)
+}))
+const limitedOrderingId: SystemRegister = {
+  name: "LORID_EL1",
+  encoding: "3 0 10 4 7",
+  feature: "LOR",
+  write: 3,
+  fields: {},
+  traps: [trapEL1("HCR_EL2.TLOR")],
+  fine: { pair: "HFG", read: 21 }
+}
+
 const SPSR: FieldTable = {
   NZCV: "31:28",
   TCO: "25 if MTE",
@@ -179,6 +198,7 @@ const HCR: FieldTable = {
   CD: 32,
   ID: 33,
   E2H: "34 if VHE",
+  TLOR: "35 if LOR",
   TERR: "36 if RAS",
   TEA: "37 if RAS",
   FWB: "46 if S2FWB",
@@ -232,4 +252,4 @@ const hypervisor: readonly SystemRegister[] = [
   }
 ]
 
-export const controlRegisters: readonly SystemRegister[] = [...translation, ...exceptions, ...hypervisor]
+export const controlRegisters: readonly SystemRegister[] = [...translation, ...limitedOrdering, limitedOrderingId, ...exceptions, ...hypervisor]

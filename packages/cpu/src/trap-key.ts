@@ -1,0 +1,104 @@
+/** The trap key: one number for everything but the physical PC that translated code depends on. Equal keys: the same code is right. */
+
+import type { Board } from "./board.ts"
+import { evaluate, needsLegality } from "./gates.ts"
+import { PE, PSTATE } from "./layout.ts"
+import type { Pe } from "./pe.ts"
+import { accessIsFree } from "./system-registers.ts"
+
+/** FPCR bits that arithmetic depends on: AHP, DN, FZ, RMode, FZ16, EBF, NEP, AH, FIZ. */
+const FPCR_BITS = [26, 25, 24, 23, 22, 19, 13, 2, 1, 0]
+const FP_CLASS_BITS = FPCR_BITS.length + 1
+const MAXIMUM_FACTS = 2 ** (32 - FP_CLASS_BITS)
+const FPCR_MASK = FPCR_BITS.reduce((mask, bit) => mask | (1 << bit), 0)
+const IXC = 1 << 4
+
+/**
+ * Floating-point class of a key: 0 and 1 are the default FPCR (round to nearest, nothing flushed), 1 with FPSR.IXC set already; other values are
+ * 2 x the compressed FPCR.
+ */
+export const floatClass = (key: number): number => key & ((1 << FP_CLASS_BITS) - 1)
+
+/** Numbers of the facts seen on a board, shared by its processing elements. */
+class FactNumbers {
+  readonly #numbers = new Map<string, number>()
+  readonly #listeners: (() => void)[] = []
+  number(facts: string): number {
+    const known = this.#numbers.get(facts)
+    if (known !== undefined) return known
+    if (this.#numbers.size === MAXIMUM_FACTS) {
+      this.#numbers.clear()
+      for (const listener of this.#listeners) listener()
+    }
+    const fresh = this.#numbers.size
+    this.#numbers.set(facts, fresh)
+    return fresh
+  }
+  onReset(listener: () => void): void {
+    this.#listeners.push(listener)
+  }
+}
+const numbers = new WeakMap<Board, FactNumbers>()
+const numbersOf = (board: Board): FactNumbers => {
+  let known = numbers.get(board)
+  if (!known) numbers.set(board, (known = new FactNumbers()))
+  return known
+}
+/** Calls `listener` when the numbers have run out and begin anew: code kept by an older key must go. */
+export const onTrapKeysReset = (board: Board, listener: () => void): void => numbersOf(board).onReset(listener)
+
+export class TrapKeys {
+  /** Set by whoever changes PSTATE, SVCR or control registers in force. */
+  stale = true
+  readonly #pe: Pe
+  #facts = 0
+  #text = ""
+
+  constructor(pe: Pe) {
+    this.#pe = pe
+  }
+  /** An unsigned 32-bit number. */
+  key(): number {
+    if (this.stale) {
+      this.stale = false
+      this.#text = factsOf(this.#pe)
+    }
+    this.#facts = numbersOf(this.#pe.board).number(this.#text)
+    return (this.#facts * 2 ** FP_CLASS_BITS + classOf(this.#pe.fpcr, this.#pe.fpsr)) >>> 0
+  }
+}
+export const trapKey = (pe: Pe): number => pe.trapKeys.key()
+
+const classOf = (fpcr: number, fpsr: number): number => {
+  if ((fpcr & FPCR_MASK) === 0) return fpsr & IXC ? 1 : 0
+  let packed = 0
+  for (const bit of FPCR_BITS) packed = (packed << 1) | ((fpcr >>> bit) & 1)
+  return packed << 1
+}
+
+/** Registers that engines may read or write in place while nothing traps the access. */
+const IN_PLACE = ["TPIDR_EL0", "TPIDRRO_EL0"] as const
+const KEPT_STATE = PSTATE.EL | PSTATE.SP | PSTATE.IL
+
+const factsOf = (pe: Pe): string => {
+  const { controls, words, translation } = pe,
+    { machine } = controls,
+    regime = translation.current()
+  const verdicts = [...machine.gates.values()].map((gate) =>
+      evaluate(pe, gate, true) ? 0 : needsLegality(gate) && evaluate(pe, gate, false) ? 1 : 2
+    ),
+    inPlace = IN_PLACE.map((name) => (accessIsFree(pe, name, true) ? 1 : 0) + (accessIsFree(pe, name, false) ? 2 : 0)),
+    checks = (pe.alignmentCheck ? 1 : 0) | (pe.nonAligned ? 2 : 0) | (pe.stackAlignmentCheck ? 4 : 0),
+    topByte = regime.ranges.map((r) => (r?.topByteIgnored ? 1 : 0))
+  return [
+    words[PE.PSTATE >> 2]! & KEPT_STATE,
+    verdicts.join(""),
+    inPlace.join(""),
+    checks,
+    topByte.join(""),
+    regime.name,
+    pe.vectorBits,
+    pe.streamingVectorBits,
+    pe.svcr
+  ].join()
+}

@@ -1,0 +1,55 @@
+/** Effective vector lengths, and what a change of length or of PSTATE.SM and PSTATE.ZA does to the registers. */
+import type { KnownRegister } from "./controls.ts"
+import { PE } from "./layout.ts"
+import type { Pe } from "./pe.ts"
+
+const Z_BYTES = 256
+const P_BYTES = 32
+const SM = 1
+const ZA = 2
+/** FPSR after a change of PSTATE.SM: every cumulative flag. */
+const FPSR_AFTER_SM = 0x0800009f
+
+/** Length that ZCR_ELx or SMCR_ELx ask for at the current exception level, in bits. */
+const requested = (pe: Pe, stem: "ZCR" | "SMCR"): number => {
+  const { controls, el } = pe,
+    length = (level: 1 | 2) => 128 * ((controls.low(controls.slot[`${stem}_EL${level}` as KnownRegister]) & 15) + 1)
+  if (el === 2 || (el === 0 && controls.host)) return length(2)
+  return Math.min(length(1), length(2))
+}
+/** The largest implemented length not above `request`; `smallest` when there is none. */
+const implementedLength = (lengths: readonly number[], request: number): number =>
+  lengths.reduce((best, l) => (l <= request && l > best ? l : best), Math.min(...lengths))
+
+/** Sets `pe.vectorBits` and `pe.streamingVectorBits`; what a shorter length hides becomes zero. */
+export const updateVectorLengths = (pe: Pe): void => {
+  const { vectorLengths, streamingVectorLengths } = pe.board
+  const streaming = pe.svcr & SM
+  pe.streamingVectorBits = streamingVectorLengths.length > 0 ? implementedLength(streamingVectorLengths, requested(pe, "SMCR")) : 128
+  const plain = vectorLengths.length > 0 ? implementedLength(vectorLengths, requested(pe, "ZCR")) : 128
+  const bits = streaming ? pe.streamingVectorBits : plain
+  if (bits < pe.vectorBits) truncate(pe, bits / 8)
+  pe.vectorBits = bits
+}
+const truncate = (pe: Pe, bytes: number): void => {
+  for (let n = 0; n < 32; n++) pe.bytes.fill(0, PE.Z + n * Z_BYTES + bytes, PE.Z + (n + 1) * Z_BYTES)
+  for (let n = 0; n < 17; n++) pe.bytes.fill(0, PE.P + n * P_BYTES + bytes / 8, PE.P + (n + 1) * P_BYTES)
+}
+
+/** Writes PSTATE.SM and PSTATE.ZA. A change of SM clears Z, P, FFR and FPMR and sets the flags of FPSR; a change of ZA clears ZA and ZT0. */
+export const writeSvcr = (pe: Pe, value: number): void => {
+  const changed = (pe.svcr ^ value) & (SM | ZA)
+  if (changed & SM) {
+    pe.bytes.fill(0, PE.Z, PE.Z + 32 * Z_BYTES)
+    pe.bytes.fill(0, PE.P, PE.P + 17 * P_BYTES)
+    pe.fpsr = FPSR_AFTER_SM
+    pe.doublewords[PE.FPMR >> 3] = 0n
+  }
+  if (changed & ZA) {
+    pe.bytes.fill(0, PE.ZA, PE.ZA + Z_BYTES * Z_BYTES)
+    pe.bytes.fill(0, PE.ZT0, PE.ZT0 + 64)
+  }
+  pe.svcr = value & (SM | ZA)
+  updateVectorLengths(pe)
+  pe.trapKeys.stale = true
+}
