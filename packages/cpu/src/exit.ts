@@ -1,4 +1,4 @@
-import type { PendingException } from "./interp/services.ts"
+import type { PendingException } from "./exception.ts"
 /** Why a slice ended. The PC is the instruction to do next. */
 export type Exit =
   /** All instructions asked for have retired. */

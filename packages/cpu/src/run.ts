@@ -1,9 +1,11 @@
 import type { RegionEngine } from "./board.ts"
+import { instructionException } from "./exception.ts"
 import type { Exit } from "./exit.ts"
 import { Interpreter, type Trace } from "./interp/interpreter.ts"
-import { instructionException, pendingInterrupt, timerDeadline } from "./interp/services.ts"
 import { LEAVE, PE } from "./layout.ts"
 import type { Pe } from "./pe.ts"
+import { pendingInterrupt } from "./pending.ts"
+import { timerDeadline } from "./timer.ts"
 
 export interface RunOptions {
   /** How many instructions may retire; each exception taken counts as one, so that a run always ends. Less than 2^32. */

@@ -1,19 +1,15 @@
 import type { Cpu, Exception, Helper, Kind, SystemOperation } from "@eltwo/isa"
+import { instructionException, returnFromException } from "../exception.ts"
 import type { Exit } from "../exit.ts"
+import { maintain } from "../maintenance.ts"
 import type { Pe } from "../pe.ts"
+import { sendEvent, wait } from "../pending.ts"
+import { synchronize } from "../processor-state.ts"
+import { writePstateImmediate } from "../pstate-immediate.ts"
+import { readSystemRegister, writeSystemRegister } from "../system-registers.ts"
 import { ConcreteHost, callHelper, type Services } from "./host.ts"
 import type { Bits } from "./integers.ts"
 import { MemoryState } from "./memory-state.ts"
-import {
-  instructionException,
-  maintain,
-  readSystemRegister,
-  returnFromException,
-  synchronize,
-  wait,
-  writePstateImmediate,
-  writeSystemRegister
-} from "./services.ts"
 
 /** Thrown where an instruction ends the slice before it completes: HLT. */
 export class Leave {
@@ -67,9 +63,11 @@ export class ConcreteCpu extends MemoryState implements Services {
         this.keepPc()
         return
       case "waitForInterrupt":
-      case "waitForEvent":
-        wait(pe, operation, operand)
+      case "waitForEvent": {
+        const waiting = wait(pe, operation, operand)
+        if (waiting) this.exit = { kind: "wait", ...waiting }
         return
+      }
       case "synchronize":
         synchronize(pe)
         return
@@ -78,6 +76,8 @@ export class ConcreteCpu extends MemoryState implements Services {
         return
       case "sendEvent":
       case "sendEventLocal":
+        sendEvent(pe, operation === "sendEventLocal")
+        return
       case "yield":
       case "barrier":
       case "breakpoint":

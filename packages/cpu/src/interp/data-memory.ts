@@ -1,9 +1,10 @@
 import type { MemoryAttributes } from "@eltwo/isa"
+import { Abort } from "../exception.ts"
 import { PE, TLB_ENTRIES, TLB_ENTRY, TLB_ENTRY_BYTES } from "../layout.ts"
 import { type Device, PAGE_BYTES } from "../memory.ts"
+import { alignmentFault, externalAbort, fillTlb, translate } from "../mmu.ts"
 import type { Pe } from "../pe.ts"
 import type { Bits } from "./integers.ts"
-import { Abort, alignmentFault, externalAbort, fillTlb, translate } from "./services.ts"
 
 const TLB = PE.TLB >> 2
 const READ = TLB_ENTRY.READ >> 2

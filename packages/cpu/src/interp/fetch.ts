@@ -1,8 +1,9 @@
 import type { CodePage, Operation } from "../decode-cache.ts"
+import { pcAlignmentFault } from "../exception.ts"
 import { PE, PSTATE } from "../layout.ts"
 import { PAGE_BYTES } from "../memory.ts"
+import { externalAbort, translate } from "../mmu.ts"
 import type { Pe } from "../pe.ts"
-import { externalAbort, pcAlignmentFault, translate } from "./services.ts"
 
 const PC_WORD = PE.PC >> 2
 const PSTATE_WORD = PE.PSTATE >> 2

@@ -2,6 +2,7 @@ import type { FloatEnvironment, FloatFormat } from "@eltwo/isa"
 import type { Operation } from "../decode-cache.ts"
 import { PE } from "../layout.ts"
 import type { Pe } from "../pe.ts"
+import { branchAddress } from "../processor-state.ts"
 import { type ExactFloat, FloatTypes } from "./floats.ts"
 import { type Bits, type IntegerType, integerType } from "./integers.ts"
 import { VectorWrites } from "./vector-writes.ts"
@@ -11,6 +12,9 @@ const PC_WORD = PE.PC >> 2
 const QC = 1 << 27
 /** FPSR.IXC: once it is set, arithmetic need not find out whether a result is exact. */
 const INEXACT = 1 << 4
+/** Bits 63:55 of an address, which are all equal unless its top byte is a tag. */
+const TOP_SHIFT = 23
+const CANONICAL_TOP = 0x1ff
 /** Which condition codes hold, as a bit each, for every NZCV. */
 const HOLDS = Uint16Array.from({ length: 16 }, (_, nzcv) => {
   const [n, z, c, v] = [8, 4, 2, 1].map((bit) => (nzcv & bit) !== 0)
@@ -171,8 +175,14 @@ export class GeneralState {
       if (low > 0xffffffff) words[PC_WORD + 1]!++
       return
     }
-    if (this.#continue === Continue.branch) pe.doublewords[PC] = this.#target
+    if (this.#continue === Continue.branch) this.#jump()
     this.#continue = Continue.next
+  }
+  #jump(): void {
+    const { pe } = this
+    pe.doublewords[PC] = this.#target
+    const top = pe.words[PC_WORD + 1]! >>> TOP_SHIFT
+    if (top !== 0 && (top !== CANONICAL_TOP || pe.el === 2)) pe.pc = branchAddress(pe, this.#target)
   }
   /** Ends an instruction that did not complete: nothing it queued happens. */
   discard(): void {

@@ -1,5 +1,6 @@
 import type { Concrete, Exception, Helper, Host, Kind, MemoryAttributes, SystemOperation } from "@eltwo/isa"
 import type { Pe } from "../pe.ts"
+import { nextRandom } from "../random.ts"
 import type { DataMemory } from "./data-memory.ts"
 import type { Bits } from "./integers.ts"
 import { bytesOf, type Lanes, lanesOf, type Mask, maskOf, predicateBytes } from "./vectors.ts"
@@ -63,13 +64,8 @@ export class ConcreteHost implements Host {
   maintain(encoding: number, operand: bigint): bigint {
     return this.#services.maintain(encoding, operand)
   }
-  /** Mixes the seed, the number of this processing element and virtual time: the same run gives the same numbers. */
   random(): bigint {
-    const { board, index, retired } = this.#pe
-    let z = BigInt.asUintN(64, board.seed + (retired + 1n) * 0x9e3779b97f4a7c15n + BigInt(index) * 0xd1b54a32d192ed03n)
-    z = BigInt.asUintN(64, (z ^ (z >> 30n)) * 0xbf58476d1ce4e5b9n)
-    z = BigInt.asUintN(64, (z ^ (z >> 27n)) * 0x94d049bb133111ebn)
-    return z ^ (z >> 31n)
+    return nextRandom(this.#pe)
   }
   raise(exception: Exception | "memoryCopy", syndrome: number): never {
     return this.#services.raise(exception, syndrome)

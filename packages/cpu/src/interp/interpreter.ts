@@ -1,9 +1,10 @@
+import { Abort, illegalState, instructionException, type PendingException, takeException } from "../exception.ts"
 import type { Exit } from "../exit.ts"
+import { checkAccess } from "../gates.ts"
 import { PE, PSTATE } from "../layout.ts"
 import type { Pe } from "../pe.ts"
 import { ConcreteCpu, Leave } from "./cpu.ts"
 import { Fetch } from "./fetch.ts"
-import { Abort, checkAccess, illegalState, instructionException, type PendingException, takeException } from "./services.ts"
 import { accessSyndrome, describesAccess } from "./syndrome.ts"
 
 /** Called as things happen; none may change the machine. */

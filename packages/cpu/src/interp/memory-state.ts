@@ -1,9 +1,9 @@
 import type { MemoryAttributes } from "@eltwo/isa"
+import { stackAlignmentFault } from "../exception.ts"
 import { PE } from "../layout.ts"
 import type { Pe } from "../pe.ts"
 import { DataMemory } from "./data-memory.ts"
 import { type Bits, type IntegerType, integerType } from "./integers.ts"
-import { stackAlignmentFault } from "./services.ts"
 import { type LaneType, VectorState } from "./vector-state.ts"
 import { Lanes, type Mask, zeroOf } from "./vectors.ts"
 
