@@ -91,8 +91,18 @@ const fromFixedPoint = (p: Precision) =>
     }
   })
 
-/** FEAT_FPRCVT: conversions whose integer is in a vector register, of another width than the number. Opcodes are rmode and the manual's opcode. */
+// FEAT_FPRCVT: conversions whose integer is in a vector register and has another width than the number.
+const word = { bits: 32, sf: "0", letter: "S" } as const
+const doubleword = { bits: 64, sf: "1", letter: "D" } as const
+type IntegerWidth = typeof word | typeof doubleword
+const otherWidths: readonly (readonly [IntegerWidth, Precision])[] = [
+  [word, half],
+  [word, double],
+  [doubleword, half],
+  [doubleword, single]
+]
 type ToRegister = readonly [rounding: Rounding, signed: boolean]
+/** Opcodes are rmode and the manual's opcode. */
 const toRegister = opcodeTable<ToRegister>(5, [
   [0b01_010, "fcvtns", ["nearestEven", true]],
   [0b01_011, "fcvtnu", ["nearestEven", false]],
@@ -115,7 +125,7 @@ const toIntegerRegister = (integer: IntegerWidth, p: Precision) =>
     feature: "FPRCVT",
     access: "FP",
     execute(cpu, { opcode, Rn, Rd }) {
-      const [rounding, signed] = toRegister.lane(opcode)
+      const [rounding, signed] = toRegister.at(opcode)
       const F = cpu.float(p.bits)
       const I = signed ? cpu.signed(integer.bits) : cpu.unsigned(integer.bits)
       cpu.setScalar(Rd, F.toInteger(cpu.scalar(Rn, F), I, rounding, 0), I, Rd)
@@ -135,16 +145,6 @@ const fromIntegerRegister = (integer: IntegerWidth, p: Precision) =>
       cpu.setScalar(Rd, F.fromInteger(cpu.scalar(Rn, I), I, 0), F, Rd)
     }
   })
-const word = { bits: 32, sf: "0", letter: "S" } as const
-const doubleword = { bits: 64, sf: "1", letter: "D" } as const
-type IntegerWidth = typeof word | typeof doubleword
-const otherWidths: readonly (readonly [IntegerWidth, Precision])[] = [
-  [word, half],
-  [word, double],
-  [doubleword, half],
-  [doubleword, single]
-]
-
 const halfToGeneral = instruction({
   name: "FMOV (half precision to general)",
   encoding: "sf 00 11110 11 1 00 110 000000 Rn:5 Rd:5",

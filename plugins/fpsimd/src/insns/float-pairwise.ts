@@ -31,7 +31,7 @@ const pair = (p: Precision, fixed: "0 11110" | "1 11110", sz: "0" | "1") =>
     access: "SIMD",
     execute(cpu, f) {
       const F = cpu.float(p.bits)
-      const combine = pairs.lane(key(f))
+      const combine = pairs.at(key(f))
       const n = cpu.V(f.Rn, F)
       cpu.setScalar(f.Rd, combine(F, cpu.lane(n, 0), cpu.lane(n, 1), cpu), F)
     }
@@ -39,7 +39,7 @@ const pair = (p: Precision, fixed: "0 11110" | "1 11110", sz: "0" | "1") =>
 
 /** The manual's Reduce: each half of the lanes alone, then both results. */
 const reduce = (cpu: Cpu, F: Float, source: Vector, lanes: number, opcode: number): Value => {
-  const combine = across.lane(opcode)
+  const combine = across.at(opcode)
   const range = (from: number, count: number): Value =>
     count === 1 ? cpu.lane(source, from) : combine(F, range(from, count / 2), range(from + count / 2, count / 2), cpu)
   return range(0, lanes)

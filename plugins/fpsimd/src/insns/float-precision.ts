@@ -1,4 +1,5 @@
 /** The precisions of floating-point instructions: what encodings, text and features of one family differ in. */
+
 /**
  * `ftype` is the field of scalar instructions, `same` bits 22:21 and 15:14 of the three-same group around Rm, `misc` bits 22:17 of the
  * two-register group; `T` the arrangements for Q = 0 and 1.

@@ -26,7 +26,7 @@ const twoSource = (p: Precision) =>
     access: "FP",
     execute(cpu, { Rm, opcode, Rn, Rd }) {
       const F = cpu.float(p.bits)
-      cpu.setScalar(Rd, binary.lane(opcode)(F, cpu.scalar(Rn, F), cpu.scalar(Rm, F), cpu), F, Rn)
+      cpu.setScalar(Rd, binary.at(opcode)(F, cpu.scalar(Rn, F), cpu.scalar(Rm, F), cpu), F, Rn)
     }
   })
 
@@ -73,7 +73,7 @@ const oneSource = (p: Precision) =>
     access: "FP",
     execute(cpu, { opcode, Rn, Rd }) {
       const F = cpu.float(p.bits)
-      cpu.setScalar(Rd, unary.lane(opcode)(F, cpu.scalar(Rn, F), cpu), F, Rd)
+      cpu.setScalar(Rd, unary.at(opcode)(F, cpu.scalar(Rn, F), cpu), F, Rd)
     }
   })
 

@@ -73,7 +73,7 @@ const vector = (p: Precision) =>
     access: "SIMD",
     execute(cpu, f) {
       const F = cpu.float(p.bits)
-      const lane = vectorRows.lane(key(f))
+      const lane = vectorRows.at(key(f))
       const [n, m] = [cpu.V(f.Rn, F, vectorBits(f.Q)), cpu.V(f.Rm, F, vectorBits(f.Q))]
       cpu.setV(
         f.Rd,
@@ -93,7 +93,7 @@ const scalar = (p: Precision) =>
     access: (f) => (legalInStreaming.has(key(f)) ? "FP" : "SIMD"),
     execute(cpu, f) {
       const F = cpu.float(p.bits)
-      const lane = scalarRows.lane(key(f))
+      const lane = scalarRows.at(key(f))
       const [x, y] = [cpu.scalar(f.Rn, F), cpu.scalar(f.Rm, F)]
       cpu.setScalar(f.Rd, lane(F, x, y, cpu), F, mergesSecond.has(key(f)) ? f.Rm : f.Rn)
     }
@@ -149,7 +149,7 @@ const pairwise = (p: Precision) =>
     access: "SIMD",
     execute(cpu, f) {
       const F = cpu.float(p.bits)
-      const lane = pairwiseRows.lane((f.a << 3) | f.opcode)
+      const lane = pairwiseRows.at((f.a << 3) | f.opcode)
       const both = [cpu.V(f.Rn, F, vectorBits(f.Q)), cpu.V(f.Rm, F, vectorBits(f.Q))]
       const [even, odd] = [cpu.permute(F, both, (i) => 2 * i), cpu.permute(F, both, (i) => 2 * i + 1)]
       cpu.setV(
@@ -159,4 +159,10 @@ const pairwise = (p: Precision) =>
     }
   })
 
-export const floatThreeSame: readonly Instruction[] = precisions.flatMap((p) => [vector(p), scalar(p), absoluteExtreme(p), multiplyAdd(p), pairwise(p)])
+export const floatThreeSame: readonly Instruction[] = precisions.flatMap((p) => [
+  vector(p),
+  scalar(p),
+  absoluteExtreme(p),
+  multiplyAdd(p),
+  pairwise(p)
+])

@@ -85,7 +85,7 @@ const vector = (p: Precision, rows: OpcodeTable<UnaryLane>, right: string) =>
     access: "SIMD",
     execute(cpu, f) {
       const F = cpu.float(p.bits)
-      const lane = rows.lane(key(f))
+      const lane = rows.at(key(f))
       cpu.setV(
         f.Rd,
         cpu.map(F, [cpu.V(f.Rn, F, vectorBits(f.Q))], (x) => lane(F, x, cpu))
@@ -103,7 +103,7 @@ const scalar = (p: Precision, rows: OpcodeTable<UnaryLane>, right: string) =>
     access: (f) => (legalInStreaming.has(key(f)) ? "FP" : "SIMD"),
     execute(cpu, f) {
       const F = cpu.float(p.bits)
-      const lane = rows.lane(key(f))
+      const lane = rows.at(key(f))
       // Comparisons with zero do not merge under FPCR.NEP.
       cpu.setScalar(f.Rd, lane(F, cpu.scalar(f.Rn, F), cpu), F, rows === zeroComparisons ? undefined : f.Rd)
     }
