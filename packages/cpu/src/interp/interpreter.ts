@@ -1,10 +1,10 @@
 import { Abort, illegalState, instructionException, type PendingException, takeException } from "../exception.ts"
 import type { Exit } from "../exit.ts"
-import { checkAccess } from "../gates.ts"
 import { PE, PSTATE } from "../layout.ts"
 import type { Pe } from "../pe.ts"
 import { ConcreteCpu, Leave } from "./cpu.ts"
 import { Fetch } from "./fetch.ts"
+import { OpenAccess } from "./open-access.ts"
 import { accessSyndrome, describesAccess } from "./syndrome.ts"
 
 /** Called as things happen; none may change the machine. */
@@ -22,11 +22,13 @@ export class Interpreter {
   readonly cpu: ConcreteCpu
   trace: Trace | undefined
   readonly #fetch: Fetch
+  readonly #access: OpenAccess
 
   constructor(pe: Pe) {
     this.pe = pe
     this.cpu = new ConcreteCpu(pe)
     this.#fetch = new Fetch(pe)
+    this.#access = new OpenAccess(pe)
   }
 
   /**
@@ -72,7 +74,7 @@ export class Interpreter {
     this.trace?.instruction?.(pe.pc, operation.word)
     if (instruction === undefined) throw instructionException(pe, "undefined", 0)
     if (operation.access !== "none") {
-      const trapped = checkAccess(pe, operation.access, instruction, operation.word)
+      const trapped = this.#access.trap(operation)
       if (trapped) throw new Abort(trapped)
     }
     instruction.declaration.execute(cpu.builder, operation.fields)
