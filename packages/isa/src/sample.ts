@@ -14,10 +14,20 @@ export const randomFrom = (seed: number): Random => {
   }
 }
 
-/** Random values of all fields, legal or not. */
+/**
+ * Random values of all fields, legal or not. Zero, all ones (the zero register, the stack pointer) and the value of the field before it are
+ * more frequent than chance has them: many aliases and exceptions of the manual are about these.
+ */
 export const randomFields = (instruction: Instruction, random: Random): FieldValues => {
   const fields: FieldValues = {}
-  for (const { name, width } of instruction.fields) fields[name] = random() % 2 ** width
+  let before: number | undefined
+  for (const { name, width } of instruction.fields) {
+    const choice = random() >>> 28
+    const uniform = random() % 2 ** width
+    const value = choice === 0 ? 0 : choice === 1 ? 2 ** width - 1 : choice === 2 && before !== undefined ? before % 2 ** width : uniform
+    fields[name] = value
+    before = value
+  }
   return fields
 }
 /** Words tried before an instruction counts as having no more of them. */

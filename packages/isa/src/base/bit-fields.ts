@@ -29,11 +29,6 @@ const insertWidth = computed<BitField>({
   print: (f) => f.imms + 1,
   parse: (bits, f) => (bits > 0n && Number(bits) <= (f.immr === 0 ? width(f) : f.immr) ? { imms: Number(bits) - 1 } : undefined)
 })
-/** BFC of bit 0 has immr 0, where the others are extractions. */
-const clearLsb = computed<BitField>({
-  print: (f) => (f.imms < f.immr || f.immr === 0 ? (width(f) - f.immr) % width(f) : undefined),
-  parse: (lsb, f) => (fits(f, lsb) ? { immr: rotation(f, lsb) } : undefined)
-})
 const leftShift = computed<BitField>({
   print: (f) => (f.imms + 1 === f.immr && f.imms !== width(f) - 1 ? width(f) - f.immr : undefined),
   parse: (n, f) => (fits(f, n) ? { immr: rotation(f, n), imms: width(f) - 1 - Number(n) } : undefined)
@@ -61,7 +56,6 @@ export const bitField = instruction({
     extractWidth,
     insertLsb,
     insertWidth,
-    clearLsb,
     leftShift,
     rightShift
   },
@@ -73,7 +67,7 @@ export const bitField = instruction({
     { text: "sxtw <Xd>, <Wn>", fields: { opc: 0, sf: 1, N: 1, immr: 0, imms: 31 } },
     { text: "uxtb <Wd>, <Wn>", fields: { opc: 2, sf: 0, N: 0, immr: 0, imms: 7 } },
     { text: "uxth <Wd>, <Wn>", fields: { opc: 2, sf: 0, N: 0, immr: 0, imms: 15 } },
-    { text: "bfc <Rd>, #<clearLsb>, #<insertWidth><N>", fields: { opc: 1, Rn: 31 } },
+    { text: "bfc <Rd>, #<insertLsb>, #<insertWidth><N>", fields: { opc: 1, Rn: 31 } },
     { text: "<insert> <Rd>, <Rn>, #<insertLsb>, #<insertWidth><N>" },
     { text: "<extract> <Rd>, <Rn>, #<extractLsb>, #<extractWidth><N>" }
   ],

@@ -12,9 +12,9 @@ interface Select {
 }
 /** AL and NV have no opposite, so CSET and its like do not take them. */
 const hasOpposite = (f: Select): boolean => f.cond < 14
-/** Both sources are one register, and not the zero register: CINC and its like. */
+/** Both sources are one register: CINC and its like. Of the zero register it is CSET, which comes first. */
 const same: Operand<Select> = {
-  print: (f, place) => (f.Rn === f.Rm && f.Rn !== 31 && hasOpposite(f) ? sized("Rn", "sf").print(f, place) : undefined),
+  print: (f, place) => (f.Rn === f.Rm && hasOpposite(f) ? sized("Rn", "sf").print(f, place) : undefined),
   read: (text, at, known, place) =>
     sized("Rn", "sf")
       .read(text, at, known, place)
