@@ -49,11 +49,15 @@ describe("package boundaries", () => {
       const name = relative(root, file)
       for (const specifier of importsOf(file)) {
         if (specifier.startsWith(".")) {
-          if (relative(join(root, folder), join(file, "..", specifier)).startsWith("..")) wrong.push(`${name} reaches out of its package: ${specifier}`)
+          if (relative(join(root, folder), join(file, "..", specifier)).startsWith(".."))
+            wrong.push(`${name} reaches out of its package: ${specifier}`)
           continue
         }
         const target = packageOf(specifier)
-        const fine = may.includes(target) || (target.startsWith("@eltwo/") && may.includes("@eltwo/*")) || (specifier.startsWith("node:") && (may.includes("node:*") || NODE_FILES.includes(name)))
+        const fine =
+          may.includes(target) ||
+          (target.startsWith("@eltwo/") && may.includes("@eltwo/*")) ||
+          (specifier.startsWith("node:") && (may.includes("node:*") || NODE_FILES.includes(name)))
         if (!fine) wrong.push(`${name} imports ${specifier}`)
       }
     }

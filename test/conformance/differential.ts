@@ -13,7 +13,7 @@ import { createBench, dataOf, loadCases, runCase } from "./differential/machine.
 import { runOnQemu } from "./differential/qemu.ts"
 import { Random } from "./differential/random.ts"
 import { DATA_BYTES, RECORD } from "./differential/state.ts"
-import { disassembler, machineUnderTest, resetToEl0 } from "./differential/under-test.ts"
+import { disassembler, machineUnderTest } from "./differential/under-test.ts"
 
 const { values } = parseArgs({
   options: {
@@ -46,7 +46,7 @@ for (let done = 0, seed = Number(values.seed); done < total; seed++) {
   cases.forEach((test, i) => {
     const name = isa.decode(test.word)!.name
     ran.set(name, (ran.get(name) ?? 0) + 1)
-    runCase(bench, test, i, record, resetToEl0)
+    runCase(bench, test, i, record)
     const wanted = new DataView(expected.records.buffer, expected.records.byteOffset + i * RECORD.BYTES, RECORD.BYTES)
     if (wanted.getBigUint64(RECORD.OUTCOME, true) === 2n) faults++
     const found = differences(wanted, record)

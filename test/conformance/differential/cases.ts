@@ -17,7 +17,7 @@ export const drawCases = (source: Source, count: number, seed: number): Case[] =
     const fields: FieldValues = {}
     for (const { name, width } of instruction.fields) fields[name] = r.word() % 2 ** width
     const word = tame(encode(instruction, fields), cases.length, r)
-    if (excluded(word) || source.decode(word) !== instruction) continue
+    if (excluded(word) || ((word ^ instruction.value) & instruction.mask) !== 0 || source.decode(word) !== instruction) continue
     cases.push({ word, seed: r.word() })
   }
   return cases

@@ -1,22 +1,42 @@
 /** Runs cases on this project's processor: the same records, the same memory, one instruction each. */
 import { type Board, createBoard, type InstructionSet, type Pe, run } from "@eltwo/cpu"
+import { setState, synchronize } from "../../../packages/cpu/src/processor-state.ts"
+import { registerNamed, writeRegister } from "../../../packages/cpu/src/system-registers.ts"
 import { CASE_BYTES, type Case, DATA, OUTCOME, POOL, poolContents, RECORD, SLOT_OFFSET, slotAddress, TEXT, writeState } from "./state.ts"
 
 /** One page more than the last thing tests touch; RAM starts at 0, so that addresses are those of the other side's program. */
 const RAM_BYTES = 0x10000000 + 512 * 1024
 const NOP = 0xd503201f
 
+export type Engine = "interp" | "jit"
 export interface Bench {
   readonly board: Board
   readonly pe: Pe
+  readonly engine: Engine
 }
 
-/** A machine at EL0 without translation. Exceptions end a run after their entry. */
-export const createBench = (isa: InstructionSet): Bench => {
+/** Flat translation of the first GiB for EL0: one block of Normal memory, readable, writable and executable. */
+const FLAT_TABLE = 0x1000
+const FLAT_BLOCK = 1 | (1 << 6) | (3 << 8) | (1 << 10)
+const CONTROLS: Readonly<Record<string, bigint>> = {
+  MAIR_EL1: 0xffn,
+  TCR_EL1: 25n | (1n << 8n) | (1n << 10n) | (3n << 12n) | (1n << 23n),
+  TTBR0_EL1: BigInt(FLAT_TABLE),
+  SCTLR_EL1: 0x30d0_0800n | 0x1005n | (1n << 26n) | (1n << 15n) | (1n << 14n),
+  CPACR_EL1: 3n << 20n,
+  CPTR_EL2: 0x33ffn & ~(1n << 10n),
+  HCR_EL2: 1n << 31n
+}
+
+/** A machine at EL0 with flat translation and FP enabled. Exceptions end a run after their entry. */
+export const createBench = (isa: InstructionSet, engine: Engine = "interp"): Bench => {
   const board = createBoard({ isa, ramBase: 0, ramBytes: RAM_BYTES })
   const pe = board.pes[0]!
   pe.modelledEl = 1
-  return { board, pe }
+  board.write(FLAT_TABLE, new Uint8Array(BigUint64Array.of(BigInt(FLAT_BLOCK)).buffer))
+  for (const [name, value] of Object.entries(CONTROLS)) writeRegister(pe, registerNamed(pe, name), value)
+  synchronize(pe)
+  return { board, pe, engine }
 }
 
 /** Puts all cases into memory as the other side's program has them, and the data. */
@@ -31,9 +51,10 @@ export const loadCases = ({ board }: Bench, cases: readonly Case[], data: Uint8A
 }
 
 /** Runs case `index` and overwrites `record` with the state afterwards. */
-export const runCase = ({ pe }: Bench, test: Case, index: number, record: DataView, reset: (pe: Pe) => void): void => {
+export const runCase = ({ pe, engine }: Bench, test: Case, index: number, record: DataView): void => {
   writeState(test, index, record)
-  reset(pe)
+  setState(pe, 0)
+  pe.clearExclusive()
   for (let n = 0; n < 31; n++) pe.x[n] = record.getBigUint64(RECORD.X + 8 * n, true)
   pe.x[31] = record.getBigUint64(RECORD.SP, true)
   pe.flags = record.getUint32(RECORD.NZCV, true) >>> 28
@@ -42,7 +63,7 @@ export const runCase = ({ pe }: Bench, test: Case, index: number, record: DataVi
   for (let n = 0; n < 32; n++) pe.z(n).set(new Uint8Array(record.buffer, record.byteOffset + RECORD.V + 16 * n, 16))
   const slot = slotAddress(index)
   pe.pc = BigInt(slot)
-  const exit = run(pe, { instructions: 1 })
+  const exit = run(pe, { instructions: 1, engine })
   const next = Number(pe.pc)
   const outcome = exit.kind !== "limit" ? OUTCOME.fault : next === slot + 4 ? OUTCOME.next : next === slot + 8 ? OUTCOME.taken : 9
   for (let n = 0; n < 31; n++) record.setBigUint64(RECORD.X + 8 * n, pe.x[n]!, true)

@@ -68,6 +68,7 @@ restorer:
  mov x8, #139
  svc #0
 load:
+ clrex
  ldr x0, [x30, #${RECORD.SP}]
  mov sp, x0
  ldr x0, [x30, #${RECORD.NZCV}]
