@@ -1,0 +1,173 @@
+/** From a place in guest memory to a callable function: fetches the code, translates it, compiles the module. */
+import type { Board } from "../board.ts"
+import type { CodePage, Operation } from "../decode-cache.ts"
+import { Abort } from "../exception.ts"
+import { checkAccess } from "../gates.ts"
+import { PSTATE } from "../layout.ts"
+import { PAGE_BYTES } from "../memory.ts"
+import { translate } from "../mmu.ts"
+import type { Pe } from "../pe.ts"
+import { floatClass } from "../trap-key.ts"
+import type { Code } from "./discover.ts"
+import { DYNAMIC, type Exit } from "./exits.ts"
+import type { HelperTable } from "./helpers.ts"
+import { encodeModule, HOST } from "./module.ts"
+import type { HostSupport } from "./probe.ts"
+import { type Failure, REGION_SIGNATURE, type Region, translateRegion } from "./region.ts"
+import type { RegionPage, TranslatedRegion } from "./region-cache.ts"
+import { createRuntime, type RuntimeFunctions } from "./runtime.ts"
+import type { TranslationState } from "./wasm-cpu.ts"
+
+const REGION_LIMIT = 400
+const WASM_PAGE = 65536
+const WORD = 2 ** 32
+/** A region spans so many pages to either side at most. */
+const PAGES_AROUND = 16
+/** The float class of a key under which hardware arithmetic is right: default FPCR, FPSR.IXC set. */
+const HARDWARE_CLASS = 1
+
+/** Why an instruction was left to the interpreter, and how many words. */
+export interface Gap {
+  readonly name: string
+  readonly reason: string
+  words: number
+}
+
+export class Translator {
+  readonly #board: Board
+  readonly #helpers: HelperTable
+  readonly #support: HostSupport
+  readonly #limit: number
+  #runtime: RuntimeFunctions | undefined
+  /** Words without lowering, by trap key. */
+  readonly #stops = new Map<number, Set<number>>()
+  /** Low halves of the addresses of instructions that look up their accesses one by one. */
+  readonly #apart = new Set<number>()
+  readonly gaps = new Map<string, Gap>()
+
+  constructor(board: Board, helpers: HelperTable, support: HostSupport, limit = REGION_LIMIT) {
+    this.#board = board
+    this.#helpers = helpers
+    this.#support = support
+    this.#limit = limit
+  }
+  /** False when it was so already. */
+  setApart(address: number): boolean {
+    if (this.#apart.has(address)) return false
+    this.#apart.add(address)
+    return true
+  }
+
+  /** Translates from the PC; undefined when the first instruction there is the interpreter's. */
+  translate(pe: Pe, key: number): TranslatedRegion | undefined {
+    if (pe.pcLow & 3 || pe.pstate & PSTATE.IL) return undefined
+    const view = new CodeView(pe, this.#stopsOf(key))
+    const options = {
+      code: view,
+      state: stateOf(pe, key, this.#support),
+      helpers: this.#helpers,
+      limit: this.#limit,
+      apart: (offset: number) => this.#apart.has((pe.pcLow + offset) % WORD)
+    }
+    let region = translateRegion(options)
+    while (region && "reason" in region) {
+      this.#note(region, key)
+      region = translateRegion(options)
+    }
+    return region && this.#compile(pe, key, region, view.pages())
+  }
+  #stopsOf(key: number): Set<number> {
+    let stops = this.#stops.get(key)
+    if (!stops) this.#stops.set(key, (stops = new Set()))
+    return stops
+  }
+  #note({ word, name, reason }: Failure, key: number): void {
+    this.#stopsOf(key).add(word)
+    const gap = this.gaps.get(`${name}: ${reason}`)
+    if (gap) gap.words++
+    else this.gaps.set(`${name}: ${reason}`, { name, reason, words: 1 })
+  }
+
+  #compile(pe: Pe, key: number, region: Region, pages: readonly RegionPage[]): TranslatedRegion {
+    this.#runtime ??= createRuntime()
+    const { memory } = this.#board
+    const limits = { pages: memory.buffer.byteLength / WASM_PAGE }
+    const bytes = encodeModule(this.#helpers.imports, [{ name: "f", signature: REGION_SIGNATURE, code: region.code }], limits)
+    const host = { ...this.#runtime, ...this.#helpers.functions(), m: memory }
+    const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes as BufferSource), { [HOST]: host as WebAssembly.ModuleImports })
+    return {
+      low: pe.pcLow,
+      high: pe.pcHigh,
+      key,
+      run: instance.exports["f"] as (base: number) => number,
+      least: region.least,
+      instructions: region.instructions,
+      pages,
+      ...exitTables(region.exits),
+      epoch: pe.fetchEpoch
+    }
+  }
+}
+const exitTables = (exits: readonly Exit[]) => ({
+  offsets: Int32Array.from(exits, (e) => e.offset ?? DYNAMIC),
+  leaves: Uint8Array.from(exits, (e) => e.leave),
+  refunds: Int32Array.from(exits, (e) => e.refund),
+  counts: new Uint16Array(exits.length)
+})
+const stateOf = (pe: Pe, key: number, support: HostSupport): TranslationState => ({
+  start: pe.pc,
+  vectorBits: pe.vectorBits,
+  streamingVectorBits: pe.streamingVectorBits,
+  el: pe.el,
+  alignmentCheck: pe.alignmentCheck,
+  stackAlignmentCheck: pe.stackAlignmentCheck,
+  hardwareFloats: floatClass(key) === HARDWARE_CLASS,
+  fusedMultiplyAdd: support.fusedMultiplyAdd
+})
+
+/** Guest code around the PC, as this processing element would fetch it now. */
+class CodeView implements Code {
+  readonly #pe: Pe
+  readonly #stops: ReadonlySet<number>
+  readonly #low: number
+  /** By distance in pages from the one of the PC. */
+  readonly #pages = new Map<number, CodePage | undefined>()
+
+  constructor(pe: Pe, stops: ReadonlySet<number>) {
+    this.#pe = pe
+    this.#stops = stops
+    this.#low = pe.pcLow
+  }
+  at(offset: number): Operation | undefined {
+    const low = this.#low + offset
+    if (low < 0 || low >= WORD) return undefined
+    const page = Math.floor(low / PAGE_BYTES) - Math.floor(this.#low / PAGE_BYTES)
+    if (Math.abs(page) > PAGES_AROUND) return undefined
+    if (!this.#pages.has(page)) this.#pages.set(page, this.#fetch(page))
+    const code = this.#pages.get(page)
+    if (!code) return undefined
+    const index = (low >>> 2) & (PAGE_BYTES / 4 - 1)
+    return code.operations[index] ?? this.#pe.board.code.decode(code, index)
+  }
+  #address(page: number): bigint {
+    return (this.#pe.pc & ~BigInt(PAGE_BYTES - 1)) + BigInt(page * PAGE_BYTES)
+  }
+  #fetch(page: number): CodePage | undefined {
+    const { physical: memory, code } = this.#pe.board
+    try {
+      const { physical } = translate(this.#pe, this.#address(page), "execute", { bytes: 4 })
+      return memory.at(physical, 4) < 0 ? undefined : code.page(memory.pageOf(physical))
+    } catch (error) {
+      if (error instanceof Abort) return undefined
+      throw error
+    }
+  }
+  pages(): readonly RegionPage[] {
+    return [...this.#pages].flatMap(([page, code]) => (code ? [{ address: this.#address(page), code }] : []))
+  }
+  stops(operation: Operation): boolean {
+    const { instruction, access, word } = operation
+    if (!instruction || this.#stops.has(word)) return true
+    return access !== "none" && checkAccess(this.#pe, access, instruction, word) !== undefined
+  }
+}
