@@ -2,9 +2,9 @@
 import { systemSyndrome } from "@eltwo/isa"
 import { HCR } from "./controls.ts"
 import { Abort, ownTarget, synchronous, undefinedInstruction } from "./exception.ts"
+import { PSTATE } from "./layout.ts"
 import { alignmentFault, externalAbort, translate, translateToPar } from "./mmu.ts"
 import type { Pe } from "./pe.ts"
-import { PSTATE } from "./layout.ts"
 import { regimeName } from "./regime.ts"
 import { ZERO_BLOCK_BYTES } from "./special-registers.ts"
 import { READ, WRITE } from "./walk.ts"
@@ -171,7 +171,8 @@ export const maintain = (pe: Pe, encoding: number, operand: bigint, Rt: number, 
   const operation = isRead ? undefined : operations.get(encoding),
     { controls, el } = pe,
     known = operation && hasFeatures(pe, operation.feature)
-  if (!known || el < operation.level) throw new Abort(el === 1 && implementationDefined(pe, encoding) ? trapped(encoding, Rt, isRead) : undefinedInstruction(pe))
+  if (!known || el < operation.level)
+    throw new Abort(el === 1 && implementationDefined(pe, encoding) ? trapped(encoding, Rt, isRead) : undefinedInstruction(pe))
   if (el < 2) {
     const sctlr = controls.low(controls.host ? controls.slot.SCTLR_EL2 : controls.slot.SCTLR_EL1)
     if (el === 0 && operation.userBit !== undefined && !(sctlr & operation.userBit))
@@ -183,7 +184,8 @@ export const maintain = (pe: Pe, encoding: number, operand: bigint, Rt: number, 
   return 0n
 }
 const trapped = (encoding: number, Rt: number, isRead: boolean) => synchronous(2, systemSyndrome(encoding, Rt, isRead))
-const hasFeatures = (pe: Pe, names: string | undefined): boolean => names === undefined || names.split(" ").every((n) => pe.controls.machine.features.has(n))
+const hasFeatures = (pe: Pe, names: string | undefined): boolean =>
+  names === undefined || names.split(" ").every((n) => pe.controls.machine.features.has(n))
 const implementationDefined = (pe: Pe, encoding: number): boolean => {
   const CRn = (encoding >> 7) & 15
   return (CRn === 11 || CRn === 15) && (pe.controls.hcr & HCR.TIDCP) !== 0

@@ -6,6 +6,8 @@ export interface RegisterBytes {
   readonly vectorBytes: number
   readonly streamingVectorBytes: number
   readonly svcr: number
+  /** X0..X30, 8 bytes each. */
+  X(): Uint8Array
   /** Zn, 256 bytes whatever the vector length; Vn is its first 16. */
   Z(n: number): Uint8Array
   /** Pn, 32 bytes; 16 is FFR. */

@@ -1,17 +1,24 @@
 /** The base architecture as an extension like any other: A64 without FP, its system registers and features. */
 import { defineExtension } from "../plugin.ts"
-import { baseInstructions } from "./instructions.ts"
 import { baseFeatures } from "./features.ts"
+import { baseInstructions } from "./instructions.ts"
 import { controlRegisters } from "./registers-control.ts"
 import { debugRegisters } from "./registers-debug.ts"
 import { identificationRegisters } from "./registers-identification.ts"
 import { processRegisters } from "./registers-process.ts"
 import { timerRegisters } from "./registers-timer.ts"
+import { generalState } from "./state.ts"
+import { systemInstructionNames } from "./system-instruction-names.ts"
+
+const systemInstructions = new Map(systemInstructionNames.map(({ name, encoding }) => [name, encoding]))
+/** Encoding of a SYS instruction by its name, "tlbi vmalle1is". */
+export const encodingOfSystemInstruction = (name: string): number | undefined => systemInstructions.get(name.toLowerCase())
 
 export const base = defineExtension({
   name: "base",
   doc: "A64 without floating point, and the system registers of EL0 to EL2.",
   features: baseFeatures,
   registers: [...identificationRegisters, ...controlRegisters, ...processRegisters, ...timerRegisters, ...debugRegisters],
-  instructions: baseInstructions
+  instructions: baseInstructions,
+  components: [generalState]
 })

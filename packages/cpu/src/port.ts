@@ -1,0 +1,194 @@
+/**
+ * The checked port: the only way a model of kernel or hypervisor code touches a processing element. Every operation is what the instruction of that name
+ * would do at the current exception level, with the same gates and traps a guest meets, and with control writes that wait for `isb` or `eret`.
+ */
+import { EC, encodingOfSystemInstruction, type RegisterBytes } from "@eltwo/isa"
+import { Abort, instructionException, type PendingException, returnFromException, takeException } from "./exception.ts"
+import { checkGate } from "./gates.ts"
+import { PE } from "./layout.ts"
+import { maintain } from "./maintenance.ts"
+import { externalAbort, translate } from "./mmu.ts"
+import type { Pe } from "./pe.ts"
+import { synchronize } from "./processor-state.ts"
+import { readSystemRegister, writeSystemRegister } from "./system-registers.ts"
+
+/**
+ * An operation of the port was trapped or faulted. Nothing has changed: the exception is not entered. If its target is the caller's own level, the modelled kernel
+ * has crashed; if it is a higher one, `take` enters it there.
+ */
+export class PortTrap {
+  constructor(
+    /** As an assembly line: "mrs ZCR_EL1". */
+    readonly operation: string,
+    /** Exception level it happened at. */
+    readonly el: number,
+    readonly exception: PendingException
+  ) {}
+  /** ESR_ELx as the target would see it. */
+  get esr(): number {
+    return ((this.exception.ec << 26) | (1 << 25) | this.exception.iss) >>> 0
+  }
+  get message(): string {
+    return `${this.operation} at EL${this.el} trapped to EL${this.exception.target}: EC 0x${this.exception.ec.toString(16).padStart(2, "0")} (${EC[this.exception.ec]})`
+  }
+}
+
+/** Access sizes in bytes. */
+export type AccessBytes = 1 | 2 | 4 | 8
+
+export interface Port {
+  /** Current exception level. */
+  readonly el: number
+  /** Registers by name as the manual spells them, "SCTLR_EL12". Throws RangeError for a name this machine does not know. */
+  mrs(register: string): bigint | PortTrap
+  msr(register: string, value: bigint): PortTrap | undefined
+  /** Context synchronisation: control writes take effect. */
+  isb(): void
+  /** Exception return by SPSR_ELx and ELR_ELx of the current level. */
+  eret(): PortTrap | undefined
+  /** Hypervisor call: the exception is entered at EL2. */
+  hvc(immediate: number): PortTrap | undefined
+  /** Memory by virtual address of the current level. */
+  ldr(address: bigint, bytes: AccessBytes): bigint | PortTrap
+  str(address: bigint, bytes: AccessBytes, value: bigint): PortTrap | undefined
+  /** Maintenance: "tlbi vmalle1is", "at s1e1r". Throws RangeError for an unknown name. */
+  sys(operation: string, operand?: bigint): PortTrap | undefined
+  /** A register file by its component's id ("general", "fpsimd"), in the component's format. Throws RangeError for an unknown id or an image of wrong size. */
+  save(component: string): Uint8Array | PortTrap
+  load(component: string, image: Uint8Array): PortTrap | undefined
+  zero(component: string): PortTrap | undefined
+  /** Enters the exception of a trap at its target. */
+  take(trap: PortTrap): void
+}
+
+/** The port of a processing element. */
+export const portOf = (pe: Pe): Port => {
+  const { machine } = pe.controls,
+    registers = registerBytesOf(pe)
+  const attempt = <T>(operation: string, run: () => T): T | PortTrap => {
+    try {
+      return run()
+    } catch (error) {
+      if (error instanceof Abort) return new PortTrap(operation, pe.el, error.exception)
+      throw error
+    }
+  }
+  const encodingOf = (register: string, access: "read" | "write"): number => {
+    const encoding = machine.systemNames.encoding(register.toLowerCase(), access)
+    if (encoding === undefined) throw new RangeError(`This machine has no register ${register}`)
+    return encoding
+  }
+  const withComponent = <T>(
+    verb: string,
+    id: string,
+    run: (component: NonNullable<ReturnType<typeof machine.components.get>>) => T
+  ): T | PortTrap => {
+    const component = machine.components.get(id)
+    if (!component) throw new RangeError(`This machine has no register file ${id}`)
+    const closed = checkGate(pe, component.access)
+    return closed ? new PortTrap(`${verb} ${id}`, pe.el, closed) : run(component)
+  }
+  const nothing = <T>(result: T | PortTrap): PortTrap | undefined => (result instanceof PortTrap ? result : undefined)
+
+  return {
+    get el() {
+      return pe.el
+    },
+    mrs: (register) => {
+      const encoding = encodingOf(register, "read")
+      return attempt(`mrs ${register}`, () => readSystemRegister(pe, encoding, 0))
+    },
+    msr: (register, value) => {
+      const encoding = encodingOf(register, "write")
+      return nothing(attempt(`msr ${register}`, () => writeSystemRegister(pe, encoding, value, 0)))
+    },
+    isb: () => synchronize(pe),
+    eret: () => nothing(attempt("eret", () => returnFromException(pe))),
+    hvc: (immediate) => {
+      const { exception } = instructionException(pe, "hypervisorCall", immediate)
+      if (exception.ec !== EC.HVC64) return new PortTrap("hvc", pe.el, exception)
+      takeException(pe, exception)
+      return undefined
+    },
+    ldr: (address, bytes) => attempt("ldr", () => readMemory(pe, address, bytes)),
+    str: (address, bytes, value) => nothing(attempt("str", () => writeMemory(pe, address, bytes, value))),
+    sys: (operation, operand = 0n) => {
+      const encoding = encodingOfSystemInstruction(operation)
+      if (encoding === undefined) throw new RangeError(`There is no system instruction ${operation}`)
+      return nothing(attempt(operation, () => maintain(pe, encoding, operand, 0, false)))
+    },
+    save: (id) =>
+      withComponent("save", id, (component) => {
+        const image = new Uint8Array(component.bytes(registers))
+        component.save(registers, image)
+        return image
+      }),
+    load: (id, image) =>
+      nothing(
+        withComponent("load", id, (component) => {
+          const bytes = component.bytes(registers)
+          if (image.length !== bytes) throw new RangeError(`An image of ${id} has ${bytes} bytes, not ${image.length}`)
+          component.load(registers, image)
+        })
+      ),
+    zero: (id) => nothing(withComponent("zero", id, (component) => component.zero(registers))),
+    take: (trap) => takeException(pe, trap.exception)
+  }
+}
+
+const readMemory = (pe: Pe, address: bigint, bytes: AccessBytes): bigint => {
+  const { physical } = translate(pe, address, "read", { bytes }),
+    { physical: memory } = pe.board,
+    at = memory.at(physical, bytes)
+  if (at >= 0) {
+    const { view } = memory
+    return bytes === 8
+      ? view.getBigUint64(at, true)
+      : BigInt(bytes === 4 ? view.getUint32(at, true) : bytes === 2 ? view.getUint16(at, true) : view.getUint8(at))
+  }
+  const device = memory.deviceAt(physical, bytes)
+  if (!device) throw externalAbort(pe, address, "read")
+  return BigInt.asUintN(8 * bytes, device.read(physical - device.base, bytes))
+}
+const writeMemory = (pe: Pe, address: bigint, bytes: AccessBytes, value: bigint): void => {
+  const { physical } = translate(pe, address, "write", { bytes }),
+    { physical: memory, code } = pe.board,
+    at = memory.at(physical, bytes)
+  if (at >= 0) {
+    code.stored(physical, bytes)
+    for (let i = 0; i < bytes; i++) memory.bytes[at + i] = Number((value >> BigInt(8 * i)) & 0xffn)
+    return
+  }
+  const device = memory.deviceAt(physical, bytes)
+  if (!device) throw externalAbort(pe, address, "write")
+  device.write(physical - device.base, bytes, BigInt.asUintN(8 * bytes, value))
+}
+
+/** The register files as state components see them. */
+export const registerBytesOf = (pe: Pe): RegisterBytes => {
+  const place = { FPSR: PE.FPSR, FPCR: PE.FPCR } as const
+  return {
+    get vectorBytes() {
+      return pe.vectorBits / 8
+    },
+    get streamingVectorBytes() {
+      return pe.streamingVectorBits / 8
+    },
+    get svcr() {
+      return pe.svcr
+    },
+    X: () => pe.bytes.subarray(PE.X, PE.X + 31 * 8),
+    Z: (n) => pe.z(n),
+    P: (n) => pe.p(n),
+    ZA: (index) => {
+      const row = pe.streamingVectorBits / 8
+      return pe.bytes.subarray(PE.ZA + index * row, PE.ZA + (index + 1) * row)
+    },
+    ZT0: () => pe.bytes.subarray(PE.ZT0, PE.ZT0 + 64),
+    getWord: (register) => pe.words[place[register] >> 2]!,
+    setWord(register, value) {
+      const writable = pe.controls.machine.registerByName.get(register)?.layout.writable ?? 0n
+      pe.words[place[register] >> 2] = (value & Number(writable & 0xffffffffn)) >>> 0
+    }
+  }
+}
