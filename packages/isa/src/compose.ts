@@ -2,10 +2,12 @@
  * compose(): the plugins of a machine checked against each other and joined into one frozen value. Pure; it reports every problem at once.
  * Nothing after it sees a plugin: decoder, engines, gates and tools read the Machine.
  */
+import { systemNamesOf } from "./base/system-register-names.ts"
 import { Table } from "./decode.ts"
 import { alternatives, type FeatureSelection, featuresIn, implemented, selectFeatures } from "./feature.ts"
 import type { ControlPair, ResolvedControl, ResolvedGate } from "./gate.ts"
 import { fieldsOf, type Instruction } from "./instruction.ts"
+import type { SystemNames } from "./operands.ts"
 import { API_VERSION, type Extension } from "./plugin.ts"
 import type { Accessor, Register, SystemRegister } from "./register.ts"
 import { composeRegisters } from "./registry.ts"
@@ -18,6 +20,8 @@ export interface ComposeOptions {
 export interface Machine {
   readonly extensions: readonly Extension[]
   readonly features: ReadonlySet<string>
+  /** The implemented instructions: to decode, print and read them, with the machine's names of system registers. */
+  readonly table: Table
   /** The implemented instruction a word encodes; undefined: UNDEFINED. */
   decode(word: number): Instruction | undefined
   /** Whether the instruction is legal in streaming mode without FA64, as far as its features say (for SIMD and SVE access). */
@@ -30,8 +34,8 @@ export interface Machine {
   readonly unimplementedRegisters: readonly SystemRegister[]
   readonly registerByName: ReadonlyMap<string, Register>
   readonly registerByEncoding: ReadonlyMap<number, Accessor>
-  /** Lower-case system-register names, _EL12 and _EL02 included, and their encodings. */
-  readonly systemNames: ReadonlyMap<string, number>
+  /** Lower-case system-register names, _EL12 and _EL02 included, for assembler and disassembler. */
+  readonly systemNames: SystemNames
   /** Gate of each access class; a class without an entry is free ("none"). */
   readonly gates: ReadonlyMap<string, ResolvedGate>
   readonly trapControls: readonly ResolvedControl[]
@@ -72,9 +76,11 @@ export const compose = (extensions: readonly Extension[], options: ComposeOption
   if (problems.length > 0) return { problems }
 
   const here = instructions.map((i) => i.instruction).filter((i) => implemented(i.declaration.feature, features)),
-    table = new Table(here),
+    systemNames = systemNamesOf(registry.names),
+    table = new Table(here, { systemNames }),
     streaming = new WeakMap<Instruction, boolean>()
   const machine: Machine = {
+    table,
     extensions: Object.freeze([...extensions]),
     features,
     decode: (word) => table.decode(word),
@@ -89,7 +95,7 @@ export const compose = (extensions: readonly Extension[], options: ComposeOption
     unimplementedRegisters: Object.freeze(registry.absent),
     registerByName: registry.byName,
     registerByEncoding: registry.byEncoding,
-    systemNames: registry.names,
+    systemNames,
     gates,
     trapControls: Object.freeze(registry.controls),
     fullA64: registry.fullA64,
