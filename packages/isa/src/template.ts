@@ -149,7 +149,7 @@ const merge = (known: FieldValues, more: Readonly<Record<string, number>>): Fiel
 const readLiteral = (literal: string, text: string, at: number): number => {
   if (literal === " ") return skipSpace(text, at)
   const from = /[\w.]/.test(literal) ? at : skipSpace(text, at)
-  if (text[from] === literal) return from + 1
+  if (text[from] === literal.toLowerCase()) return from + 1
   return literal === "#" ? from : -1
 }
 /** Reads text in lower case against the line; `accept` judges the fields of each way to read it until one is accepted. */

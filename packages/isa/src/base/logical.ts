@@ -11,7 +11,7 @@ const combine = (cpu: Cpu, T: Integer, opc: number, x: Value, y: Value): Value =
   return result
 }
 
-/** Whether MOVZ or MOVN makes the number, so that MOV means one of them. */
+/** Whether MOVZ or MOVN makes the number, so that MOV to another register than SP means one of them. */
 const isMoveWide = (value: bigint, bits: number): boolean =>
   [value, BigInt.asUintN(bits, ~value)].some((n) => {
     for (let at = 0; at < bits; at += 16) if ((n & ~(0xffffn << BigInt(at))) === 0n) return true
@@ -42,7 +42,7 @@ export const logicalImmediate = instruction({
   operands: { opc: choice("opc", "and orr eor ands"), mask: bitmaskOperand, destination },
   aliases: [
     { text: "tst <Rn>, #<mask>", fields: { opc: 3, Rd: 31 } },
-    { text: "mov <Rd|SP>, #<mask>", fields: { opc: 1, Rn: 31 }, prefer: (f) => !isMoveWide(pattern(f)!, f.sf ? 64 : 32) }
+    { text: "mov <Rd|SP>, #<mask>", fields: { opc: 1, Rn: 31 }, prefer: (f) => f.Rd === 31 || !isMoveWide(pattern(f)!, f.sf ? 64 : 32) }
   ],
   execute(cpu, { sf, opc, N, immr, imms, Rn, Rd }) {
     const T = registerType(cpu, sf)
