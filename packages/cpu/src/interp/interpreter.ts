@@ -5,7 +5,7 @@ import type { Pe } from "../pe.ts"
 import { ConcreteCpu, Leave } from "./cpu.ts"
 import { Fetch } from "./fetch.ts"
 import { OpenAccess } from "./open-access.ts"
-import { accessSyndrome, describesAccess } from "./syndrome.ts"
+import { describingAccess } from "./syndrome.ts"
 
 /** Called as things happen; none may change the machine. */
 export interface Trace {
@@ -67,10 +67,10 @@ export class Interpreter {
 
   #one(): void {
     const { pe, cpu } = this
-    if (pe.words[PSTATE_WORD]! & PSTATE.IL) throw illegalState(pe)
     const operation = this.#fetch.operation()
     const { instruction } = operation
     cpu.operation = operation
+    if (pe.words[PSTATE_WORD]! & PSTATE.IL) throw illegalState(pe)
     this.trace?.instruction?.(pe.pc, operation.word)
     if (instruction === undefined) throw instructionException(pe, "undefined", 0)
     if (operation.access !== "none") {
@@ -88,7 +88,7 @@ export class Interpreter {
     if (!(error instanceof Abort)) throw this.#defect(error)
     const { exception } = error
     if (exception.returnTo === "next") pe.retire(1)
-    return this.take(describesAccess(exception) ? { ...exception, iss: exception.iss | accessSyndrome(cpu.operation.word) } : exception)
+    return this.take(describingAccess(exception, cpu.operation?.word ?? 0))
   }
   #defect(cause: unknown): Error {
     const { operation } = this.cpu
