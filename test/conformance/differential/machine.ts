@@ -1,7 +1,7 @@
 /** Runs cases on this project's processor: the same records, the same memory, one instruction each. */
-import { type Board, createBoard, type InstructionSet, type Pe, run } from "@eltwo/cpu"
-import { setState, synchronize } from "../../../packages/cpu/src/processor-state.ts"
-import { registerNamed, writeRegister } from "../../../packages/cpu/src/system-registers.ts"
+import { type Board, createBoard, type InstructionSet, type Pe, registerNamed, run, setState, synchronize, writeRegister } from "@eltwo/cpu"
+
+
 import { CASE_BYTES, type Case, DATA, OUTCOME, POOL, poolContents, RECORD, SLOT_OFFSET, slotAddress, TEXT, writeState } from "./state.ts"
 
 /** One page more than the last thing tests touch; RAM starts at 0, so that addresses are those of the other side's program. */
@@ -22,7 +22,8 @@ const CONTROLS: Readonly<Record<string, bigint>> = {
   MAIR_EL1: 0xffn,
   TCR_EL1: 25n | (1n << 8n) | (1n << 10n) | (3n << 12n) | (1n << 23n),
   TTBR0_EL1: BigInt(FLAT_TABLE),
-  SCTLR_EL1: 0x30d0_0800n | 0x1005n | (1n << 26n) | (1n << 15n) | (1n << 14n),
+  SCTLR_EL1: 0x30d0_0800n | 0x1005n | (1n << 26n) | (1n << 15n) | (1n << 14n) | (1n << 33n),
+  HCRX_EL2: 1n << 11n,
   CPACR_EL1: 3n << 20n,
   CPTR_EL2: 0x33ffn & ~(1n << 10n),
   HCR_EL2: 1n << 31n

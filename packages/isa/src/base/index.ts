@@ -1,6 +1,7 @@
 /** The base architecture as an extension like any other: A64 without FP, its system registers and features. */
 import { defineExtension } from "../plugin.ts"
 import { baseFeatures } from "./features.ts"
+import { baseGates } from "./gates.ts"
 import { baseInstructions } from "./instructions.ts"
 import { controlRegisters } from "./registers-control.ts"
 import { debugRegisters } from "./registers-debug.ts"
@@ -20,5 +21,6 @@ export const base = defineExtension({
   features: baseFeatures,
   registers: [...identificationRegisters, ...controlRegisters, ...processRegisters, ...timerRegisters, ...debugRegisters],
   instructions: baseInstructions,
+  gates: baseGates,
   components: [generalState]
 })

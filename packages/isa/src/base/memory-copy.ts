@@ -159,6 +159,7 @@ export const memoryCopy = instruction({
     )
   },
   feature: "MOPS",
+  access: "MOPS",
   endsBlock: true,
   execute(cpu, { either, stage, Rs, options, Rn, Rd }) {
     again(cpu, cpu.call(copyStep, either, stage, options, Rd, Rs, Rn))
@@ -176,6 +177,7 @@ export const memorySet = instruction({
     )
   },
   feature: "MOPS",
+  access: "MOPS",
   endsBlock: true,
   execute(cpu, { Rs, stage, options, Rn, Rd }) {
     again(cpu, cpu.call(setStep, stage, options, Rd, Rs, Rn))

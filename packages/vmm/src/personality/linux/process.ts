@@ -50,8 +50,8 @@ const EC = {
   breakpoint: 0x3c
 } as const
 const MIDR_ENCODING = 0xc000
-const SCTLR_EL1 = 0x30d0_198dn | (1n << 26n) | (1n << 15n) | (1n << 14n)
-/** SCTLR_EL1: M, C, I, SA, SA0, UCT, DZE, UCI, nTWI, nTWE and the bits that read as one. */
+const SCTLR_EL1 = 0x30d0_198dn | (1n << 33n) | (1n << 26n) | (1n << 15n) | (1n << 14n)
+/** SCTLR_EL1: M, C, I, SA, SA0, UCT, DZE, UCI, nTWI, nTWE, MSCEn and the bits that read as one. */
 const NANOSECONDS_FOREVER = 1n << 62n
 
 export class Process {
