@@ -47,8 +47,9 @@ export type Composition =
   | { readonly machine: Machine; readonly problems?: undefined }
   | { readonly machine?: undefined; readonly problems: readonly string[] }
 
-export const compose = (extensions: readonly Extension[], options: ComposeOptions = {}): Composition => {
-  const problems: string[] = [...contractProblems(extensions)],
+export const compose = (given: readonly Extension[], options: ComposeOptions = {}): Composition => {
+  const extensions = given.filter((e, i) => given.findIndex((other) => other.name === e.name) === i),
+    problems: string[] = [...contractProblems(given, extensions)],
     declared = extensions.flatMap((e) => (e.features ?? []).map((feature) => ({ owner: e.name, feature })))
   problems.push(
     ...twice(declared.map(({ owner, feature }) => [feature.name, owner] as const)).map(
@@ -122,10 +123,10 @@ const twice = (named: readonly (readonly [string, string])[]): readonly (readonl
 }
 
 /** Names, contract versions, missing and circular requirements. */
-const contractProblems = (extensions: readonly Extension[]): readonly string[] => {
+const contractProblems = (given: readonly Extension[], extensions: readonly Extension[]): readonly string[] => {
   const problems: string[] = [],
     byName = new Map(extensions.map((e) => [e.name, e]))
-  for (const [name, all] of twice(extensions.map((e) => [e.name, e.name] as const))) problems.push(`Plugin ${name} is given ${all.length} times`)
+  for (const [name, all] of twice(given.map((e) => [e.name, e.name] as const))) problems.push(`Plugin ${name} is given ${all.length} times`)
   for (const { name, apiVersion, requires = [] } of extensions) {
     if (apiVersion !== API_VERSION) problems.push(`Plugin ${name} is written for plugin API ${apiVersion}; this is ${API_VERSION}`)
     for (const r of requires) if (!byName.has(r)) problems.push(`Plugin ${name} requires plugin ${r}, which is not loaded`)

@@ -38,12 +38,16 @@ export const parseFeatures = (text: string): FeatureExpression => {
     throw new SyntaxError(`Feature expression '${text}' is malformed at word ${at + 1}`)
   }
   const primary = (): FeatureExpression => {
-    const token = tokens[at++]
+    const token = tokens[at]
     if (token === "(") {
+      at++
       const inside = either()
-      return tokens[at++] === ")" ? inside : fail()
+      if (tokens[at] !== ")") return fail()
+      at++
+      return inside
     }
     if (token === undefined || !/^[A-Za-z]\w*$/.test(token) || token === "and" || token === "or") return fail()
+    at++
     return { kind: "feature", name: token }
   }
   const series = (kind: "and" | "or", part: () => FeatureExpression): FeatureExpression => {
@@ -85,6 +89,28 @@ const expand = (e: FeatureExpression): readonly (readonly string[])[] => {
 /** What `--cpu` says: a base model and features switched on or off. */
 export interface FeatureSelection {
   readonly [feature: string]: boolean
+}
+
+/** What `--cpu` text asks for: features, and numbers by name (vector lengths in bits). */
+export interface CpuModel {
+  readonly features: FeatureSelection
+  readonly numbers: Readonly<Record<string, number>>
+  readonly problems: readonly string[]
+}
+/** Reads "max,sve=off,vl=256": the model `max` has every feature; `NAME=on|off` switches one; a number is left to whoever knows the name. */
+export const parseCpu = (text: string): CpuModel => {
+  const [model, ...settings] = text.split(","),
+    features: Record<string, boolean> = {},
+    numbers: Record<string, number> = {},
+    problems = model === "max" ? [] : [`CPU model '${model}' is not known; there is 'max'`]
+  for (const setting of settings) {
+    const [, name, value] = /^(\w+)=(on|off|\d{1,9})$/.exec(setting) ?? []
+    if (name === undefined || value === undefined) problems.push(`CPU setting '${setting}' is not NAME=on, NAME=off or NAME=NUMBER`)
+    else if (name.toLowerCase() in features || name.toLowerCase() in numbers) problems.push(`CPU setting ${name} is given twice`)
+    else if (value === "on" || value === "off") features[name.toLowerCase()] = value === "on"
+    else numbers[name.toLowerCase()] = Number(value)
+  }
+  return { features, numbers, problems }
 }
 
 /** Features of the declarations that the selection leaves, or one problem line for each thing wrong with it. */
