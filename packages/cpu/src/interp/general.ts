@@ -182,7 +182,7 @@ export class GeneralState {
     const { pe } = this
     pe.doublewords[PC] = this.#target
     const top = pe.words[PC_WORD + 1]! >>> TOP_SHIFT
-    if (top !== 0 && (top !== CANONICAL_TOP || pe.el === 2)) pe.pc = branchAddress(pe, this.#target)
+    if (top !== 0 && (top !== CANONICAL_TOP || pe.el === 2)) pe.pc = branchAddress(pe, pe.pc)
   }
   /** Ends an instruction that did not complete: nothing it queued happens. */
   discard(): void {
