@@ -58,7 +58,7 @@ export const scalarShape = (bits: 32 | 64): Shape => {
     or: (x, y) => integer(I32, i32.or, x, y),
     choose: (mask, whenSet, whenClear) => new Node(type, 0x1b, whenSet, whenClear, mask, 0, undefined),
     copySign: (x, y) => plain(type, names.copysign, x, y),
-    all: ([mask]) => mask!
+    all: (masks) => masks.reduce((x, y) => integer(I32, i32.and, x, y))
   }
 }
 
@@ -85,5 +85,3 @@ const vectorShape = (bits: 32 | 64, full: boolean): Shape => {
   }
 }
 export const laneShape = (bits: 32 | 64, lanes: Lanes): Shape => vectorShape(bits, lanes.count * bits >= 128)
-
-export { asFloat }

@@ -23,9 +23,9 @@ import type { Comparison, Condition, Float, FloatOperation, Integer, Rounding, V
 import { laneShape, type Shape, scalarShape } from "./float-shape.ts"
 import { IMPORT } from "./imports.ts"
 import { laneCounts, WasmInteger } from "./integer.ts"
-import { asFloat, call, compare, const32, const64, constFloat, extendU, integer, lane, Node, plain, unary, wrap } from "./node.ts"
+import { asBits, asFloat, call, compare, const32, const64, constFloat, extendU, integer, lane, Node, plain, unary, wrap } from "./node.ts"
 import { F32, F64, floatPattern, I32, I64, i32, i64, lanePattern, OP, V128, v128 } from "./opcodes.ts"
-import { conditionOf, FlagsOf, Lanes, type Operand, operandOf, unlowered, valueOf } from "./values.ts"
+import { asValue, conditionOf, FlagsOf, Lanes, type Operand, operandOf, unlowered } from "./values.ts"
 
 /** What arithmetic needs of the instruction under translation. */
 export interface FloatContext {
@@ -111,7 +111,7 @@ export class WasmFloat implements Float {
     const width = this.#width
     const operands = values.map(operandOf)
     const like = operands.find((x): x is Lanes => x instanceof Lanes)
-    if (!like) return { shape: scalarShape(width), operands: operands.map((x) => [this.#scalar(x)]), wrap: ([n]) => valueOf(n!) }
+    if (!like) return { shape: scalarShape(width), operands: operands.map((x) => [this.#scalar(x)]), wrap: ([n]) => asValue(n!) }
     laneCounts.vector++
     const splat = (n: Node) => {
       const f = asFloat(n)
@@ -123,7 +123,7 @@ export class WasmFloat implements Float {
     return {
       shape: laneShape(width, like),
       operands: operands.map((x) => (x instanceof Lanes ? x.parts : splat(x as Node))),
-      wrap: (parts) => valueOf(new Lanes(width, like.count, parts, undefined))
+      wrap: (parts) => asValue(new Lanes(width, like.count, parts, undefined))
     }
   }
   #scalar(x: Operand): Node {
@@ -160,7 +160,7 @@ export class WasmFloat implements Float {
 
   constant(n: number | bigint): Value {
     if (this.bits !== 32 && this.bits !== 64) return n === 0 ? this.#bitsType.constant(0) : unlowered(`constants of ${this.name}`)
-    return valueOf(constFloat(this.bits === 32 ? F32 : F64, patternOfNumber(this.bits, Number(n))))
+    return asValue(constFloat(this.bits === 32 ? F32 : F64, patternOfNumber(this.bits, Number(n))))
   }
   #sum(name: "add" | "subtract", x: Value, y: Value): Value {
     this.#arithmeticWidth()
@@ -276,7 +276,7 @@ export class WasmFloat implements Float {
     if (parts.shape.type === V128) return unlowered("flags of a vector comparison")
     const isConstant = (n: Node) => n.op === OP.f32Const || n.op === OP.f64Const
     for (const n of [a!, b!]) if (!isConstant(n)) this.#requireNumbers(parts.shape, [n])
-    return valueOf(new FlagsOf("float", width, a!, b!))
+    return asValue(new FlagsOf("float", width, a!, b!))
   }
 
   convert(x: Value, source: Float, rounding: Rounding = "current"): Value {
@@ -291,7 +291,7 @@ export class WasmFloat implements Float {
     const result = this.cpu.settle(unary(shape.type, width === 64 ? OP.f64Promote : OP.f32Demote, n))
     if (width === 64) this.#requireNumbers(shape, [result])
     else this.#requireNormal(shape, [result], () => plain(I32, i32.and, this.#isZero(shape, result), this.#isZero(scalarShape(64), n)))
-    return valueOf(result)
+    return asValue(result)
   }
   #convertLanes(x: Lanes, width: 32 | 64): Value {
     if (x.count !== 2) return unlowered("conversion of many lanes")
@@ -307,7 +307,7 @@ export class WasmFloat implements Float {
       const narrowed = new Node(V128, v128.shuffle, zeroSource, zeroSource, undefined, 0, evens)
       this.#requireNormal(shape, [result], () => shape.and(this.#isZero(shape, result), narrowed))
     }
-    return valueOf(out)
+    return asValue(out)
   }
   /** Scaling by a power of two is exact: what came from an integer is no smaller than 2^-64. */
   fromInteger(x: Value, source: Integer, fractionBits: number): Value {
@@ -321,22 +321,22 @@ export class WasmFloat implements Float {
       const shape = laneShape(32, a)
       const op = source.signed ? v128.f32x4ConvertS : v128.f32x4ConvertU
       const parts = a.parts.map((part) => scaled(shape, unary(V128, op, part)))
-      return valueOf(new Lanes(32, a.count, parts, undefined))
+      return asValue(new Lanes(32, a.count, parts, undefined))
     }
     const wide = source.bits === 64
     const base = width === 32 ? OP.f32ConvertI32S : OP.f64ConvertI32S
     const op = base + (wide ? 2 : 0) + (source.signed ? 0 : 1)
-    const integerValue = source.bits < 32 ? (operandOf(new WasmInteger(32, true).from(x, source)) as Node) : (a as Node)
-    return valueOf(scaled(scalarShape(width), unary(width === 32 ? F32 : F64, op, wide ? extendU(integerValue) : wrap(integerValue))))
+    const integerValue = asBits(source.bits < 32 ? (operandOf(new WasmInteger(32, true).from(x, source)) as Node) : (a as Node))
+    return asValue(scaled(scalarShape(width), unary(width === 32 ? F32 : F64, op, wide ? extendU(integerValue) : wrap(integerValue))))
   }
   #perLane(x: Lanes, bits: number, f: (item: Value) => Value): Value {
     laneCounts.lanes++
-    return valueOf(
+    return asValue(
       new Lanes(
         bits,
         x.count,
         undefined,
-        x.items.map((item) => operandOf(f(valueOf(item))) as Node)
+        x.items.map((item) => operandOf(f(asValue(item))) as Node)
       )
     )
   }
@@ -366,7 +366,7 @@ export class WasmFloat implements Float {
     this.cpu.require(shape.all(results.map((r) => shape.and(shape.test("greaterOrEqual", r, least), shape.test("less", r, most)))))
     if (a instanceof Lanes) {
       const op = target.signed ? v128.i32x4TruncSatS : v128.i32x4TruncSatU
-      return valueOf(
+      return asValue(
         new Lanes(
           32,
           a.count,
@@ -377,7 +377,7 @@ export class WasmFloat implements Float {
     }
     const wide = target.bits === 64
     const op = OP.truncSat + (wide ? 4 : 0) + (width === 64 ? 2 : 0) + (target.signed ? 0 : 1)
-    return valueOf(unary(wide ? I64 : I32, op, results[0]!))
+    return asValue(unary(wide ? I64 : I32, op, results[0]!))
   }
   roundToIntegral(x: Value, rounding: Rounding, _signalInexact: boolean): Value {
     this.#arithmeticWidth()
@@ -389,7 +389,7 @@ export class WasmFloat implements Float {
   /** The steps are fused; halving the second one's result is exact. Where they differ from plain arithmetic, a NaN makes the check fail. */
   special(operation: FloatOperation, ...operands: readonly Value[]): Value {
     const [x, y] = operands as readonly [Value, Value]
-    const constant = (pattern: bigint) => valueOf(constFloat(this.#width === 32 ? F32 : F64, pattern))
+    const constant = (pattern: bigint) => asValue(constFloat(this.#width === 32 ? F32 : F64, pattern))
     switch (operation) {
       case "multiplyExtended":
         return this.multiply(x, y)

@@ -25,6 +25,7 @@ import {
 } from "./node.ts"
 import { I32, I64, i32, i64, type LanePattern, lanePattern, OP, V128, v128 } from "./opcodes.ts"
 import {
+  asValue,
   column,
   conditionOf,
   FlagsChoice,
@@ -37,8 +38,7 @@ import {
   splat,
   splatConstant,
   truthOf,
-  unlowered,
-  valueOf
+  unlowered
 } from "./values.ts"
 
 type Scalar = Node | Pair
@@ -103,9 +103,9 @@ export class WasmInteger implements Integer {
   #perLane(args: readonly Operand[], bits: number, f: (...scalars: Value[]) => Value): Value {
     laneCounts.lanes++
     const { count } = args.find((x) => x instanceof Lanes)!
-    const item = (x: Operand, i: number): Value => valueOf(x instanceof Lanes ? x.items[i]! : x)
+    const item = (x: Operand, i: number): Value => asValue(x instanceof Lanes ? x.items[i]! : x)
     const items = Array.from({ length: count }, (_, i) => operandOf(f(...args.map((x) => item(x, i)))) as Scalar)
-    return valueOf(new Lanes(bits, count, undefined, items))
+    return asValue(new Lanes(bits, count, undefined, items))
   }
   /** Parts of an operand as this type's lanes. */
   #parts(x: Operand, like: Lanes): readonly Node[] {
@@ -118,11 +118,11 @@ export class WasmInteger implements Integer {
     const like = x instanceof Lanes ? x : (y as Lanes)
     const right = this.#parts(y, like)
     const parts = this.#parts(x, like).map((a, i) => new Node(V128, op, a, right[i], undefined, 0, undefined))
-    return valueOf(new Lanes(this.bits, like.count, parts, undefined, mask))
+    return asValue(new Lanes(this.bits, like.count, parts, undefined, mask))
   }
   #vectorUnary(x: Lanes, op: number): Value {
     laneCounts.vector++
-    return valueOf(
+    return asValue(
       new Lanes(
         this.bits,
         x.count,
@@ -142,7 +142,7 @@ export class WasmInteger implements Integer {
       const op = this.#patternOp(pattern)
       return op ? this.#vector(a, b, op) : this.#perLane([a, b], this.bits, (p, q) => this.#binary(p, q, name, pattern))
     }
-    return valueOf(this.#narrow(this.#op(name, this.#scalar(a), this.#scalar(b))))
+    return asValue(this.#narrow(this.#op(name, this.#scalar(a), this.#scalar(b))))
   }
   /** A bitwise operation: lane width does not matter. */
   #bitwise(x: Value, y: Value, name: "and" | "or" | "xor"): Value {
@@ -154,15 +154,15 @@ export class WasmInteger implements Integer {
     }
     if (this.bits > 64) {
       const [p, q] = [this.#pair(a), this.#pair(b)]
-      return valueOf(pairs.each(p, q, i64[name]))
+      return asValue(pairs.each(p, q, i64[name]))
     }
-    return valueOf(this.#op(name, this.#scalar(a), this.#scalar(b)))
+    return asValue(this.#op(name, this.#scalar(a), this.#scalar(b)))
   }
 
   constant(n: number | bigint): Value {
     const pattern = BigInt.asUintN(this.bits, BigInt(n))
-    if (this.bits > 64) return valueOf(pairs.constant(pattern))
-    return valueOf(this.bits === 64 ? const64(pattern) : const32(Number(pattern)))
+    if (this.bits > 64) return asValue(pairs.constant(pattern))
+    return asValue(this.bits === 64 ? const64(pattern) : const32(Number(pattern)))
   }
   add(x: Value, y: Value): Value {
     if (this.bits > 64) return this.#wide(x, y, pairs.add)
@@ -178,20 +178,20 @@ export class WasmInteger implements Integer {
     if (this.bits === 8 && (a instanceof Lanes || b instanceof Lanes)) {
       laneCounts.vector++
       const like = a instanceof Lanes ? a : (b as Lanes)
-      return valueOf(lanesMultiplyNarrow(like.count, this.#parts(a, like), this.#parts(b, like)))
+      return asValue(lanesMultiplyNarrow(like.count, this.#parts(a, like), this.#parts(b, like)))
     }
     return this.#binary(x, y, "mul", "multiply")
   }
   #wide(x: Value, y: Value, f: (a: Pair, b: Pair) => Pair): Value {
     const [a, b] = [operandOf(x), operandOf(y)]
     if (a instanceof Lanes || b instanceof Lanes) return this.#perLane([a, b], this.bits, (p, q) => this.#wide(p, q, f))
-    return valueOf(f(this.#pair(a), this.#pair(b)))
+    return asValue(f(this.#pair(a), this.#pair(b)))
   }
   divide(x: Value, y: Value): Value {
     const [a, b] = [operandOf(x), operandOf(y)]
     if (a instanceof Lanes || b instanceof Lanes) return this.#perLane([a, b], this.bits, (p, q) => this.divide(p, q))
     if (this.bits > 64) return unlowered("128-bit divide")
-    return valueOf(this.#divideScalar(this.#scalar(a), this.#scalar(b)))
+    return asValue(this.#divideScalar(this.#scalar(a), this.#scalar(b)))
   }
   /** By zero: 0. The least number by -1: itself. WebAssembly traps on both, so the divisor is exchanged for 1. */
   #divideScalar(x: Node, y: Node): Node {
@@ -233,22 +233,22 @@ export class WasmInteger implements Integer {
     const [a, b] = [operandOf(whenTrue), operandOf(whenFalse)]
     if (c instanceof Lanes) return this.#selectLanes(c, a, b)
     if (a instanceof Lanes || b instanceof Lanes) return this.#perLane([a, b], this.bits, (p, q) => this.select(condition, p, q))
-    if (a instanceof FlagsOf && b instanceof Node && isConstant(b)) return valueOf(new FlagsChoice(c, a, b.immediate & 15))
-    if (this.bits > 64) return valueOf(pairs.select(c, this.#pair(a), this.#pair(b)))
-    return valueOf(select(c, this.#scalar(a), this.#scalar(b)))
+    if (a instanceof FlagsOf && b instanceof Node && isConstant(b)) return asValue(new FlagsChoice(c, a, b.immediate & 15))
+    if (this.bits > 64) return asValue(pairs.select(c, this.#pair(a), this.#pair(b)))
+    return asValue(select(c, this.#scalar(a), this.#scalar(b)))
   }
   #selectLanes(c: Lanes, a: Operand, b: Operand): Value {
     if (this.bits > 64 || (c.exploded && this.#patternOp("lessU") === 0)) {
       const items = c.items as readonly Node[]
-      const item = (x: Operand, i: number): Value => valueOf(x instanceof Lanes ? x.items[i]! : x)
+      const item = (x: Operand, i: number): Value => asValue(x instanceof Lanes ? x.items[i]! : x)
       const chosen = items.map((condition, i) => operandOf(this.select(conditionOf(condition), item(a, i), item(b, i))) as Scalar)
-      return valueOf(new Lanes(this.bits, c.count, undefined, chosen))
+      return asValue(new Lanes(this.bits, c.count, undefined, chosen))
     }
     const known = (x: Operand): number | undefined => (x instanceof Node ? smallConstant(this.#extended(x, true)) : undefined)
     const [yes, no] = [known(a), known(b)]
-    if (yes === -1 && no === 0) return valueOf(new Lanes(this.bits, c.count, c.parts, undefined))
+    if (yes === -1 && no === 0) return asValue(new Lanes(this.bits, c.count, c.parts, undefined))
     if (yes === 0 && no === -1) {
-      return valueOf(
+      return asValue(
         new Lanes(
           this.bits,
           c.count,
@@ -259,7 +259,7 @@ export class WasmInteger implements Integer {
     }
     const [whenTrue, whenFalse] = [this.#parts(a, c), this.#parts(b, c)]
     const parts = c.parts.map((mask, i) => bitselect(whenTrue[i]!, whenFalse[i]!, mask))
-    return valueOf(new Lanes(this.bits, c.count, parts, undefined))
+    return asValue(new Lanes(this.bits, c.count, parts, undefined))
   }
   test(x: Value, comparison: Comparison, y: Value): Condition {
     const [a, b] = [operandOf(x), operandOf(y)]
@@ -316,18 +316,18 @@ export class WasmInteger implements Integer {
     if (a instanceof Lanes) {
       if (this.bits > 64 || source.bits > 64 || a.exploded) return this.#perLane([a], this.bits, (p) => this.from(p, source))
       laneCounts.vector++
-      return valueOf(lanesConvert(a, this.bits, source.signed))
+      return asValue(lanesConvert(a, this.bits, source.signed))
     }
-    if (source.bits > 64) return valueOf(this.#truncated(this.#pair(a).low))
+    if (source.bits > 64) return asValue(this.#truncated(this.#pair(a).low))
     const n = this.#scalar(a)
     if (this.bits > 64) {
-      const low = operandOf(new WasmInteger(64, false).from(x, source)) as Node
-      return valueOf(new Pair(low, source.signed ? integer(I64, i64.shr_s, low, const64(63)) : const64(0)))
+      const low = asBits(operandOf(new WasmInteger(64, false).from(x, source)) as Node)
+      return asValue(new Pair(low, source.signed ? integer(I64, i64.shr_s, low, const64(63)) : const64(0)))
     }
-    if (source.bits > this.bits) return valueOf(this.#truncated(n))
+    if (source.bits > this.bits) return asValue(this.#truncated(n))
     const signed = source.signed && source.bits < 32 ? (source as WasmInteger).#extended(n) : n
-    if (this.bits === 64) return valueOf(source.signed ? extendS(signed) : extendU(signed))
-    return valueOf(source.signed ? this.#narrow(signed) : signed)
+    if (this.bits === 64) return asValue(source.signed ? extendS(signed) : extendU(signed))
+    return asValue(source.signed ? this.#narrow(signed) : signed)
   }
   #truncated(n: Node): Node {
     return this.bits === 64 ? n : this.#narrow(wrap(n))
@@ -337,7 +337,7 @@ export class WasmInteger implements Integer {
     const low = index * source.bits
     if (a instanceof Pair) {
       const half = low >= 64 ? a.high : a.low
-      return this.part(valueOf(half), (low % 64) / source.bits, source)
+      return this.part(asValue(half), (low % 64) / source.bits, source)
     }
     if (a instanceof Node && a.type === I64 && this.bits < 64) {
       const D = new WasmInteger(64, source.signed)
@@ -351,7 +351,7 @@ export class WasmInteger implements Integer {
     }
     const n = integer(this.type, (this.type === I32 ? i32 : i64).shr_u, this.#scalar(a), constantOf(this.type, low))
     const mask = this.type === I32 ? const32((1 << source.bits) - 1) : const64((1n << BigInt(source.bits)) - 1n)
-    return valueOf(this.#op("and", n, mask))
+    return asValue(this.#op("and", n, mask))
   }
   saturate(x: Value, source: Integer): Value {
     const signed = this.signed
@@ -365,7 +365,7 @@ export class WasmInteger implements Integer {
     if (a instanceof Lanes || b instanceof Lanes) return this.#perLane([a, b], this.bits, (p, q) => this.multiplyHigh(p, q))
     if (this.bits > 64) return unlowered("128-bit multiply")
     if (this.bits === 64)
-      return valueOf(call(I64, this.signed ? IMPORT.multiplyHighSigned : IMPORT.multiplyHighUnsigned, this.#scalar(a), this.#scalar(b)))
+      return asValue(call(I64, this.signed ? IMPORT.multiplyHighSigned : IMPORT.multiplyHighUnsigned, this.#scalar(a), this.#scalar(b)))
     const Wide = new WasmInteger(2 * this.bits, this.signed)
     return this.from(Wide.shiftRight(Wide.multiply(Wide.from(x, this), Wide.from(y, this)), this.bits), Wide)
   }
@@ -403,17 +403,17 @@ export class WasmInteger implements Integer {
       laneCounts.vector++
       const op = this.#patternOp(pattern)
       const parts = a.parts.map((n) => new Node(V128, op, n, const32(by), undefined, 0, undefined))
-      return valueOf(new Lanes(this.bits, a.count, parts, undefined))
+      return asValue(new Lanes(this.bits, a.count, parts, undefined))
     }
-    if (this.bits > 64) return valueOf(name === "shl" ? pairs.shiftLeft(this.#pair(a), by) : pairs.shiftRight(this.#pair(a), by, name === "shr_s"))
+    if (this.bits > 64) return asValue(name === "shl" ? pairs.shiftLeft(this.#pair(a), by) : pairs.shiftRight(this.#pair(a), by, name === "shr_s"))
     const n = this.#scalar(a)
-    return valueOf(this.#narrow(this.#op(name, name === "shr_s" ? this.#extended(n, true) : n, constantOf(this.type, by))))
+    return asValue(this.#narrow(this.#op(name, name === "shr_s" ? this.#extended(n, true) : n, constantOf(this.type, by))))
   }
   #zeroLike(a: Operand): Value {
     if (!(a instanceof Lanes)) return this.constant(0)
     if (this.bits > 64) return this.#perLane([a], this.bits, () => this.constant(0))
     const zero = splatConstant(8, 0n)
-    return valueOf(
+    return asValue(
       new Lanes(
         this.bits,
         a.count,
@@ -435,10 +435,10 @@ export class WasmInteger implements Integer {
     const typed = this.type === I32 ? wrap(by) : extendU(by)
     // WebAssembly takes amounts modulo its own width
     const plain = inRange && mask === (this.type === I32 ? 31 : 63) && typed.op === (this.type === I32 ? i32.and : i64.and) ? typed.a! : typed
-    if (inRange) return valueOf(this.#narrow(this.#op(name, value, plain)))
+    if (inRange) return asValue(this.#narrow(this.#op(name, value, plain)))
     const within = compare(by.type, by.type === I32 ? i32.lt_u : i64.lt_u, by, constantOf(by.type, this.bits))
-    if (name === "shr_s") return valueOf(this.#narrow(this.#op(name, value, select(within, typed, constantOf(this.type, this.bits - 1)))))
-    return valueOf(select(within, this.#narrow(this.#op(name, value, typed)), constantOf(this.type, 0)))
+    if (name === "shr_s") return asValue(this.#narrow(this.#op(name, value, select(within, typed, constantOf(this.type, this.bits - 1)))))
+    return asValue(select(within, this.#narrow(this.#op(name, value, typed)), constantOf(this.type, 0)))
   }
   rotateRight(x: Value, amount: number | Value): Value {
     const a = operandOf(x)
@@ -452,7 +452,7 @@ export class WasmInteger implements Integer {
       return by === 0 ? x : U.or(U.shiftRight(x, by), U.shiftLeft(x, this.bits - by))
     }
     const by = typeof amount === "number" ? constantOf(this.type, amount) : this.#scalar(operandOf(amount))
-    return valueOf(this.#op("rotr", this.#scalar(a), this.type === I32 ? wrap(by) : extendU(by)))
+    return asValue(this.#op("rotr", this.#scalar(a), this.type === I32 ? wrap(by) : extendU(by)))
   }
 
   // bits
@@ -461,22 +461,22 @@ export class WasmInteger implements Integer {
     if (a instanceof Lanes) return this.#perLane([a], this.bits, (p) => this.countLeadingZeros(p))
     if (this.bits > 64) return unlowered("128-bit count")
     const zeros = unary(this.type, this.type === I32 ? i32.clz : i64.clz, this.#scalar(a))
-    return valueOf(integer(this.type, this.type === I32 ? i32.sub : i64.sub, zeros, constantOf(this.type, this.type === I32 ? 32 - this.bits : 0)))
+    return asValue(integer(this.type, this.type === I32 ? i32.sub : i64.sub, zeros, constantOf(this.type, this.type === I32 ? 32 - this.bits : 0)))
   }
   countOnes(x: Value): Value {
     const a = operandOf(x)
     if (a instanceof Lanes) return this.bits === 8 ? this.#vectorUnary(a, v128.popcnt8) : this.#perLane([a], this.bits, (p) => this.countOnes(p))
     if (this.bits > 64) return unlowered("128-bit count")
-    return valueOf(unary(this.type, this.type === I32 ? i32.popcnt : i64.popcnt, this.#scalar(a)))
+    return asValue(unary(this.type, this.type === I32 ? i32.popcnt : i64.popcnt, this.#scalar(a)))
   }
   reverse(x: Value, order: BitOrder): Value {
     const a = operandOf(x)
     if (a instanceof Lanes && this.bits <= 64) {
       laneCounts.vector++
-      return valueOf(lanesReverse(a, order))
+      return asValue(lanesReverse(a, order))
     }
     if (this.bits > 64) return unlowered("128-bit reverse")
-    return valueOf(this.#reversed(this.#scalar(operandOf(x)), order))
+    return asValue(this.#reversed(this.#scalar(operandOf(x)), order))
   }
   /** Exchanges ever smaller neighbours, from halves of the width down to the order's units. */
   #reversed(n: Node, order: BitOrder): Node {
@@ -504,11 +504,11 @@ export class WasmInteger implements Integer {
     if (this.bits < 32 || this.bits > 64 || c instanceof Lanes) return unlowered("flags of a narrow sum")
     if (known === 0) {
       const kind = smallConstant(b) === 0 ? "logic" : "add"
-      return { result: valueOf(this.#op("add", a, b)), flags: valueOf(new FlagsOf(kind, this.bits, a, b)) }
+      return { result: asValue(this.#op("add", a, b)), flags: asValue(new FlagsOf(kind, this.bits, a, b)) }
     }
     if (known !== undefined) {
       const subtrahend = this.#complement(b)
-      return { result: valueOf(this.#op("sub", a, subtrahend)), flags: valueOf(new FlagsOf("subtract", this.bits, a, subtrahend)) }
+      return { result: asValue(this.#op("sub", a, subtrahend)), flags: asValue(new FlagsOf("subtract", this.bits, a, subtrahend)) }
     }
     return this.#addCarryIn(a, b, c)
   }
@@ -528,6 +528,6 @@ export class WasmInteger implements Integer {
     const bit = (condition: Node, by: number): Node => integer(I32, i32.shl, condition, const32(by))
     const zero = compare(this.type, names.eq, result, constantOf(this.type, 0))
     const nibble = [bit(sign(result), 3), bit(zero, 2), bit(carried, 1), overflow].reduce((x, y) => integer(I32, i32.or, x, y))
-    return { result: valueOf(result), flags: valueOf(nibble) }
+    return { result: asValue(result), flags: asValue(nibble) }
   }
 }

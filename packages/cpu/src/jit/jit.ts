@@ -109,7 +109,7 @@ class PeRegions {
       const region = this.cache.find(words[PC_LOW]!, words[PC_HIGH]!, key) ?? this.#warm(key)
       if (!region) return this.#stop(left, LEAVE.interpret)
       if (left < region.least) return this.#stop(left, LEAVE.budget)
-      const quantum = left < MAXIMUM_QUANTUM ? left : MAXIMUM_QUANTUM
+      const quantum = Math.min(left, MAXIMUM_QUANTUM)
       signedWords[BUDGET] = quantum
       const exit = region.run(base)
       this.#counters.entries++

@@ -113,7 +113,7 @@ export class FlagsChoice {
 /** What a Value of the builder is; conditions are nodes of type i32 (0 or 1) or masks. */
 export type Operand = Node | Pair | Lanes | Flags
 export const operandOf = (x: Value): Operand => x as unknown as Operand
-export const valueOf = (x: Operand): Value => x as unknown as Value
+export const asValue = (x: Operand): Value => x as unknown as Value
 export type Truth = Node | Lanes
 export const truthOf = (x: Condition): Truth => x as unknown as Truth
 export const conditionOf = (x: Truth): Condition => x as unknown as Condition

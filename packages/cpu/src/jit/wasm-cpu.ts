@@ -29,6 +29,7 @@ import { asBits, both, compare, const32, const64, either, extendU, integer, load
 import { I32, I64, i32, i64, OP, V128, v128 } from "./opcodes.ts"
 import { block, Registers, STACK_POINTER } from "./registers.ts"
 import {
+  asValue,
   Chunks,
   chunksOf,
   conditionOf,
@@ -40,7 +41,6 @@ import {
   pairs,
   truthOf,
   unlowered,
-  valueOf,
   vectorOf
 } from "./values.ts"
 import * as vectors from "./vectors.ts"
@@ -198,8 +198,8 @@ export class WasmCpu implements Cpu, FloatContext, MemoryContext {
 
   // ---- general registers
   #narrowed(x: Node, type: Integer | undefined): Value {
-    if (!type || type.bits === 64) return valueOf(x)
-    return type.bits > 64 ? unlowered("a general register as 128 bits") : type.from(valueOf(x), this.#integer(64, false))
+    if (!type || type.bits === 64) return asValue(x)
+    return type.bits > 64 ? unlowered("a general register as 128 bits") : type.from(asValue(x), this.#integer(64, false))
   }
   X(n: number, type?: Integer): Value {
     return n === 31 ? this.#integer(type?.bits ?? 64, false).constant(0) : this.#narrowed(this.registers.x(n), type)
@@ -249,7 +249,7 @@ export class WasmCpu implements Cpu, FloatContext, MemoryContext {
 
   // ---- vector registers
   scalar(n: number, type: ElementType): Value {
-    return valueOf(type.bits === 128 ? Pair.of(this.registers.v(n)) : this.registers.scalar(n, type.bits))
+    return asValue(type.bits === 128 ? Pair.of(this.registers.v(n)) : this.registers.scalar(n, type.bits))
   }
   setScalar(n: number, value: Value, type: ElementType): void {
     const x = operandOf(value)
@@ -273,7 +273,7 @@ export class WasmCpu implements Cpu, FloatContext, MemoryContext {
   // ---- lanes
   map(type: ElementType, sources: readonly Vector[], lane: (...x: readonly Value[]) => Value, masking?: Masking): Vector {
     if (masking?.where) return unlowered("a masked map")
-    const lambda = (...x: readonly Operand[]) => operandOf(lane(...x.map(valueOf)))
+    const lambda = (...x: readonly Operand[]) => operandOf(lane(...x.map(asValue)))
     return vectorOf(vectors.mapVector(type.bits, sources.map(chunksOf), lambda))
   }
   reduce(
@@ -286,9 +286,9 @@ export class WasmCpu implements Cpu, FloatContext, MemoryContext {
   ): Value {
     if (where) return unlowered("a masked reduction")
     const x = chunksOf(source)
-    if (order === "tree") return valueOf(vectors.reduceTree(x, (a, b) => operandOf(combine(valueOf(a), valueOf(b)))))
+    if (order === "tree") return asValue(vectors.reduceTree(x, (a, b) => operandOf(combine(asValue(a), asValue(b)))))
     let total = start
-    for (let i = 0; i < x.count; i++) total = combine(total, valueOf(vectors.laneOf(x, i)))
+    for (let i = 0; i < x.count; i++) total = combine(total, asValue(vectors.laneOf(x, i)))
     return total
   }
   splat(type: ElementType, value: Value, bits = this.vectorBits): Vector {
@@ -306,7 +306,7 @@ export class WasmCpu implements Cpu, FloatContext, MemoryContext {
   }
   lane(source: Vector, index: number | Value): Value {
     if (typeof index !== "number") return unlowered("a lane chosen at run time")
-    return valueOf(vectors.laneOf(chunksOf(source), index))
+    return asValue(vectors.laneOf(chunksOf(source), index))
   }
   withLane(source: Vector, index: number | Value, value: Value): Vector {
     const x = operandOf(value)
@@ -355,7 +355,7 @@ export class WasmCpu implements Cpu, FloatContext, MemoryContext {
     const at = this.#address(address)
     const value = this.memory.load(at, type.bits / 8, attributes)
     if (attributes?.exclusive) this.#armMonitor(at, type.bits / 8, value)
-    return valueOf(value)
+    return asValue(value)
   }
   #armMonitor(address: Node, size: number, value: Node | Pair): void {
     const { e } = this
@@ -375,8 +375,8 @@ export class WasmCpu implements Cpu, FloatContext, MemoryContext {
     this.memory.store(this.#address(address), type.bits / 8, this.#memoryValue(value), attributes)
   }
   atomic(type: Integer, address: Value, update: (old: Value) => Value, attributes?: MemoryAttributes): Value {
-    const change = (old: Node | Pair) => this.#memoryValue(update(valueOf(old)))
-    return valueOf(this.memory.update(this.#address(address), type.bits / 8, change, attributes))
+    const change = (old: Node | Pair) => this.#memoryValue(update(asValue(old)))
+    return asValue(this.memory.update(this.#address(address), type.bits / 8, change, attributes))
   }
   storeExclusive(type: Integer, address: Value, value: Value, attributes?: MemoryAttributes): Value {
     const { e, memory } = this
@@ -400,7 +400,7 @@ export class WasmCpu implements Cpu, FloatContext, MemoryContext {
       })
     })
     e.store(OP.i32Store, block(), const32(0), PE.MONITOR_SIZE)
-    return valueOf(local(lost, I32))
+    return asValue(local(lost, I32))
   }
   loadVector(type: ElementType, address: Value | Vector, access: VectorAccess): Vector {
     const { memory, where, lanes = this.vectorBits / type.bits, stride = 1, fault = "precise" } = access
