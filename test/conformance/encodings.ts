@@ -1,152 +1,9 @@
 /**
- * Which words are allocated, and as what: our decoder against a table of all A64 encodings that we did not write.
- *
- *   A64_ENCODINGS=a64-encodings.json npx tsx test/conformance/encodings.ts [WORDS] [SEED]
- *
- * The table holds one row per encoding: name, mnemonic, mask, value, fields, feature, group, access class, operands and extras
- * (constraints on fields, should-be bits, aliases). Only rows whose feature some declaration names are compared.
+ * Which words are allocated, and as what, with which feature: our decoder against the table of known encodings. Every group of
+ * test/conformance/groups.ts goes through the same comparison; what is meant to differ is named in known-differences.ts.
  */
-import { readFileSync } from "node:fs"
-import { bitmask, type Instruction, type Random, randomFrom, spellings, type Table } from "@eltwo/isa"
-
-interface EncodingField {
-  readonly low: number
-  readonly width: number
-}
-/** A row of the table, ready to match words. */
-export interface Encoding {
-  readonly name: string
-  /** What the text may begin with: the encoding's mnemonic and its aliases. */
-  readonly mnemonics: readonly string[]
-  readonly mask: number
-  readonly value: number
-  readonly shouldBe: number
-  readonly feature: string
-  readonly group: string
-  readonly allows: (word: number) => boolean
-}
-
-type Row = readonly [string, string, string, string, string, number, number, string, string, Extras?]
-interface Extras {
-  readonly c?: readonly string[]
-  readonly al?: readonly string[]
-  readonly sb?: string
-}
-interface EncodingFile {
-  readonly features: readonly string[]
-  readonly paths: readonly string[]
-  readonly encodings: readonly Row[]
-}
-
-/** The rows of the file named by A64_ENCODINGS, or of `file`; undefined when there is none. */
-export const readEncodings = (file = process.env["A64_ENCODINGS"]): readonly Encoding[] | undefined => {
-  if (file === undefined) return undefined
-  const { features, paths, encodings } = JSON.parse(readFileSync(file, "utf8")) as EncodingFile
-  return encodings.map(([name, mnemonic, mask, value, fieldText, feature, path, , , extras = {}]) => {
-    const fields = fieldsOf(fieldText)
-    const constraints = (extras.c ?? []).map((text) => constraint(text, fields))
-    return {
-      name,
-      mnemonics: [mnemonic, ...(extras.al ?? [])],
-      mask: Number.parseInt(mask, 16),
-      value: Number.parseInt(value, 16),
-      shouldBe: Number.parseInt(extras.sb ?? "0", 16),
-      feature: features[feature]!,
-      group: paths[path]!,
-      allows: (word) => constraints.every((holds) => holds(word))
-    }
-  })
-}
-const fieldsOf = (text: string): ReadonlyMap<string, EncodingField> =>
-  new Map(
-    text
-      .split(" ")
-      .filter((part) => part !== "")
-      .map((part) => {
-        const [name, low, width] = part.split(":")
-        return [name!, { low: Number(low), width: Number(width) }]
-      })
-  )
-type Fields = ReadonlyMap<string, EncodingField>
-type Test = (word: number) => boolean
-
-/** A field's value, or the number itself. */
-const reader = (name: string, fields: Fields): ((word: number) => number) => {
-  const field = fields.get(name)
-  if (!field) return () => Number(name)
-  return (word) => (word >>> field.low) & (2 ** field.width - 1)
-}
-/** "1,4-7" as a test of numbers. */
-const members = (text: string): ((value: number) => boolean) => {
-  const ranges = text.split(",").map((range) => range.split("-").map(Number))
-  return (value) => ranges.some(([first, last = first]) => value >= first! && value <= last!)
-}
-/** Constraints: `f!=1,4-7`, `a!=b`, `!(f in 1&g in 2|...)`, `bitmask(N:immr:imms)`. */
-const constraint = (text: string, fields: Fields): Test => {
-  const logical = /^bitmask\((.*)\)$/.exec(text)
-  if (logical) return bitmaskTest(logical[1]!, fields)
-  const excluded = /^!\((.*)\)$/.exec(text)
-  if (excluded) {
-    const alternatives = excluded[1]!.split("|").map((part) =>
-      part.split("&").map((term): Test => {
-        const [name, set] = term.split(" in ")
-        const read = reader(name!, fields)
-        const holds = members(set!)
-        return (word) => holds(read(word))
-      })
-    )
-    return (word) => !alternatives.some((terms) => terms.every((holds) => holds(word)))
-  }
-  const unequal = /^(\w+)!=(.*)$/.exec(text)
-  if (!unequal) throw new Error(`cannot read the constraint '${text}'`)
-  const left = reader(unequal[1]!, fields)
-  if (fields.has(unequal[2]!)) {
-    const right = reader(unequal[2]!, fields)
-    return (word) => left(word) !== right(word)
-  }
-  const forbidden = members(unequal[2]!)
-  return (word) => !forbidden(left(word))
-}
-const bitmaskTest = (operand: string, fields: Fields): Test => {
-  if (!operand.includes(":")) {
-    const whole = reader(operand, fields)
-    return (word) => bitmask(whole(word) >> 12, (whole(word) >> 6) & 63, whole(word) & 63) !== undefined
-  }
-  const readers = operand.split(":").map((name) => reader(name, fields))
-  return (word) => {
-    const [N, immr, imms] = readers.map((read) => read(word))
-    return bitmask(N!, immr!, imms!) !== undefined
-  }
-}
-
-const bitCount = (n: number): number => n.toString(2).replaceAll("0", "").length
-/** Decodes by the table's rule: most fixed bits wins; then once more without should-be bits. */
-export class Reference {
-  readonly #buckets: readonly (readonly Encoding[])[]
-
-  constructor(readonly encodings: readonly Encoding[]) {
-    const sorted = [...encodings].sort((a, b) => bitCount(b.mask) - bitCount(a.mask))
-    this.#buckets = Array.from({ length: 2048 }, (_, high) =>
-      sorted.filter(({ mask, value, shouldBe }) => (((high << 21) ^ value) & mask & ~shouldBe & 0xffe00000) === 0)
-    )
-  }
-  decode(word: number): Encoding | undefined {
-    const bucket = this.#buckets[word >>> 21]!
-    return (
-      bucket.find((row) => ((word ^ row.value) & row.mask) === 0 && row.allows(word)) ??
-      bucket.find((row) => row.shouldBe !== 0 && ((word ^ row.value) & row.mask & ~row.shouldBe) === 0 && row.allows(word))
-    )
-  }
-  /** Up to `count` random words that decode as this row. */
-  words(row: Encoding, count: number, random: Random): readonly number[] {
-    const words: number[] = []
-    for (let tries = 0; words.length < count && tries < 20_000; tries++) {
-      const word = ((random() & ~row.mask) | row.value) >>> 0
-      if (this.decode(word) === row) words.push(word)
-    }
-    return words
-  }
-}
+import { alternatives, fieldsOf, type Instruction, type Random, randomFrom, spellings, type Table } from "@eltwo/isa"
+import type { KnownEncoding, KnownEncodings } from "./known-encodings.ts"
 
 /** FEAT_ names of the declarations, and "base". */
 export const featuresOf = (instructions: readonly Instruction[]): ReadonlySet<string> => {
@@ -159,7 +16,7 @@ export const isImplemented = (feature: string, features: ReadonlySet<string>): b
 
 export interface Disagreement {
   readonly word: number
-  readonly kind: "missing" | "extra" | "other instruction"
+  readonly kind: "missing" | "extra" | "other instruction" | "feature" | "access"
   readonly theirs: string | undefined
   readonly ours: string | undefined
 }
@@ -177,15 +34,42 @@ const explains = (exception: Exception, { kind, theirs, ours }: Disagreement): b
 const stem = (mnemonic: string): string => mnemonic.replace(/\..*$/, "")
 const sameMnemonic = (ours: string, theirs: string): boolean => ours === theirs || ours.replace(/[2bt]$/, "") === theirs.replace(/[2bt]$/, "")
 
-export const compareWord = (table: Table, reference: Reference, word: number): Disagreement | undefined => {
-  const row = reference.decode(word)
+const sorted = (lists: readonly (readonly string[])[]): string =>
+  lists
+    .map((names) => [...names].sort().join("&"))
+    .sort()
+    .join("|")
+/** Ours against theirs, or against one side of theirs where some forms need another feature. */
+const sameFeature = (ours: string | undefined, theirs: string): boolean => {
+  const own = sorted(alternatives(ours ?? "base"))
+  return theirs.split(" ; ").some((side) => sorted(side.split("|").map((names) => names.split("&"))) === own)
+}
+/** Our access classes and the table's, which knows no enables of MOPS, splits what SME needs, and tells what is not legal in streaming mode. */
+const accessClasses: Readonly<Record<string, readonly string[]>> = {
+  none: ["-"],
+  MOPS: ["-"],
+  SVE: ["SVE", "SVEns"],
+  ZA: ["SME+ZA"],
+  ZT0: ["SME+ZA+ZT0"]
+}
+const sameAccess = (instruction: Instruction, word: number, theirs: string): boolean => {
+  const { access = "none" } = instruction.declaration
+  if (typeof access === "function" && theirs === "SIMDe0") return true
+  const ours = typeof access === "function" ? access(fieldsOf(instruction, word)) : access
+  return (accessClasses[ours] ?? [ours]).includes(theirs)
+}
+
+export const compareWord = (table: Table, known: KnownEncodings, word: number): Disagreement | undefined => {
+  const row = known.decode(word)
   const instruction = table.decode(word)
   if (!row && !instruction) return undefined
   if (!instruction) return { word, kind: "missing", theirs: row!.name, ours: undefined }
   if (!row) return { word, kind: "extra", theirs: undefined, ours: instruction.name }
   const names = spellings(instruction, word, { address: 0n }).map((text) => stem(/^\S*/.exec(text)![0]))
-  const same = names.some((name) => row.mnemonics.some((mnemonic) => sameMnemonic(name, mnemonic)))
-  return same ? undefined : { word, kind: "other instruction", theirs: row.name, ours: instruction.name }
+  const same = names.some((name) => [row.mnemonic, ...row.aliases].some((mnemonic) => sameMnemonic(name, mnemonic)))
+  if (!same) return { word, kind: "other instruction", theirs: row.name, ours: instruction.name }
+  if (!sameFeature(instruction.declaration.feature, row.feature)) return { word, kind: "feature", theirs: row.name, ours: instruction.name }
+  return sameAccess(instruction, word, row.access) ? undefined : { word, kind: "access", theirs: row.name, ours: instruction.name }
 }
 
 export interface Comparison {
@@ -196,7 +80,7 @@ export interface Comparison {
   /** Words per exception, by its reason. */
   readonly explained: ReadonlyMap<string, number>
 }
-export const compareWords = (table: Table, reference: Reference, words: Iterable<number>, exceptions: readonly Exception[]): Comparison => {
+export const compareWords = (table: Table, known: KnownEncodings, words: Iterable<number>, exceptions: readonly Exception[]): Comparison => {
   const unexplained: Disagreement[] = []
   const explained = new Map<string, number>()
   let count = 0
@@ -204,7 +88,7 @@ export const compareWords = (table: Table, reference: Reference, words: Iterable
   for (const word of words) {
     count++
     if (table.decode(word)) allocated++
-    const disagreement = compareWord(table, reference, word)
+    const disagreement = compareWord(table, known, word)
     if (!disagreement) continue
     const exception = exceptions.find((candidate) => explains(candidate, disagreement))
     if (exception) explained.set(exception.reason, (explained.get(exception.reason) ?? 0) + 1)
@@ -212,10 +96,19 @@ export const compareWords = (table: Table, reference: Reference, words: Iterable
   }
   return { words: count, allocated, unexplained, explained }
 }
-/** Random words of every row, of a length of the caller's choice. */
-export const rowWords = (reference: Reference, perRow: number, seed: number): readonly number[] => {
+/** Up to `count` random words that decode as this row. */
+const wordsOf = (known: KnownEncodings, row: KnownEncoding, count: number, random: Random): readonly number[] => {
+  const words: number[] = []
+  for (let tries = 0; words.length < count && tries < 20_000; tries++) {
+    const word = ((random() & ~row.mask) | row.value) >>> 0
+    if (known.decode(word) === row) words.push(word)
+  }
+  return words
+}
+/** Random words of every row. */
+export const rowWords = (known: KnownEncodings, perRow: number, seed: number): readonly number[] => {
   const random = randomFrom(seed)
-  return reference.encodings.flatMap((row) => reference.words(row, perRow, random))
+  return known.all.flatMap((row) => wordsOf(known, row, perRow, random))
 }
 export function* uniformWords(count: number, seed: number): Generator<number> {
   const random = randomFrom(seed)

@@ -3,6 +3,7 @@
  * A word belongs to the encoding with most fixed bits whose constraints hold; words that break should-be bits are matched only when no other does.
  */
 import { existsSync, readFileSync } from "node:fs"
+import { bitmask } from "@eltwo/isa"
 
 export interface KnownEncoding {
   readonly name: string
@@ -39,7 +40,7 @@ const within = (ranges: string): ((value: number) => boolean) => {
   const bounds = ranges.split(",").map((range) => range.split("-").map(Number))
   return (value) => bounds.some(([low, high]) => value >= low! && value <= (high ?? low!))
 }
-/** A constraint as a predicate: `f!=1,4-7`, `a!=b`, `!(f in 3&g in 0-1)`. Others (bit-mask immediates) are not judged. */
+/** A constraint as a predicate: `f!=1,4-7`, `a!=b`, `!(f in 3&g in 0-1|...)`, `bitmask(N:immr:imms)`, `bitmask(imm13)`. */
 const constraint = (text: string, field: (name: string) => Field): ((word: number) => boolean) => {
   const [, name, excluded] = /^(\w+)!=(\w[\w,-]*)$/.exec(text) ?? []
   if (name !== undefined && /^\d/.test(excluded!)) {
@@ -50,13 +51,26 @@ const constraint = (text: string, field: (name: string) => Field): ((word: numbe
     const [first, second] = [field(name), field(excluded!)]
     return (word) => first(word) !== second(word)
   }
+  const logical = /^bitmask\((.*)\)$/.exec(text)?.[1]
+  if (logical !== undefined) return logicalImmediate(logical, field)
   const group = /^!\((.*)\)$/.exec(text)?.[1]
-  if (group === undefined) return () => true
-  const terms = group.split("&").map((term) => {
-    const [of, ranges] = term.split(" in ")
-    return { read: field(of!), inside: within(ranges!) }
-  })
-  return (word) => !terms.every(({ read, inside }) => inside(read(word)))
+  if (group === undefined) throw new Error(`cannot read the constraint '${text}'`)
+  const alternatives = group.split("|").map((terms) =>
+    terms.split("&").map((term) => {
+      const [of, ranges] = term.split(" in ")
+      return { read: field(of!), inside: within(ranges!) }
+    })
+  )
+  return (word) => !alternatives.some((terms) => terms.every(({ read, inside }) => inside(read(word))))
+}
+/** Whether the fields make a logical immediate: N, immr and imms, where N may be a number, or all three as one field. */
+const logicalImmediate = (operand: string, field: (name: string) => Field): ((word: number) => boolean) => {
+  const reads = operand.split(":").map((name) => (/^\d+$/.test(name) ? () => Number(name) : field(name)))
+  if (reads.length === 1) {
+    const whole = reads[0]!
+    return (word) => bitmask(whole(word) >> 12, (whole(word) >> 6) & 63, whole(word) & 63) !== undefined
+  }
+  return (word) => bitmask(reads[0]!(word), reads[1]!(word), reads[2]!(word)) !== undefined
 }
 const encodingOf = (file: File, row: Row): KnownEncoding => {
   const [name, mnemonic, mask, value, fieldList, feature, path, access, , extras] = row
@@ -86,12 +100,10 @@ const encodingOf = (file: File, row: Row): KnownEncoding => {
 const bitCount = (n: number): number => n.toString(2).replaceAll("0", "").length
 
 export class KnownEncodings {
-  readonly all: readonly KnownEncoding[]
   readonly #byTop: readonly (readonly KnownEncoding[])[]
 
-  constructor(file: File) {
-    this.all = file.encodings.map((row) => encodingOf(file, row))
-    const sorted = [...this.all].sort((a, b) => bitCount(b.mask) - bitCount(a.mask))
+  constructor(readonly all: readonly KnownEncoding[]) {
+    const sorted = [...all].sort((a, b) => bitCount(b.mask) - bitCount(a.mask))
     this.#byTop = Array.from({ length: 2048 }, (_, top) =>
       sorted.filter(({ mask, value, shouldBe }) => (((top << 21) ^ value) & mask & ~shouldBe) >>> 21 === 0)
     )
@@ -109,5 +121,6 @@ export class KnownEncodings {
 export const knownEncodings = (): KnownEncodings | undefined => {
   const path = process.env["A64_ENCODINGS"]
   if (path === undefined || !existsSync(path)) return undefined
-  return new KnownEncodings(JSON.parse(readFileSync(path, "utf8")) as File)
+  const file = JSON.parse(readFileSync(path, "utf8")) as File
+  return new KnownEncodings(file.encodings.map((row) => encodingOf(file, row)))
 }

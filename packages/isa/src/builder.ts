@@ -123,6 +123,7 @@ export interface Concrete {
   doubleword: bigint
   vector: Uint8Array
   predicate: Uint8Array
+  // biome-ignore lint/suspicious/noConfusingVoidType: what a helper without a result returns
   none: void
 }
 export interface Nodes {
@@ -131,6 +132,7 @@ export interface Nodes {
   doubleword: Value
   vector: Vector
   predicate: Predicate
+  // biome-ignore lint/suspicious/noConfusingVoidType: what a helper without a result returns
   none: void
 }
 export type ConcreteOf<K extends readonly Kind[]> = { readonly [I in keyof K]: Concrete[K[I]] }
@@ -231,7 +233,7 @@ export interface Cpu {
   setX(n: number, value: Value, type?: Integer): void // 31 is discarded; narrow values zero-extend
   XSP(n: number, type?: Integer): Value // 31 is the stack pointer
   setXSP(n: number, value: Value, type?: Integer): void
-  setFlags(nzcv: Value): void
+  setFlags(nzcv: Value): void // NZCV in bits 3:0 of a 32-bit value, as all operations give it
   holds(condition: number): Condition // a 4-bit condition code
   systemRegister(encoding: number): Value
   setSystemRegister(encoding: number, value: Value): void
@@ -277,7 +279,7 @@ export interface Cpu {
   withLane(source: Vector, index: number | Value, value: Value): Vector
   predicate(type: ElementType, lane: (index: number) => Condition): Predicate
   active(predicate: Predicate, index: number): Condition
-  countActive(predicate: Predicate): Value
+  countActive(predicate: Predicate): Value // 64 bits
   predicateFlags(governing: Predicate, result: Predicate): Value
   outerProduct(type: ElementType, tile: number, rows: Side, columns: Side, parts: number, cell: (sum: Value, row: Cell, column: Cell) => Value): void
 
@@ -294,7 +296,7 @@ export interface Cpu {
   loadVector(type: ElementType, address: Value | Vector, access: VectorAccess): Vector
   storeVector(source: Vector, address: Value | Vector, access: VectorAccess): void
   atomic(type: Integer, address: Value, update: (old: Value) => Value, attributes?: MemoryAttributes): Value // gives the old value
-  storeExclusive(type: Integer, address: Value, value: Value, attributes?: MemoryAttributes): Value // 0 done, 1 lost
+  storeExclusive(type: Integer, address: Value, value: Value, attributes?: MemoryAttributes): Value // 32 bits: 0 done, 1 lost
 
   // control
   when(condition: Condition, then: () => void, otherwise?: () => void): void

@@ -34,7 +34,7 @@ export interface LintOptions {
 }
 const PLACE = { address: 0x100000n }
 /** Words tried to find one that two instructions share. */
-const OVERLAP_TRIES = 4000
+const OVERLAP_TRIES = 1000
 
 export const lint = (instructions: readonly Instruction[], options: LintOptions = {}): readonly Problem[] => {
   const random = randomFrom(options.seed ?? 1)
