@@ -3,7 +3,7 @@
  * A feature is *implemented* (this file, decided once per machine); whether it is *enabled* just now is the business of gates.
  */
 
-/** A place in an ID register. Its value is the largest that an implemented feature asks for, else `absent`. */
+/** A place in an ID register. Its value is the largest that an implemented feature asks for, else what the register's declaration says. */
 export interface IdField {
   /** Name of the ID register, "ID_AA64PFR0_EL1". */
   readonly register: string
@@ -11,8 +11,6 @@ export interface IdField {
   /** Bits; 4 unless said. */
   readonly width?: number
   readonly value: number
-  /** What the field holds when no feature claims it; 0 unless said. Only the FP and AdvSIMD fields need it. */
-  readonly absent?: number
 }
 export interface Feature {
   readonly name: string

@@ -163,22 +163,19 @@ const compose = (
           declaration.e2h.ones ?? 0n
         )
       : undefined,
-    reset: declaration.identification ? idValue(declaration, extensions, implementedFeatures) : (declaration.reset ?? 0n) | plain.ones,
+    reset: declaration.identification ? idValue(declaration, implementedFeatures) : (declaration.reset ?? 0n) | plain.ones,
     declaration
   }
 }
 
-/** Value of an ID register: its own constant and every field some feature claims. */
-const idValue = (declaration: SystemRegister, extensions: readonly Extension[], implementedFeatures: readonly Feature[]): bigint => {
-  const here = (features: readonly Feature[]): readonly IdField[] =>
-      features.flatMap((f) => f.id ?? []).filter((f) => f.register === declaration.name),
-    claimed = here(implementedFeatures)
+/** Value of an ID register: its own constant, and every field some implemented feature claims. */
+const idValue = (declaration: SystemRegister, implementedFeatures: readonly Feature[]): bigint => {
+  const claimed = implementedFeatures.flatMap((f) => f.id ?? []).filter((f) => f.register === declaration.name)
   let value = declaration.reset ?? 0n
-  for (const field of here(extensions.flatMap((e) => e.features ?? []))) {
-    const same = claimed.filter((f) => f.low === field.low),
-      content = same.length > 0 ? Math.max(...same.map((f) => f.value)) : (field.absent ?? 0),
-      mask = ((1n << BigInt(field.width ?? 4)) - 1n) << BigInt(field.low)
-    if (same.length > 0 || field.absent !== undefined) value = (value & ~mask) | (BigInt(content) << BigInt(field.low))
+  for (const { low, width = 4 } of claimed) {
+    const largest = Math.max(...claimed.filter((f) => f.low === low).map((f) => f.value)),
+      mask = ((1n << BigInt(width)) - 1n) << BigInt(low)
+    value = (value & ~mask) | (BigInt(largest) << BigInt(low))
   }
   return value
 }
@@ -208,10 +205,12 @@ const referenceTo = (register: Register, field: string): FieldReference | undefi
   return { register, ...(plain ?? { low: 0, width: 0 }), ...(register.e2hLayout ? { e2h: e2h ?? { low: 0, width: 0 } } : {}) }
 }
 
-const resolveTrap = (owner: string, trap: RegisterTrap, resolve: Resolve): ResolvedTrap | undefined => {
+const resolveTrap = (owner: string, trap: RegisterTrap, resolve: Resolve, problems: string[]): ResolvedTrap | undefined => {
   const control = resolve(owner, trap.control),
     host = trap.host === undefined ? undefined : resolve(owner, trap.host)
   if (!control) return undefined
+  for (const { register } of host ? [control, host] : [control])
+    if (!register.control) problems.push(`${owner} is trapped by ${register.name}, which is not declared as a control register`)
   const { control: _, host: __, ...rest } = trap
   return { ...rest, control, host, target: control.register.name.endsWith("_EL2") ? 2 : 1 }
 }
@@ -240,7 +239,7 @@ const accessorsOf = (
       atEL2: register,
       atHost: other(declaration.host) ?? register,
       virtual: other(declaration.virtual),
-      traps: (declaration.traps ?? []).flatMap((t) => resolveTrap(register.name, t, resolve) ?? []),
+      traps: (declaration.traps ?? []).flatMap((t) => resolveTrap(register.name, t, resolve, problems) ?? []),
       fine: declaration.fine,
       access: declaration.access
     }
@@ -295,7 +294,7 @@ const resolveGates = (
           .filter((v) => v.lacking === undefined || !implemented(v.lacking, features))
           .map((v) => ({
             streaming: v.streaming,
-            before: (v.before ?? []).flatMap((t) => resolveTrap(`Gate ${access}`, t, resolve) ?? []),
+            before: (v.before ?? []).flatMap((t) => resolveTrap(`Gate ${access}`, t, resolve, problems) ?? []),
             controls: v.controls.flatMap((id) => {
               const control = controls.find((c) => c.id === id)
               if (!control) problems.push(`${owner}: gate ${access} uses trap control ${id}, which no plugin declares`)

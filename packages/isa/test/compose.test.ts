@@ -14,7 +14,7 @@ describe("features", () => {
     expect(idValueOf("ID_AA64ISAR0_EL1") & (0xfn << 52n)).toBe(2n << 52n)
     expect(idValueOf("ID_AA64ISAR0_EL1", { FlagM2: false }) & (0xfn << 52n)).toBe(1n << 52n)
     expect(idValueOf("ID_AA64ISAR0_EL1", { flagm: false }) & (0xfn << 52n)).toBe(0n)
-    expect(idValueOf("ID_AA64PFR0_EL1") & (0xffn << 16n)).toBe(0n)
+    expect(idValueOf("ID_AA64PFR0_EL1") & (0xffn << 16n)).toBe(0xffn << 16n)
   })
   it("that are off take those along that need them", () => {
     const { features } = composeOrThrow([base], { features: { PAN: false } })

@@ -5,8 +5,8 @@ const id = (register: string, low: number, value: number): IdField => ({ registe
 const feature = (name: string, requires: string, ...at: readonly IdField[]): Feature => ({ name, requires, id: at })
 
 export const features: readonly Feature[] = [
-  { name: "FP", id: [{ ...id("PFR0", 16, 0), absent: 15 }] },
-  { name: "AdvSIMD", requires: "FP", id: [{ ...id("PFR0", 20, 0), absent: 15 }] },
+  { name: "FP", id: [id("PFR0", 16, 0)] },
+  feature("AdvSIMD", "FP", id("PFR0", 20, 0)),
   feature("FP16", "AdvSIMD", id("PFR0", 16, 1), id("PFR0", 20, 1)),
   feature("RDM", "AdvSIMD", id("ISAR0", 28, 1)),
   feature("DotProd", "AdvSIMD", id("ISAR0", 44, 1)),

@@ -17,13 +17,14 @@ const timer = (stem: "CNTP" | "CNTV" | "CNTHP" | "CNTHV", place: string, level: 
   }))
 
 export const timerRegisters: readonly SystemRegister[] = [
-  { name: "CNTKCTL_EL1", encoding: "3 0 14 1 0", host: "CNTHCTL_EL2", alias: "EL12", fields: KERNEL },
+  { name: "CNTKCTL_EL1", encoding: "3 0 14 1 0", host: "CNTHCTL_EL2", alias: "EL12", fields: KERNEL, control: true },
   {
     name: "CNTHCTL_EL2",
     encoding: "3 4 14 1 0",
     fields: { EL1PCTEN: 0, EL1PTEN: 1, EVNTEN: 2, EVNTDIR: 3, EVNTI: "7:4" },
     e2h: { fields: { ...KERNEL, EL1PCTEN: 10, EL1PTEN: 11 } },
-    reset: 3n
+    reset: 3n,
+    control: true
   },
   { name: "CNTFRQ_EL0", encoding: "3 3 14 0 0", write: 2, fields: { frequency: "31:0" }, traps: [user("EL0CTEN")] },
   { name: "CNTPCT_EL0", encoding: "3 3 14 0 1", write: 3, storage: "physicalCount", traps: [user("EL0PCTEN"), physical("EL1PCTEN")] },
