@@ -96,14 +96,16 @@ export const compareWords = (table: Table, known: KnownEncodings, words: Iterabl
   }
   return { words: count, allocated, unexplained, explained }
 }
-/** Up to `count` random words that decode as this row. */
+/** Up to `count` random words that are this row's, and as many that its constraints leave to others or to nothing. */
 const wordsOf = (known: KnownEncodings, row: KnownEncoding, count: number, random: Random): readonly number[] => {
-  const words: number[] = []
-  for (let tries = 0; words.length < count && tries < 20_000; tries++) {
+  const own: number[] = []
+  const others: number[] = []
+  for (let tries = 0; own.length < count && tries < 20_000; tries++) {
     const word = ((random() & ~row.mask) | row.value) >>> 0
-    if (known.decode(word) === row) words.push(word)
+    if (known.decode(word) === row) own.push(word)
+    else if (others.length < count) others.push(word)
   }
-  return words
+  return [...own, ...others]
 }
 /** Random words of every row. */
 export const rowWords = (known: KnownEncodings, perRow: number, seed: number): readonly number[] => {

@@ -10,5 +10,6 @@ const extensions = [base, fpsimd]
 export const groups: readonly Group[] = extensions.map(({ name, instructions }) => ({ name, instructions: instructions ?? [] }))
 /** All groups together, features that are off by default included. */
 export const everyInstruction: readonly Instruction[] = groups.flatMap((group) => group.instructions)
-/** They as one table, with the names of all system registers. */
-export const everyTable = new Table(everyInstruction, { systemNames: composeOrThrow(extensions).systemNames })
+export const everyMachine = composeOrThrow(extensions)
+/** All instructions as one table, with the names of all system registers. */
+export const everyTable = new Table(everyInstruction, { systemNames: everyMachine.systemNames })
