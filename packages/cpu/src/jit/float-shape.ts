@@ -1,5 +1,5 @@
 /** Floating-point instructions of one width on a scalar or on a whole vector: what float.ts says once holds for both. */
-import { asFloat, const128, constFloat, integer, Node, plain, unary } from "./node.ts"
+import { const128, constFloat, integer, Node, plain, unary } from "./node.ts"
 import { F32, F64, type FloatPattern, f32, f64, floatPattern, I32, i32, lanePattern, V128, v128 } from "./opcodes.ts"
 import { type Lanes, splatConstant } from "./values.ts"
 

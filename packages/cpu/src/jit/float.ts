@@ -1,9 +1,9 @@
 /**
  * Floating-point element types of the builder, on hardware arithmetic.
  *
- * They are used only while FPCR selects round to nearest without flushing and FPSR.IXC is set already: then a result is right, and leaves no
- * trace in FPSR, unless something other than Inexact happened. Each operation checks for that, and the instruction is left to the interpreter
- * when the check fails:
+ * They are used only while FPCR selects round to nearest without flushing. With FPSR.IXC set already a result is right, and leaves no trace in
+ * FPSR, unless something other than Inexact happened. Each operation checks for that, and the instruction is left to the interpreter when the
+ * check fails:
  *
  * | operation | may record, beside IXC | hence the check |
  * | --- | --- | --- |
@@ -17,20 +17,23 @@
  * | compare | IOC for NaNs | both operands are numbers |
  * | to integer | IOC | within the integer's range after rounding, so not a NaN either |
  *
+ * While IXC is clear, results must also be exact: the first that is not leaves, the interpreter sets IXC, and what follows is translated anew
+ * without that check. Its error terms are exact themselves, because operands or results too near zero leave as well.
+ *
  * Infinite operands of exact operations leave needlessly; that costs time, not truth. A NaN never stays, since WebAssembly does not define its bits.
  */
 import type { Comparison, Condition, Float, FloatOperation, Integer, Rounding, Value } from "@eltwo/isa"
 import { laneShape, type Shape, scalarShape } from "./float-shape.ts"
 import { IMPORT } from "./imports.ts"
 import { laneCounts, WasmInteger } from "./integer.ts"
-import { asBits, asFloat, call, compare, const32, const64, constFloat, extendU, integer, lane, Node, plain, unary, wrap } from "./node.ts"
+import { asBits, asFloat, call, compare, const32, constFloat, extendU, integer, lane, Node, plain, unary, wrap } from "./node.ts"
 import { F32, F64, floatPattern, I32, I64, i32, i64, lanePattern, OP, V128, v128 } from "./opcodes.ts"
 import { asValue, conditionOf, FlagsOf, Lanes, type Operand, operandOf, unlowered } from "./values.ts"
 
 /** What arithmetic needs of the instruction under translation. */
 export interface FloatContext {
-  /** Whether hardware arithmetic may be used: the FPCR class. */
-  readonly hardware: boolean
+  /** "inexact": hardware arithmetic is right and FPSR.IXC is set; "exact": it is clear, so only exact results are right; "none": neither. */
+  readonly floats: "inexact" | "exact" | "none"
   /** Whether relaxed_madd is there and rounds once. */
   readonly fused: boolean
   /** Leaves the instruction to the interpreter unless the condition holds. */
@@ -44,8 +47,8 @@ export interface FloatContext {
 interface Limits {
   readonly infinity: bigint
   readonly leastNormal: bigint
-  /** An addend this large makes every sum with a product a multiple of the least number, or large itself. */
-  readonly largeAddend: bigint
+  /** Products, quotients and sums of products of this size have an error that is a number; next to an addend this large, sums near zero are zero. */
+  readonly large: bigint
   readonly half: bigint
   readonly one: bigint
   readonly two: bigint
@@ -56,7 +59,7 @@ const LIMITS: Readonly<Record<32 | 64, Limits>> = {
   32: {
     infinity: 0x7f800000n,
     leastNormal: 0x00800000n,
-    largeAddend: 0x0d800000n,
+    large: 0x0d800000n,
     half: 0x3f000000n,
     one: 0x3f800000n,
     two: 0x40000000n,
@@ -65,7 +68,7 @@ const LIMITS: Readonly<Record<32 | 64, Limits>> = {
   64: {
     infinity: 0x7ff0000000000000n,
     leastNormal: 0x0010000000000000n,
-    largeAddend: 0x03f0000000000000n,
+    large: 0x03f0000000000000n,
     half: 0x3fe0000000000000n,
     one: 0x3ff0000000000000n,
     two: 0x4000000000000000n,
@@ -75,6 +78,10 @@ const LIMITS: Readonly<Record<32 | 64, Limits>> = {
 const patternOfNumber = (bits: 32 | 64, n: number): bigint =>
   bits === 32 ? BigInt(new Uint32Array(new Float32Array([n]).buffer)[0]!) : new BigUint64Array(new Float64Array([n]).buffer)[0]!
 const ROUNDING = { nearestEven: "nearest", current: "nearest", up: "ceil", down: "floor", zero: "trunc" } as const
+
+/** The saturating conversion to an integer of 32 or 64 bits. */
+const truncation = (width: 32 | 64, target: Integer): number =>
+  OP.truncSat + (target.bits === 64 ? 4 : 0) + (width === 64 ? 2 : 0) + (target.signed ? 0 : 1)
 
 /** An operation's operands as parts of one shape. */
 interface Parts {
@@ -101,7 +108,7 @@ export class WasmFloat implements Float {
     return this.bits
   }
   #arithmeticWidth(): 32 | 64 {
-    if (!this.cpu.hardware) unlowered("arithmetic outside the default FPCR class")
+    if (this.cpu.floats === "none") unlowered("arithmetic outside the default FPCR class")
     return this.#width
   }
   get #limits(): Limits {
@@ -154,6 +161,36 @@ export class WasmFloat implements Float {
       this.cpu.require(shape.all(normal.map((mask, i) => shape.or(mask, exact(i)))))
     })
   }
+  /** While IXC is clear: errors that must all be zero. `large` says where an error is a number, if that is a question. */
+  #requireExact(shape: Shape, results: readonly Node[], error: (result: Node, part: number) => Node, large?: (part: number) => Node): void {
+    if (this.cpu.floats !== "exact") return
+    const checks = results.map((r, i) => {
+      const none = this.#isZero(shape, error(r, i))
+      return large ? shape.and(large(i), none) : none
+    })
+    this.cpu.require(shape.all(checks))
+  }
+  #isLarge(shape: Shape, x: Node): Node {
+    return shape.test("greater", shape.operation("absolute", x), shape.constant(this.#limits.large))
+  }
+  #isLargeOrZero(shape: Shape, x: Node): Node {
+    return shape.or(this.#isLarge(shape, x), this.#isZero(shape, x))
+  }
+  /** While IXC is clear: values that must equal what they were made of. */
+  #requireSame(shape: Shape, results: readonly Node[], source: (part: number) => Node): void {
+    if (this.cpu.floats !== "exact") return
+    this.cpu.require(shape.all(results.map((r, i) => shape.test("equal", r, source(i)))))
+  }
+  /** The error of a rounded sum: zero if it is exact. */
+  #sumError(shape: Shape, x: Node, y: Node, sum: Node): Node {
+    const virtual = this.cpu.settle(shape.operation("subtract", sum, x))
+    const left = shape.operation("subtract", x, shape.operation("subtract", sum, virtual))
+    return shape.operation("add", left, shape.operation("subtract", y, virtual))
+  }
+  /** x * y - z, rounded once. */
+  #residue(shape: Shape, x: Node, y: Node, z: Node): Node {
+    return this.#fused(shape, shape.operation("negate", z), x, y)
+  }
   #isZero(shape: Shape, x: Node): Node {
     return shape.test("equal", x, shape.constant(0n))
   }
@@ -164,9 +201,13 @@ export class WasmFloat implements Float {
   }
   #sum(name: "add" | "subtract", x: Value, y: Value): Value {
     this.#arithmeticWidth()
-    const parts = this.#parts(x, y)
-    const results = this.#each(parts, (a, b) => parts.shape.operation(name, a!, b))
-    this.#requireFinite(parts.shape, results)
+    const parts = this.#settled(this.#parts(x, y))
+    const { shape, operands } = parts
+    const results = this.#each(parts, (a, b) => shape.operation(name, a!, b))
+    this.#requireFinite(shape, results)
+    const second = (i: number) => (name === "add" ? operands[1]![i]! : shape.operation("negate", operands[1]![i]!))
+    const error = (r: Node, i: number) => this.#sumError(shape, operands[0]![i]!, this.cpu.settle(second(i)), r)
+    this.#requireExact(shape, results, error)
     return parts.wrap(results)
   }
   add(x: Value, y: Value): Value {
@@ -182,6 +223,8 @@ export class WasmFloat implements Float {
     const results = this.#each(parts, (a, b) => shape.operation("multiply", a!, b))
     const zeroFactor = (i: number) => shape.or(this.#isZero(shape, operands[0]![i]!), this.#isZero(shape, operands[1]![i]!))
     this.#requireNormal(shape, results, (i) => shape.and(this.#isZero(shape, results[i]!), zeroFactor(i)))
+    const error = (r: Node, i: number) => this.#residue(shape, operands[0]![i]!, operands[1]![i]!, r)
+    this.#requireExact(shape, results, error, (i) => this.#isLargeOrZero(shape, results[i]!))
     return parts.wrap(results)
   }
   divide(x: Value, y: Value): Value {
@@ -190,13 +233,18 @@ export class WasmFloat implements Float {
     const { shape, operands } = parts
     const results = this.#each(parts, (a, b) => shape.operation("divide", a!, b))
     this.#requireNormal(shape, results, (i) => shape.and(this.#isZero(shape, results[i]!), this.#isZero(shape, operands[0]![i]!)))
+    const error = (r: Node, i: number) => this.#residue(shape, r, operands[1]![i]!, operands[0]![i]!)
+    this.#requireExact(shape, results, error, (i) => this.#isLargeOrZero(shape, operands[0]![i]!))
     return parts.wrap(results)
   }
   squareRoot(x: Value): Value {
     this.#arithmeticWidth()
-    const parts = this.#parts(x)
-    const results = this.#each(parts, (a) => parts.shape.operation("squareRoot", a!))
-    this.#requireFinite(parts.shape, results)
+    const parts = this.#settled(this.#parts(x))
+    const { shape, operands } = parts
+    const results = this.#each(parts, (a) => shape.operation("squareRoot", a!))
+    this.#requireFinite(shape, results)
+    const error = (r: Node, i: number) => this.#residue(shape, r, r, operands[0]![i]!)
+    this.#requireExact(shape, results, error, (i) => this.#isLargeOrZero(shape, operands[0]![i]!))
     return parts.wrap(results)
   }
   multiplyAdd(addend: Value, x: Value, y: Value): Value {
@@ -207,11 +255,20 @@ export class WasmFloat implements Float {
     const exact = (i: number): Node => {
       const [sum, a, b] = operands.map((part) => part[i]!)
       const zeroFactor = shape.or(this.#isZero(shape, a!), this.#isZero(shape, b!))
-      const large = shape.test("greater", shape.operation("absolute", sum!), shape.constant(this.#limits.largeAddend))
-      return shape.and(this.#isZero(shape, results[i]!), shape.or(zeroFactor, large))
+      return shape.and(this.#isZero(shape, results[i]!), shape.or(zeroFactor, this.#isLarge(shape, sum!)))
     }
     this.#requireNormal(shape, results, exact)
+    if (this.cpu.floats === "exact") this.#requireExactSum(shape, operands)
     return parts.wrap(results)
+  }
+  /** Product and sum must both be exact: an inexact product whose sum is exact leaves needlessly. */
+  #requireExactSum(shape: Shape, [addends, x, y]: readonly (readonly Node[])[]): void {
+    const products = x!.map((a, i) => this.cpu.settle(shape.operation("multiply", a, y![i]!)))
+    const residue = (p: Node, i: number) => this.#residue(shape, x![i]!, y![i]!, p)
+    const zeroFactor = (i: number) => shape.or(this.#isZero(shape, x![i]!), this.#isZero(shape, y![i]!))
+    this.#requireExact(shape, products, residue, (i) => shape.or(this.#isLarge(shape, products[i]!), zeroFactor(i)))
+    const sums = products.map((p, i) => this.cpu.settle(shape.operation("add", p, addends![i]!)))
+    this.#requireExact(shape, sums, (s, i) => this.#sumError(shape, products[i]!, addends![i]!, s))
   }
   #fused(shape: Shape, sum: Node, x: Node, y: Node): Node {
     const single = shape.bits === 32
@@ -290,7 +347,10 @@ export class WasmFloat implements Float {
     const shape = scalarShape(width)
     const result = this.cpu.settle(unary(shape.type, width === 64 ? OP.f64Promote : OP.f32Demote, n))
     if (width === 64) this.#requireNumbers(shape, [result])
-    else this.#requireNormal(shape, [result], () => plain(I32, i32.and, this.#isZero(shape, result), this.#isZero(scalarShape(64), n)))
+    else {
+      this.#requireNormal(shape, [result], () => plain(I32, i32.and, this.#isZero(shape, result), this.#isZero(scalarShape(64), n)))
+      this.#requireSame(scalarShape(64), [unary(F64, OP.f64Promote, result)], () => n)
+    }
     return asValue(result)
   }
   #convertLanes(x: Lanes, width: 32 | 64): Value {
@@ -306,6 +366,7 @@ export class WasmFloat implements Float {
       const evens = [0, 1, 2, 3, 8, 9, 10, 11, 0, 1, 2, 3, 8, 9, 10, 11]
       const narrowed = new Node(V128, v128.shuffle, zeroSource, zeroSource, undefined, 0, evens)
       this.#requireNormal(shape, [result], () => shape.and(this.#isZero(shape, result), narrowed))
+      this.#requireSame(laneShape(64, x), [unary(V128, v128.promoteLow, result)], () => part)
     }
     return asValue(out)
   }
@@ -320,14 +381,37 @@ export class WasmFloat implements Float {
       laneCounts.vector++
       const shape = laneShape(32, a)
       const op = source.signed ? v128.f32x4ConvertS : v128.f32x4ConvertU
-      const parts = a.parts.map((part) => scaled(shape, unary(V128, op, part)))
-      return asValue(new Lanes(32, a.count, parts, undefined))
+      const sources = a.parts.map((part) => this.cpu.settle(part))
+      const results = sources.map((part) => this.cpu.settle(unary(V128, op, part)))
+      const truncate = source.signed ? v128.i32x4TruncSatS : v128.i32x4TruncSatU
+      const same = (r: Node, i: number) => plain(V128, lanePattern.equal[2], unary(V128, truncate, r), sources[i]!)
+      this.#requireBack(shape, results, source, same)
+      return asValue(
+        new Lanes(
+          32,
+          a.count,
+          results.map((r) => scaled(shape, r)),
+          undefined
+        )
+      )
     }
     const wide = source.bits === 64
     const base = width === 32 ? OP.f32ConvertI32S : OP.f64ConvertI32S
     const op = base + (wide ? 2 : 0) + (source.signed ? 0 : 1)
     const integerValue = asBits(source.bits < 32 ? (operandOf(new WasmInteger(32, true).from(x, source)) as Node) : (a as Node))
-    return asValue(scaled(scalarShape(width), unary(width === 32 ? F32 : F64, op, wide ? extendU(integerValue) : wrap(integerValue))))
+    const from = this.cpu.settle(wide ? extendU(integerValue) : wrap(integerValue))
+    const shape = scalarShape(width)
+    const result = this.cpu.settle(unary(shape.type, op, from))
+    const truncate = truncation(width, source)
+    const same = (r: Node) => compare(from.type, wide ? i64.eq : i32.eq, unary(from.type, truncate, r), from)
+    if (wide || width === 32) this.#requireBack(shape, [result], source, same)
+    return asValue(scaled(shape, result))
+  }
+  /** While IXC is clear: a conversion from an integer must give it back, and not by saturating. */
+  #requireBack(shape: Shape, results: readonly Node[], source: Integer, same: (result: Node, part: number) => Node): void {
+    if (this.cpu.floats !== "exact") return
+    const limit = shape.constant(patternOfNumber(shape.bits, 2 ** (Math.max(source.bits, 32) - (source.signed ? 1 : 0))))
+    this.cpu.require(shape.all(results.map((r, i) => shape.and(shape.test("less", r, limit), same(r, i)))))
   }
   #perLane(x: Lanes, bits: number, f: (item: Value) => Value): Value {
     laneCounts.lanes++
@@ -356,10 +440,11 @@ export class WasmFloat implements Float {
       return this.#perLane(a, target.bits, (item) => this.toInteger(item, target, rounding, fractionBits))
     }
     if (target.bits < 32) return unlowered("conversion to a narrow integer")
-    const { shape, operands } = this.#settled(this.#parts(x))
+    const { shape, operands } = this.#parts(x)
     const scale = shape.constant(patternOfNumber(width, 2 ** fractionBits))
-    const scaled = (n: Node) => (fractionBits === 0 ? n : shape.operation("multiply", n, scale))
-    const results = operands[0]!.map((n) => this.cpu.settle(this.#rounded(shape, scaled(n), rounding)))
+    const scaled = operands[0]!.map((n) => this.cpu.settle(fractionBits === 0 ? n : shape.operation("multiply", n, scale)))
+    const results = scaled.map((n) => this.cpu.settle(this.#rounded(shape, n, rounding)))
+    this.#requireSame(shape, results, (i) => scaled[i]!)
     const limit = target.signed ? target.bits - 1 : target.bits
     const least = shape.constant(patternOfNumber(width, target.signed ? -(2 ** limit) : 0))
     const most = shape.constant(patternOfNumber(width, 2 ** limit))
@@ -375,15 +460,14 @@ export class WasmFloat implements Float {
         )
       )
     }
-    const wide = target.bits === 64
-    const op = OP.truncSat + (wide ? 4 : 0) + (width === 64 ? 2 : 0) + (target.signed ? 0 : 1)
-    return asValue(unary(wide ? I64 : I32, op, results[0]!))
+    return asValue(unary(target.bits === 64 ? I64 : I32, truncation(width, target), results[0]!))
   }
-  roundToIntegral(x: Value, rounding: Rounding, _signalInexact: boolean): Value {
+  roundToIntegral(x: Value, rounding: Rounding, signalInexact: boolean): Value {
     this.#arithmeticWidth()
     const parts = this.#settled(this.#parts(x))
     const results = this.#each(parts, (a) => this.#rounded(parts.shape, a!, rounding))
     this.#requireNumbers(parts.shape, results)
+    if (signalInexact) this.#requireSame(parts.shape, results, (i) => parts.operands[0]![i]!)
     return parts.wrap(results)
   }
   /** The steps are fused; halving the second one's result is exact. Where they differ from plain arithmetic, a NaN makes the check fail. */
@@ -404,7 +488,3 @@ export class WasmFloat implements Float {
     }
   }
 }
-void compare
-void const64
-void i64
-void lanePattern

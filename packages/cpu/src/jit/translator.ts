@@ -23,8 +23,8 @@ const WASM_PAGE = 65536
 const WORD = 2 ** 32
 /** A region spans so many pages to either side at most. */
 const PAGES_AROUND = 16
-/** The float class of a key under which hardware arithmetic is right: default FPCR, FPSR.IXC set. */
-const HARDWARE_CLASS = 1
+/** By the float class of a key: the default FPCR without and with FPSR.IXC set. */
+const FLOATS = ["exact", "inexact"] as const
 
 /** Why an instruction was left to the interpreter, and how many words. */
 export interface Gap {
@@ -121,7 +121,7 @@ const stateOf = (pe: Pe, key: number, support: HostSupport): TranslationState =>
   el: pe.el,
   alignmentCheck: pe.alignmentCheck,
   stackAlignmentCheck: pe.stackAlignmentCheck,
-  hardwareFloats: floatClass(key) === HARDWARE_CLASS,
+  floats: FLOATS[floatClass(key)] ?? "none",
   fusedMultiplyAdd: support.fusedMultiplyAdd
 })
 

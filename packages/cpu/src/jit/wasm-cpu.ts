@@ -25,8 +25,8 @@ import { type FloatContext, WasmFloat } from "./float.ts"
 import { callHelper, type HelperTable } from "./helpers.ts"
 import { WasmInteger } from "./integer.ts"
 import { Memory, type MemoryContext } from "./memory.ts"
-import { asBits, both, compare, const32, const64, either, extendU, integer, load, local, Node, not, smallConstant, unary, wrap } from "./node.ts"
-import { I32, I64, i32, i64, OP, V128, v128 } from "./opcodes.ts"
+import { asBits, both, compare, const32, const64, either, extendU, integer, load, local, Node, not, smallConstant, wrap } from "./node.ts"
+import { I32, I64, i32, i64, OP, v128 } from "./opcodes.ts"
 import { block, Registers, STACK_POINTER } from "./registers.ts"
 import {
   asValue,
@@ -56,8 +56,8 @@ export interface TranslationState {
   readonly alignmentCheck: boolean
   /** SP must be a multiple of 16 where it is a base register. */
   readonly stackAlignmentCheck: boolean
-  /** FPCR is in its default class and FPSR.IXC is set. */
-  readonly hardwareFloats: boolean
+  /** What hardware arithmetic may do, by FPCR and FPSR.IXC: see FloatContext. */
+  readonly floats: "inexact" | "exact" | "none"
   readonly fusedMultiplyAdd: boolean
 }
 /** How an instruction ends its block. Targets are offsets from the region's start. */
@@ -166,8 +166,8 @@ export class WasmCpu implements Cpu, FloatContext, MemoryContext {
   seldom(condition: Node, then: () => void): void {
     this.e.if(condition, then)
   }
-  get hardware(): boolean {
-    return this.state.hardwareFloats
+  get floats(): "inexact" | "exact" | "none" {
+    return this.state.floats
   }
   get fused(): boolean {
     return this.state.fusedMultiplyAdd
@@ -497,5 +497,3 @@ export class WasmCpu implements Cpu, FloatContext, MemoryContext {
     unlowered("ZA")
   }
 }
-void unary
-void V128
