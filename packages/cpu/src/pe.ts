@@ -113,6 +113,13 @@ export class Pe {
     this.words[PE.PSTATE >> 2] = RESET_STATE
     deriveState(this)
   }
+  /** To be called after the block was written from outside, as by a snapshot: everything derived from it is derived anew. */
+  restored(): void {
+    this.controls.restored()
+    this.translation.tlb.clear()
+    deriveState(this)
+    this.attention = true
+  }
 
   /** Address of the next instruction, as its two halves. */
   get pcLow(): number {
