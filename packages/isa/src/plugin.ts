@@ -32,3 +32,35 @@ export interface Extension {
 /** Fills in what every extension has; the checks are compose()'s. */
 export const defineExtension = (extension: Omit<Extension, "kind" | "apiVersion"> & { readonly apiVersion?: number }): Extension =>
   Object.freeze({ kind: "extension", apiVersion: API_VERSION, ...extension })
+
+/** An option that a plugin takes, written `--plugin NAME,option=value`. */
+export type PluginOption =
+  | { readonly type: "boolean"; readonly default: boolean; readonly doc: string }
+  | { readonly type: "integer"; readonly default: number; readonly minimum: number; readonly maximum: number; readonly doc: string }
+  | { readonly type: "choice"; readonly default: string; readonly choices: readonly string[]; readonly doc: string }
+  | { readonly type: "text"; readonly default: string; readonly doc: string }
+export interface PluginOptions {
+  readonly [name: string]: PluginOption
+}
+export type OptionValues<Options extends PluginOptions> = { readonly [Name in keyof Options]: Options[Name]["default"] }
+
+/** A plugin that takes options: what it is depends on them. */
+export interface PluginFactory<Plugin = Extension> {
+  readonly kind: "factory"
+  readonly name: string
+  readonly apiVersion: number
+  readonly doc?: string
+  readonly options: PluginOptions
+  /** Called once, with a checked value for every option. */
+  readonly create: (options: Readonly<Record<string, boolean | number | string>>) => Plugin
+}
+/** A plugin with options; `create` sees them typed. */
+export const definePlugin = <const Options extends PluginOptions, Plugin = Extension>(factory: {
+  readonly name: string
+  readonly apiVersion?: number
+  readonly doc?: string
+  readonly options: Options
+  readonly create: (options: OptionValues<Options>) => Plugin
+}): PluginFactory<Plugin> =>
+  // The loader checks the values against `options` before it calls `create`.
+  Object.freeze({ kind: "factory", apiVersion: API_VERSION, ...factory, create: factory.create as PluginFactory<Plugin>["create"] })

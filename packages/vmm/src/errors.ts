@@ -6,12 +6,26 @@ import { Schema } from "./schema.ts"
 
 const common = { message: Schema.String, hint: Schema.String }
 
-/** An option has a value it cannot have. `option` is its name as the user wrote it. */
-export class OptionError extends Schema.TaggedError<OptionError>()("OptionError", { option: Schema.String, value: Schema.String, ...common }) {
-  readonly code = "OPTION_INVALID"
+/** One option that has a value it cannot have. `option` is its name in RunOptions (the command's `--max-insns` is `maxInsns`). */
+export interface OptionProblem {
+  readonly option: string
+  readonly message: string
 }
-/** A plugin cannot be found or loaded. */
-export class PluginLoadError extends Schema.TaggedError<PluginLoadError>()("PluginLoadError", { plugin: Schema.String, ...common }) {
+/** Options have values they cannot have, alone or together; every problem is listed. */
+export class OptionError extends Schema.TaggedError<OptionError>()("OptionError", {
+  problems: Schema.Array(Schema.Struct({ option: Schema.String, message: Schema.String })),
+  ...common
+}) {
+  readonly code = "OPTION_INVALID"
+  static of(problems: readonly OptionProblem[], hint: string): OptionError {
+    return new OptionError({ problems, message: problems.map(({ option, message }) => `${option}: ${message}`).join("; "), hint })
+  }
+}
+/** Plugins cannot be found or loaded, or are given options they do not take; every problem is listed. */
+export class PluginLoadError extends Schema.TaggedError<PluginLoadError>()("PluginLoadError", {
+  problems: Schema.Array(Schema.Struct({ plugin: Schema.String, message: Schema.String })),
+  ...common
+}) {
   readonly code = "PLUGIN_LOAD"
 }
 /** The plugins do not fit together; every problem is listed. */
@@ -34,11 +48,11 @@ export class GuestImageError extends Schema.TaggedError<GuestImageError>()("Gues
 }) {
   readonly code = "GUEST_IMAGE"
 }
-/** The machine stopped in a state its guest cannot cause: a panic of the modelled kernel, or an instruction stream that never ends. */
+/** The machine stopped in a state its guest cannot cause: a panic of the modelled kernel, or a wait for what can never come. */
 export class MachineError extends Schema.TaggedError<MachineError>()("MachineError", { ...common }) {
   readonly code = "MACHINE_STOPPED"
 }
-/** A file cannot be read or written. */
+/** A file or folder cannot be read or written. */
 export class FileError extends Schema.TaggedError<FileError>()("FileError", { path: Schema.String, ...common }) {
   readonly code = "FILE"
 }

@@ -1,75 +1,175 @@
-/** Options of a machine: their text forms, limits and defaults. */
-import { OptionError } from "./errors.ts"
-import { Schema, TreeFormatter } from "./schema.ts"
+/**
+ * Options of a run: names, text forms, limits and defaults. The command's `--max-insns` is `maxInsns` here; every option may be given as the text
+ * a user would type or as its value.
+ */
 import { Effect } from "effect"
+import { type CpuSelection, parseCpuSelection } from "./cpu-selection.ts"
+import { OptionError, type OptionProblem } from "./errors.ts"
+import { parseCount, parseDuration, parseSize } from "./quantities.ts"
+import { ArrayFormatter, ParseResult, Schema, withDefault } from "./schema.ts"
+import { parseSignal, type SignalSchedule } from "./signal-schedule.ts"
 
 export const MODES = ["vhe", "nvhe", "hvhe", "pkvm"] as const
 export const ERAS = ["A", "B", "C", "D", "E", "F", "G", "H"] as const
 export const ENGINES = ["jit", "interp"] as const
-/** The largest RAM: state, tables and RAM share one WebAssembly memory of 4 GiB. */
+export const TRACES = ["insn", "exc", "fp", "syscalls"] as const
+/**
+ * What the guest is: a Linux program at EL0, an image at EL1 of a VM, or an image on the processing element alone. `auto`: what its folder says, else an
+ * ELF file linked inside RAM and a flat image are `vm`, other ELF files and sources are `linux`.
+ */
+export const KINDS = ["auto", "linux", "vm", "bare"] as const
+export type GuestKind = Exclude<(typeof KINDS)[number], "auto">
+
+/** State, translation tables and RAM share one WebAssembly memory of 4 GiB. */
 const MAX_RAM = 3 * 2 ** 30
 const MIN_RAM = 2 ** 20
+const MAX_TEXT = 4096
 
-export const MachineOptions = Schema.Struct({
+/** A number, or the text of one. */
+const numberOr = (parse: (text: string) => number | undefined, expected: string, least: number, most: number) =>
+  Schema.transformOrFail(Schema.Union(Schema.Number, Schema.String), Schema.Number, {
+    strict: true,
+    decode: (input, _, ast) => {
+      const value = typeof input === "number" ? input : parse(input)
+      if (value !== undefined && value >= least && value <= most) return ParseResult.succeed(value)
+      return ParseResult.fail(new ParseResult.Type(ast, input, `${JSON.stringify(input)} is not ${expected}`))
+    },
+    encode: ParseResult.succeed
+  })
+/** A text with a grammar of its own, or the value it stands for. `parse` gives a string when something is wrong. */
+const textOr = <T extends object>(parse: (text: string) => T | string) =>
+  Schema.transformOrFail(Schema.Union(Schema.String, Schema.Object), Schema.Any as Schema.Schema<T>, {
+    strict: true,
+    decode: (input, _, ast) => {
+      const value = typeof input === "string" ? parse(input) : (input as T)
+      return typeof value === "string" ? ParseResult.fail(new ParseResult.Type(ast, input, value)) : ParseResult.succeed(value)
+    },
+    encode: (value) => ParseResult.succeed(value)
+  })
+const oneOf = <const T extends string>(values: readonly [T, ...T[]]) =>
+  Schema.Literal(...values).annotations({
+    message: ({ actual }) => ({ message: `${JSON.stringify(actual)} is not one of ${values.join(", ")}`, override: true })
+  })
+const text = Schema.String.pipe(
+  Schema.filter((value) => !value.includes("\0") || "contains a NUL character"),
+  Schema.filter((value) => value.length <= 2 ** 20 || "has more than a million characters")
+)
+const path = Schema.String.pipe(Schema.filter((value) => (value !== "" && value.length <= MAX_TEXT && !value.includes("\0")) || "is not a path"))
+const environment = text.pipe(Schema.filter((value) => /^[^=]+=/.test(value) || "is not NAME=VALUE"))
+const seed = numberOr(
+  (digits) => (/^(0x[0-9a-fA-F]{1,8}|\d{1,10})$/.test(digits) ? Number(digits) : undefined),
+  "a whole number from 0 to 4294967295",
+  0,
+  2 ** 32 - 1
+)
+/** Seconds since 1970 that the guest's clock starts at. */
+const clock = Schema.Union(
+  Schema.Literal("now"),
+  numberOr((digits) => (/^\d{1,12}$/.test(digits) ? Number(digits) : undefined), "'now' or seconds since 1970", 0, 2 ** 40)
+)
+/** 2025-01-01T00:00:00Z: a run depends on nothing but its inputs unless asked to. */
+const CLOCK_START = 1_735_689_600
+
+/** What every machine has, whatever runs on it. */
+const machineFields = {
   /** `max`, then `feature=on|off` in any number, then `vl=BITS` and `svl=BITS`, separated by commas. */
-  cpu: Schema.optionalWith(Schema.String, { default: () => "max" }),
-  mode: Schema.optionalWith(Schema.Literal(...MODES), { default: () => "vhe" as const }),
-  era: Schema.optionalWith(Schema.Literal(...ERAS), { default: () => "H" as const }),
-  engine: Schema.optionalWith(Schema.Literal(...ENGINES), { default: () => "jit" as const }),
-  /** RAM of the guest in bytes, a multiple of 1 MiB. */
-  memory: Schema.optionalWith(Schema.Number.pipe(Schema.int(), Schema.between(MIN_RAM, MAX_RAM), Schema.multipleOf(MIN_RAM)), { default: () => 256 * 2 ** 20 }),
-  /** Seed of everything random. */
-  seed: Schema.optionalWith(Schema.Number.pipe(Schema.int(), Schema.between(0, 2 ** 32 - 1)), { default: () => 0 }),
-  /** Run on the processing element alone, without a modelled kernel; starts at this exception level. */
-  bare: Schema.optional(Schema.Literal(1, 2))
-})
+  cpu: withDefault(textOr<CpuSelection>(parseCpuSelection), { features: {} }),
+  /** How the modelled host kernel uses EL2; a plugin of this name brings it. */
+  mode: withDefault(oneOf(MODES), "vhe"),
+  /** Which Linux the modelled kernel behaves like. */
+  era: withDefault(oneOf(ERAS), "H"),
+  engine: withDefault(oneOf(ENGINES), "jit"),
+  /** RAM of the guest in bytes. */
+  mem: withDefault(
+    numberOr(
+      (size) => {
+        const bytes = parseSize(size)
+        return bytes === undefined || bytes % MIN_RAM !== 0 ? undefined : bytes
+      },
+      "a multiple of 1M from 1M to 3G (64M, 1G ...)",
+      MIN_RAM,
+      MAX_RAM
+    ),
+    256 * 2 ** 20
+  ),
+  /** Seed of everything random: the same seed and inputs give the same run. */
+  seed: withDefault(seed, 0),
+  /** More plugins: a name, a path or a package, then `,option=value`s; or the plugin itself. */
+  plugin: withDefault(Schema.Array(Schema.Union(Schema.String, Schema.Object)), [])
+}
+export const MachineOptions = Schema.Struct(machineFields)
 export type MachineOptions = typeof MachineOptions.Type
 
-/** Decodes options a caller gave; every problem in one error. */
-export const decodeOptions = (input: unknown): Effect.Effect<MachineOptions, OptionError> =>
-  Schema.decodeUnknown(MachineOptions, { errors: "all", onExcessProperty: "error" })(input).pipe(
-    Effect.mapError(
-      (issue) =>
-        new OptionError({ option: "machine", value: JSON.stringify(input) ?? "undefined", message: TreeFormatter.formatErrorSync(issue), hint: "See MachineOptions for names, types and limits." })
-    )
+export const RunOptions = Schema.Struct({
+  ...machineFields,
+  /** Path of an ELF file, a flat image, a source (.s) or a folder with program.s. */
+  guest: path,
+  args: withDefault(Schema.Array(text), []),
+  kind: withDefault(oneOf(KINDS), "auto"),
+  /** Exception level a `bare` image starts at. */
+  el: Schema.optional(
+    Schema.transform(Schema.Literal(1, 2, "1", "2"), Schema.Literal(1, 2), {
+      strict: true,
+      decode: (el) => (Number(el) === 1 ? 1 : 2),
+      encode: (el) => el
+    })
+  ),
+  /** Folder that a Linux program sees as "/"; none: it sees no files. */
+  root: Schema.optional(path),
+  rootWritable: withDefault(Schema.Boolean, false),
+  /** The program's environment: NAME=VALUE each. */
+  env: withDefault(Schema.Array(environment), []),
+  /** Start of the guest's clock: seconds since 1970, or "now". Time then passes with retired instructions. */
+  clock: withDefault(clock, CLOCK_START),
+  /** Signals sent to the program at instruction counts. */
+  signal: withDefault(Schema.Array(textOr<SignalSchedule>(parseSignal)), []),
+  /** Stop after this many instructions. */
+  maxInsns: Schema.optional(numberOr(parseCount, "a count of instructions (1000000, 20M, 1e9)", 1, Number.MAX_SAFE_INTEGER)),
+  /** Stop after this much time of the host, in milliseconds (as text: in seconds). */
+  timeout: Schema.optional(numberOr(parseDuration, "a time (5s, 200ms, 1m, or seconds)", 1, 2 ** 31 - 1)),
+  trace: withDefault(Schema.Array(oneOf(TRACES)), [])
+})
+export type RunOptions = typeof RunOptions.Type
+export type RunInput = typeof RunOptions.Encoded
+
+const HINT = "`eltwo run --help` lists the options with their forms."
+/** "signal[0]" for an element of a list, "cpu" for the option itself. */
+const placeOf = (issue: readonly PropertyKey[]): string =>
+  issue.map((part, i) => (i === 0 ? String(part) : `[${String(part)}]`)).join("") || "options"
+/** Only the first message of a place: unions report one for each alternative. */
+const problemsOf = (error: ParseResult.ParseError): readonly OptionProblem[] => {
+  const problems = new Map<string, string>()
+  for (const issue of ArrayFormatter.formatErrorSync(error)) {
+    const option = placeOf(issue.path)
+    const message = issue._tag === "Unexpected" ? "no such option" : issue._tag === "Missing" ? "is missing" : issue.message
+    if (!problems.has(option)) problems.set(option, message)
+  }
+  return [...problems].map(([option, message]) => ({ option, message }))
+}
+const decode = <A, I>(schema: Schema.Schema<A, I>, input: unknown): Effect.Effect<A, OptionError> =>
+  Schema.decodeUnknown(schema, { errors: "all", onExcessProperty: "error" })(input).pipe(
+    Effect.mapError((error) => OptionError.of(problemsOf(error), HINT))
   )
 
-/** "64M", "1G", "65536K" or bytes. Undefined when it is none of these. */
-export const parseSize = (text: string): number | undefined => {
-  const match = /^(\d{1,12})([kKmMgG])?(i?[bB])?$/.exec(text)
-  if (match === null) return undefined
-  return Number(match[1]) * 2 ** ({ k: 10, m: 20, g: 30 }[match[2]?.toLowerCase() ?? ""] ?? 0)
-}
-/** "5s", "200ms", "1m" or seconds; milliseconds. Undefined when it is none of these. */
-export const parseDuration = (text: string): number | undefined => {
-  const match = /^(\d{1,9}(?:\.\d{1,3})?)(ms|s|m)?$/.exec(text)
-  return match === null ? undefined : Number(match[1]) * ({ ms: 1, s: 1000, m: 60_000 }[match[2] ?? "s"] ?? 1000)
-}
-
-export interface CpuSelection {
-  readonly features: Readonly<Record<string, boolean>>
-  /** Largest vector length and streaming vector length in bits, as asked for. */
-  readonly vl: number | undefined
-  readonly svl: number | undefined
-}
-/** Reads `--cpu`. Which features exist is for the composition to say. A string says what is wrong. */
-export const parseCpu = (text: string): CpuSelection | string => {
-  const [model, ...rest] = text.split(",")
-  if (model !== "max") return `CPU model '${model}'; expected 'max'`
-  const features: Record<string, boolean> = {}
-  let vl: number | undefined
-  let svl: number | undefined
-  for (const item of rest) {
-    const match = /^([A-Za-z][A-Za-z0-9_]*)=([a-z0-9]+)$/.exec(item)
-    if (match === null) return `'${item}' in the CPU; expected feature=on, feature=off, vl=BITS or svl=BITS`
-    const [, name, value] = match
-    if (name === "vl" || name === "svl") {
-      const bits = Number(value)
-      if (!(bits >= 128 && bits <= 2048 && Number.isInteger(Math.log2(bits)))) return `${name}=${value}; expected a power of two of bits from 128 to 2048`
-      if (name === "vl") vl = bits
-      else svl = bits
-    } else if (value === "on" || value === "off") features[name!] = value === "on"
-    else return `'${item}' in the CPU; a feature is on or off`
+/** Options of a machine without a guest, for tools; every problem in one error. */
+export const decodeMachineOptions = (input: unknown): Effect.Effect<MachineOptions, OptionError> => decode(MachineOptions, input)
+/** Options of a run; every problem in one error, also of options that contradict each other. */
+export const decodeRunOptions = (input: unknown): Effect.Effect<RunOptions, OptionError> =>
+  decode(RunOptions, input).pipe(
+    Effect.flatMap((options) => {
+      const problems = contradictions(options)
+      return problems.length === 0 ? Effect.succeed(options) : Effect.fail(OptionError.of(problems, HINT))
+    })
+  )
+const contradictions = ({ kind, el, root, rootWritable, signal, env }: RunOptions): readonly OptionProblem[] => {
+  const problems: OptionProblem[] = []
+  const wrong = (option: string, message: string) => problems.push({ option, message })
+  if (el !== undefined && kind !== "bare") wrong("el", "only a bare image has a choice of exception level (see --bare)")
+  if (rootWritable && root === undefined) wrong("rootWritable", "there is no root to write to (see --root)")
+  if (kind === "vm" || kind === "bare") {
+    if (root !== undefined) wrong("root", `a ${kind} image has no files`)
+    if (env.length > 0) wrong("env", `a ${kind} image has no environment`)
+    if (signal.length > 0) wrong("signal", `a ${kind} image has no signals`)
   }
-  return { features, vl, svl }
+  return problems
 }

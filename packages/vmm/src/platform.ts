@@ -1,0 +1,37 @@
+/** What the VMM needs of the world around it. node.ts gives it on Node; a browser or a test brings its own. */
+import { Context } from "effect"
+import type { HostStreams, HostTree } from "./personality/linux/host.ts"
+
+/** What went wrong with a file or folder: a value, not an exception. */
+export interface FileProblem {
+  readonly problem: "missing" | "refused" | "too-large"
+  readonly message: string
+}
+export const isFileProblem = (value: object | string): value is FileProblem => typeof value === "object" && "problem" in value
+
+/** Where a plugin comes from. */
+export interface PluginPlace {
+  /** A plain name (`fpsimd`, short for the package @eltwo/plugin-fpsimd), a path, or another package. */
+  readonly kind: "name" | "path" | "package"
+  readonly specifier: string
+}
+
+export interface PlatformService {
+  /** All of a file; `limit` in bytes. */
+  readonly readFile: (path: string, limit: number) => Uint8Array | FileProblem
+  readonly isFolder: (path: string) => boolean
+  /** A folder as the guest's file system. Nothing outside of it can be reached through the result. */
+  readonly openTree: (path: string, writable: boolean) => HostTree | FileProblem
+  readonly streams: HostStreams
+  /** The module of a plugin; rejects with the reason when there is none. */
+  readonly importPlugin: (place: PluginPlace) => Promise<object>
+  /** A clock that only goes forward, in milliseconds. */
+  readonly milliseconds: () => number
+  /** Nanoseconds since 1970. */
+  readonly now: () => bigint
+  /** Lets the event loop turn once; with `milliseconds`, waits that long or until a signal arrives. */
+  readonly turn: (milliseconds?: number) => Promise<void>
+  /** Calls `listener` with the number of each signal this process receives, until the result is called. */
+  readonly onSignal: (listener: (signal: number) => void) => () => void
+}
+export class Platform extends Context.Tag("@eltwo/vmm/Platform")<Platform, PlatformService>() {}
