@@ -1,5 +1,5 @@
 /** Composes register declarations: slots, layouts, accessors by encoding, and resolved references. Pure; problems are collected, not thrown. */
-import { type Feature, type IdField, implemented } from "./feature.ts"
+import { type Feature, implemented } from "./feature.ts"
 import type { ControlPair, Gate, ResolvedCheck, ResolvedControl, ResolvedGate, TrapControl } from "./gate.ts"
 import { FULL_A64 } from "./gate.ts"
 import type { Extension } from "./plugin.ts"
