@@ -8,7 +8,7 @@ import { pendingInterrupt } from "./pending.ts"
 import { timerDeadline } from "./timer.ts"
 
 export interface RunOptions {
-  /** How many instructions may retire; each exception taken counts as one, so that a run always ends. Less than 2^32. */
+  /** How many instructions may retire; each exception taken counts as one, so that a run always ends. */
   readonly instructions: number
   /** "jit" (the default) uses translated code where the board has an engine for it; the instruction trace needs the interpreter. */
   readonly engine?: "interp" | "jit"
@@ -55,18 +55,20 @@ export const run = (pe: Pe, { instructions, engine = "jit", trace }: RunOptions)
   return { kind: "limit" }
 }
 
+const BUDGET = PE.BUDGET >> 2
+const MAXIMUM_BUDGET = 2 ** 30
 /** As Interpreter.run, with translated code where there is any. */
 const runRegions = (pe: Pe, regions: RegionEngine, interpreter: Interpreter, count: number): Exit | number => {
-  const budget = PE.BUDGET >> 2
   let left = count
   while (left > 0) {
-    pe.words[budget] = left
+    const budget = Math.min(left, MAXIMUM_BUDGET)
+    pe.words[BUDGET] = budget
     const leave = regions.enter(pe)
-    const used = left - pe.signedWords[budget]!
+    const used = budget - pe.signedWords[BUDGET]!
     if (used > 0) pe.retire(used)
     left -= used
-    if (leave === LEAVE.next && used > 0) continue
-    // A budget that does not cover the next block is less than a block. A miss is mended by the access itself.
+    if ((leave === LEAVE.next && used > 0) || (leave === LEAVE.budget && left > budget - used)) continue
+    // What does not cover the next block is less than a block. A miss is mended by the access itself.
     const alone = leave === LEAVE.interpret && used > 0
     const result = alone ? interpreter.run(1) : interpreter.run(left, leave !== LEAVE.budget)
     if (typeof result !== "number") return result
