@@ -17,12 +17,15 @@ export interface Block {
   readonly end: number
   /** How the last instruction ends it; `fall`: it does not; `stop`: the instruction at `end` is the interpreter's; `cut`: the region ends here. */
   readonly kind: "jump" | "if" | "indirect" | "fall" | "stop" | "cut"
+  /** It ends with a call, or with a branch to the link register. */
+  readonly isCall: boolean
+  readonly isReturn: boolean
   /** Offsets of blocks of the region that may follow. */
   successors: number[]
 }
 
 /** Return sites that one return is compared with. */
-const MAXIMUM_RETURN_SITES = 8
+const MAXIMUM_RETURN_SITES = 32
 
 interface Found {
   readonly operation: Operation
@@ -33,7 +36,6 @@ interface Found {
 export const discover = (code: Code, cpu: WasmCpu, limit: number): Block[] => {
   const found = new Map<number, Found>()
   const leaders = new Set<number>([0])
-  const returnSites: number[] = []
   const work = [0]
   const lead = (offset: number): void => {
     if (leaders.has(offset)) return
@@ -50,14 +52,11 @@ export const discover = (code: Code, cpu: WasmCpu, limit: number): Block[] => {
       if (!terminator) continue
       if (terminator.kind !== "indirect") lead(terminator.target)
       if (terminator.kind === "if") lead(offset + 4)
-      if (terminator.kind === "jump" && terminator.link) {
-        lead(offset + 4)
-        returnSites.push(offset + 4)
-      }
+      if (terminator.kind === "jump" && terminator.link) lead(offset + 4)
       break
     }
   }
-  return blocksOf(code, found, leaders, returnSites.slice(0, MAXIMUM_RETURN_SITES))
+  return blocksOf(code, found, leaders)
 }
 
 /** What a branch does, by running its declaration and forgetting what it emitted. */
@@ -76,8 +75,8 @@ const terminatorOf = (cpu: WasmCpu, operation: Operation, offset: number): Termi
   }
 }
 
-const blocksOf = (code: Code, found: ReadonlyMap<number, Found>, leaders: ReadonlySet<number>, returnSites: readonly number[]): Block[] => {
-  const blocks: Block[] = []
+const blocksOf = (code: Code, found: ReadonlyMap<number, Found>, leaders: ReadonlySet<number>): Block[] => {
+  const blocks = new Map<number, Block>()
   for (const offset of leaders) {
     if (!found.has(offset)) continue
     const operations: Operation[] = []
@@ -89,28 +88,53 @@ const blocksOf = (code: Code, found: ReadonlyMap<number, Found>, leaders: Readon
       last = terminator
       end += 4
     } while (!last && found.has(end) && !leaders.has(end))
-    blocks.push({ offset, operations, end, ...ending(code, last, end, found, returnSites) })
+    blocks.set(offset, { offset, operations, end, ...ending(code, last, end, found) })
   }
-  const known = new Set(blocks.map((b) => b.offset))
-  for (const block of blocks) block.successors = [...new Set(block.successors)].filter((offset) => known.has(offset))
-  return blocks
+  linkReturns(blocks)
+  for (const block of blocks.values()) block.successors = [...new Set(block.successors)].filter((offset) => blocks.has(offset))
+  return [...blocks.values()]
 }
-const ending = (
-  code: Code,
-  last: Terminator | undefined,
-  end: number,
-  found: ReadonlyMap<number, Found>,
-  returnSites: readonly number[]
-): Pick<Block, "kind" | "successors"> => {
+type Ending = Pick<Block, "kind" | "isCall" | "isReturn" | "successors">
+const ending = (code: Code, last: Terminator | undefined, end: number, found: ReadonlyMap<number, Found>): Ending => {
+  const plain = { isCall: false, isReturn: false }
   switch (last?.kind) {
     case "jump":
-      return { kind: "jump", successors: [last.target] }
+      return { kind: "jump", isCall: last.link, isReturn: false, successors: [last.target] }
     case "if":
-      return { kind: "if", successors: [last.target, end] }
+      return { kind: "if", ...plain, successors: [last.target, end] }
     case "indirect":
-      return { kind: "indirect", successors: last.isReturn ? [...returnSites] : [] }
+      return { kind: "indirect", isCall: false, isReturn: last.isReturn, successors: [] }
   }
-  if (found.has(end)) return { kind: "fall", successors: [end] }
+  if (found.has(end)) return { kind: "fall", ...plain, successors: [end] }
   const next = code.at(end)
-  return { kind: next && (next.endsBlock || code.stops(next)) ? "stop" : "cut", successors: [] }
+  return { kind: next && (next.endsBlock || code.stops(next)) ? "stop" : "cut", ...plain, successors: [] }
+}
+
+/** A return goes on after one of the calls of its function: the code reached from a call's target without following calls in it. */
+const linkReturns = (blocks: ReadonlyMap<number, Block>): void => {
+  const sites = new Map<number, number[]>()
+  for (const block of blocks.values()) {
+    if (!block.isCall) continue
+    const entry = block.successors[0]!
+    const known = sites.get(entry)
+    if (known) known.push(block.end)
+    else sites.set(entry, [block.end])
+  }
+  for (const [entry, after] of sites) {
+    for (const block of functionAt(entry, blocks)) {
+      if (block.isReturn && block.successors.length + after.length <= MAXIMUM_RETURN_SITES) block.successors.push(...after)
+    }
+  }
+}
+const functionAt = (entry: number, blocks: ReadonlyMap<number, Block>): readonly Block[] => {
+  const seen = new Set<Block>()
+  const work = [entry]
+  for (let offset = work.pop(); offset !== undefined; offset = work.pop()) {
+    const block = blocks.get(offset)
+    if (!block || seen.has(block)) continue
+    seen.add(block)
+    if (block.isCall) work.push(block.end)
+    else if (!block.isReturn) work.push(...block.successors)
+  }
+  return [...seen]
 }

@@ -55,6 +55,7 @@ export class Jit implements RegionEngine {
       for (const regions of this.#pes) regions.forgetKeys()
     })
   }
+  debugRegions() { return this.#pes.flatMap((p) => p.cache.all()) }
   enter(pe: Pe): LEAVE {
     return this.#pes[pe.index]!.run()
   }
@@ -114,13 +115,14 @@ class PeRegions {
       const exit = region.run(base)
       this.#counters.entries++
       left -= quantum - signedWords[BUDGET]! - region.refunds[exit]!
+      region.counts[exit]!++
       const offset = region.offsets[exit]!
       if (offset === DYNAMIC) this.#branched()
       else this.#goto(region, offset)
       switch (region.leaves[exit]) {
         case LEAVE.interpret:
           this.#counters.interpreted++
-          this.#countExit(region, exit)
+          if (region.counts[exit]! === MANY_EXITS) this.#separate(region, exit)
           return this.#stop(left, LEAVE.interpret)
         case LEAVE.budget:
           // the place is a loop, and certainly hot
@@ -164,8 +166,7 @@ class PeRegions {
     return region
   }
   /** An instruction that leaves again and again shall not share its TLB lookup: near the end of a page it would leave each time. */
-  #countExit(region: TranslatedRegion, exit: number): void {
-    if (++region.counts[exit]! !== MANY_EXITS) return
+  #separate(region: TranslatedRegion, exit: number): void {
     const address = (region.low + region.offsets[exit]!) % WORD
     if (this.#translator.setApart(address)) this.cache.drop(region)
   }

@@ -23,7 +23,7 @@ export interface TranslatedRegion {
   readonly offsets: Int32Array
   readonly leaves: Uint8Array
   readonly refunds: Int32Array
-  readonly counts: Uint16Array
+  readonly counts: Uint32Array
   /** `Pe.fetchEpoch` under which its pages were last seen where it expects them. */
   epoch: number
 }
@@ -105,6 +105,7 @@ export class RegionCache {
     for (const region of [...set]) this.drop(region)
     this.#byPage.delete(page)
   }
+  all() { return [...this.#byAddress.values()].flat() }
   clear(): void {
     this.#front.fill(undefined)
     this.#byAddress.clear()

@@ -13,6 +13,9 @@ import { Unlowered } from "./values.ts"
 import { type TranslationState, WasmCpu } from "./wasm-cpu.ts"
 import { Writer } from "./writer.ts"
 
+/** So few return sites are compared one after the other. */
+const LINEAR_SEARCH = 2
+
 /** Takes the block's address; gives the number of the exit taken. */
 export const REGION_SIGNATURE: Signature = { parameters: [I32], results: [I32] }
 
@@ -186,13 +189,22 @@ class RegionWriter {
     e.value(target)
     e.set(address)
     e.releaseTemporaries()
-    for (const offset of block.successors) {
-      const expected = const64(this.#options.state.start + BigInt(offset))
-      this.#if(compare(I64, i64.eq, local(address, I64), expected), () => this.#go(b, offset, known))
-    }
+    const offsets = [...block.successors].sort((x, y) => x - y)
+    this.#choose(b, local(address, I64), offsets, known)
     e.store(OP.i64Store, blockAddress(), local(address, I64), PE.PC)
     e.giveBack(address)
     this.#leave(this.#cpu.exit(LEAVE.next, undefined, 0))
+  }
+  /** Goes on at that of the offsets which an address is; falls through if it is none. */
+  #choose(b: number, address: Node, offsets: readonly number[], known: Knowledge): void {
+    const at = (offset: number): Node => const64(this.#options.state.start + BigInt(offset))
+    if (offsets.length <= LINEAR_SEARCH) {
+      for (const offset of offsets) this.#if(compare(I64, i64.eq, address, at(offset)), () => this.#go(b, offset, known))
+      return
+    }
+    const middle = offsets.length >> 1
+    this.#if(compare(I64, i64.lt_u, address, at(offsets[middle]!)), () => this.#choose(b, address, offsets.slice(0, middle), known))
+    this.#choose(b, address, offsets.slice(middle), known)
   }
   #exit(leave: LEAVE, offset: number): void {
     this.#leave(this.#cpu.exit(leave, offset, 0))

@@ -112,7 +112,7 @@ const exitTables = (exits: readonly Exit[]) => ({
   offsets: Int32Array.from(exits, (e) => e.offset ?? DYNAMIC),
   leaves: Uint8Array.from(exits, (e) => e.leave),
   refunds: Int32Array.from(exits, (e) => e.refund),
-  counts: new Uint16Array(exits.length)
+  counts: new Uint32Array(exits.length)
 })
 const stateOf = (pe: Pe, key: number, support: HostSupport): TranslationState => ({
   start: pe.pc,
