@@ -45,6 +45,8 @@ export interface CodePage {
 }
 
 const MAXIMUM_DECODED = 1 << 16
+/** More code than this, 64 MiB, is decoded again now and then: what decoding costs in memory is bounded. */
+const MAXIMUM_PAGES = 1 << 14
 /** So many stores to data beside code cost as much as decoding the page again. */
 const MAXIMUM_STRAY_STORES = 1024
 
@@ -55,6 +57,9 @@ const MAXIMUM_STRAY_STORES = 1024
 export class CodePages {
   readonly #board: Board
   readonly #pages: (CodePage | undefined)[]
+  /** 1: some TLB bank may have a write tag for the page. */
+  readonly #tagged: Uint8Array
+  #count = 0
   readonly #listeners: ((page: number) => void)[] = []
   /** Operations by word, shared by all pages. */
   #decoded = new Map<number, Operation>()
@@ -62,16 +67,24 @@ export class CodePages {
   constructor(board: Board) {
     this.#board = board
     this.#pages = new Array<CodePage | undefined>(board.ram.bytes / PAGE_BYTES)
+    this.#tagged = new Uint8Array(board.ram.bytes / PAGE_BYTES)
   }
 
-  /** Whether stores to this page of RAM (counted from its start) must be reported with `stored`. */
+  /**
+   * Whether stores to this page of RAM (counted from its start) must be reported with `stored`. Who is told that they need not may enter a write tag
+   * for it; that is noted.
+   */
   holds(page: number): boolean {
-    return this.#pages[page] !== undefined
+    if (this.#pages[page] !== undefined) return true
+    this.#tagged[page] = 1
+    return false
   }
   /** The decoded words of a page; takes its write tags away when it is new. */
   page(page: number): CodePage {
     const known = this.#pages[page]
     if (known) return known
+    if (this.#count >= MAXIMUM_PAGES) this.forgetAll()
+    this.#count++
     const { ram } = this.#board
     const fresh: CodePage = {
       page,
@@ -81,7 +94,8 @@ export class CodePages {
       strayStores: 0
     }
     this.#pages[page] = fresh
-    for (const pe of this.#board.pes) withholdWrites(pe.words, fresh.offset)
+    if (this.#tagged[page] === 1) for (const pe of this.#board.pes) withholdWrites(pe.words, fresh.offset)
+    this.#tagged[page] = 0
     return fresh
   }
   /** Decodes word number `index` of a page and notes that it is in use. */
@@ -119,7 +133,12 @@ export class CodePages {
     if (!known) return
     known.stale = true
     this.#pages[page] = undefined
+    this.#count--
     for (const listener of this.#listeners) listener(page)
+  }
+  /** No page is code any longer. */
+  forgetAll(): void {
+    for (const known of this.#pages) if (known) this.forget(known.page)
   }
   /** As `stored` for any range of RAM. */
   storedRange(physical: number, bytes: number): void {
