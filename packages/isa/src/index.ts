@@ -1,3 +1,4 @@
+export * from "./asm/index.ts"
 export * from "./assembly.ts"
 export * from "./base/addressing.ts"
 export * from "./base/index.ts"
