@@ -10,7 +10,7 @@ const operands = [...SPECIAL, 0x123456789abcdef0n, 0xfedcba9876543210n, 0x555555
 /** NZCV of a result of `bits` bits, with carry and overflow. */
 const nzcv = (bits: number, result: bigint, carry: boolean, overflow: boolean): number =>
   (BigInt.asIntN(bits, result) < 0n ? 8 : 0) | (BigInt.asUintN(bits, result) === 0n ? 4 : 0) | (carry ? 2 : 0) | (overflow ? 1 : 0)
-const expected: Readonly<Record<string, (a: bigint, b: bigint) => number>> = {}
+const expected: Record<string, (a: bigint, b: bigint) => number> = {}
 for (const bits of [64, 32]) {
   const u = (x: bigint) => BigInt.asUintN(bits, x)
   const s = (x: bigint) => BigInt.asIntN(bits, x)

@@ -174,7 +174,7 @@ describe("matrix registers", () => {
       [0, 1, 2, 3].reduce(
         (total, k) =>
           row.active(k) && column.active(k)
-            ? W.add(total as never, W.multiply(W.from(row.part(k), B) as never, W.from(column.part(k), B) as never))
+            ? W.add(total as never, W.multiply(W.from(row.part(k), B) as never, W.from(column.part(k), B) as never) as never)
             : total,
         sum
       )
