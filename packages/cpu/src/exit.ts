@@ -9,3 +9,5 @@ export type Exit =
   | { readonly kind: "wait"; readonly event: "interrupt" | "event"; readonly until?: bigint }
   /** HLT, not yet done: the PC is its address. See `completeHalt` and `refuseHalt`. */
   | { readonly kind: "halt"; readonly immediate: number }
+  /** SMC on a processing element whose firmware is the host (`Pe.hostFirmware`), not yet done: the PC is its address. See `completeHalt`. */
+  | { readonly kind: "secureMonitorCall"; readonly immediate: number }

@@ -71,6 +71,8 @@ export class Pe {
   readonly system: BigUint64Array
   /** Exceptions to this exception level or above end the slice after their entry: a model of the kernel takes over. 3: none does. */
   modelledEl: 1 | 2 | 3 = 3
+  /** SMC is a call to the host, as if there were firmware at EL3. Otherwise there is no EL3, and SMC is UNDEFINED. */
+  hostFirmware = false
   /** Effective vector length now (SVL in streaming mode), in bits. Kept up to date by whoever changes ZCR_ELx, SMCR_ELx, SVCR or the exception level. */
   vectorBits = 128
   /** Effective streaming vector length, in bits. */

@@ -81,7 +81,7 @@ const runRegions = (pe: Pe, regions: RegionEngine, interpreter: Interpreter, cou
 /** Executes exactly one instruction, or takes exactly one exception. */
 export const step = (pe: Pe, trace?: Trace): Exit => run(pe, { instructions: 1, engine: "interp", ...(trace ? { trace } : {}) })
 
-/** After Exit "halt": the host has done what HLT asked for, and the instruction retires. */
+/** After Exit "halt" or "secureMonitorCall": the host has done what the instruction asked for, and it retires. */
 export const completeHalt = (pe: Pe): void => {
   pe.pc = BigInt.asUintN(64, pe.pc + 4n)
   pe.retire(1)

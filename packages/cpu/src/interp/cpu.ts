@@ -1,4 +1,4 @@
-import type { Cpu, Exception, Helper, Kind, SystemOperation } from "@eltwo/isa"
+import { type Cpu, EC, type Exception, type Helper, type Kind, type SystemOperation } from "@eltwo/isa"
 import { instructionException, returnFromException } from "../exception.ts"
 import type { Exit } from "../exit.ts"
 import { maintain } from "../maintenance.ts"
@@ -48,7 +48,9 @@ export class ConcreteCpu extends MemoryState implements Services {
 
   raise(exception: Exception | "memoryCopy", syndrome: number): never {
     if (exception === "halt") throw new Leave({ kind: "halt", immediate: syndrome })
-    throw instructionException(this.pe, exception, syndrome)
+    const abort = instructionException(this.pe, exception, syndrome)
+    const toFirmware = exception === "secureMonitorCall" && this.pe.hostFirmware && this.pe.el > 0 && abort.exception.ec !== EC.SMC64
+    throw toFirmware ? new Leave({ kind: "secureMonitorCall", immediate: syndrome }) : abort
   }
   call(helper: Helper<readonly Kind[], Kind>, ...nodes: readonly never[]): unknown {
     return callHelper(this.host, helper, nodes)
