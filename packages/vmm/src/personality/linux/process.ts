@@ -9,7 +9,7 @@ import type { Host } from "./host.ts"
 import { MAIR, PAGE, PageAllocator, PageTables, PROTECTION, TCR } from "./page-tables.ts"
 import { loadProgram } from "./program.ts"
 import { CODE, SIGNAL, type SignalInfo, Signals } from "./signals.ts"
-import { RETURN, RETURN_INVALIDATING, STUB_ADDRESS } from "./stub.ts"
+import { RETURN, RETURN_INVALIDATING, SIGNAL_RETURN_ADDRESS, SIGNAL_RETURN_CODE, STUB_ADDRESS } from "./stub.ts"
 
 /** How a run of a program ended or why it paused. */
 export type ProcessEnd =
@@ -90,6 +90,9 @@ export class Process {
     const space = new AddressSpace(memory, tables, pages)
     tables.map(STUB_ADDRESS, stubPage, PROTECTION.read | PROTECTION.execute, true)
     const process = new Process(cpu, host, options, space)
+    space.map(SIGNAL_RETURN_ADDRESS, PAGE, PROTECTION.read | PROTECTION.execute)
+    space.write(SIGNAL_RETURN_ADDRESS, new Uint8Array(Uint32Array.from(SIGNAL_RETURN_CODE).buffer), true)
+    process.signals.defaultRestorer = BigInt(SIGNAL_RETURN_ADDRESS)
     const begun = loadProgram(space, elf, {
       path: options.path,
       args: options.args,

@@ -12,6 +12,10 @@ export const RETURN_INVALIDATING = 0x100
 /** Offset of the instructions that go back to EL0. */
 export const RETURN = 0x120
 
+/** A page of EL0 below the stub with the code that signal handlers return to: mov x8, #139 (rt_sigreturn); svc #0. */
+export const SIGNAL_RETURN_ADDRESS = STUB_ADDRESS - 0x1000
+export const SIGNAL_RETURN_CODE: readonly number[] = [0xd2801168, 0xd4000001]
+
 const SYNCHRONOUS_FROM_EL0 = 0x400
 const CURRENT_EL_SYNCHRONOUS = 0x200
 
