@@ -102,7 +102,7 @@ export const parseElf = (file: Uint8Array, memoryBytes: number): Elf | ElfProble
     const inMemory = view.getBigUint64(at + 40, true)
     const align = view.getBigUint64(at + 48, true)
     if (inMemory === 0n) continue
-    if (offset > BigInt(file.length) || fileBytes > BigInt(file.length) - offset)
+    if (fileBytes > 0n && (offset > BigInt(file.length) || fileBytes > BigInt(file.length) - offset))
       return problem("truncated", at + 8, `segment ${i} takes file bytes ${hex(offset)}..${hex(offset + fileBytes)}; the file has ${file.length}`)
     if (fileBytes > inMemory) return problem("bad-segment", at + 32, `segment ${i} has ${fileBytes} bytes in the file but only ${inMemory} in memory`)
     if (address + inMemory > 1n << 48n)
