@@ -1,7 +1,7 @@
 /**
  * Differential test against QEMU: random instructions of every declared family on random states, one by one, in one data area.
  *
- *     npm run test:differential -- [--cases N] [--seed N] [--family REGEXP] [--batch N]
+ *     npm run test:differential -- [--cases N] [--seed N] [--family REGEXP] [--batch N] [--engine interp|jit]
  *
  * Needs the oracle (see oracle.ts). Prints the first differences and a count per family; exit status 1 when there is one.
  */
@@ -21,7 +21,8 @@ const { values } = parseArgs({
     seed: { type: "string", default: "1" },
     family: { type: "string", default: "" },
     batch: { type: "string", default: "4000" },
-    show: { type: "string", default: "40" }
+    show: { type: "string", default: "40" },
+    engine: { type: "string", default: "interp" }
   }
 })
 const total = Number(values.cases)
@@ -40,7 +41,7 @@ for (let done = 0, seed = Number(values.seed); done < total; seed++) {
   const random = new Random(seed)
   for (let i = 0; i < data.length; i++) data[i] = random.word()
   const expected = runOnQemu(cases, data)
-  const bench = createBench(isa)
+  const bench = createBench(isa, values.engine === "jit" ? "jit" : "interp")
   loadCases(bench, cases, data)
   const record = new DataView(new ArrayBuffer(RECORD.BYTES))
   cases.forEach((test, i) => {

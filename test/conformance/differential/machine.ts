@@ -1,6 +1,17 @@
 /** Runs cases on this project's processor: the same records, the same memory, one instruction each. */
-import { type Board, createBoard, type InstructionSet, type Pe, registerNamed, run, setState, synchronize, writeRegister } from "@eltwo/cpu"
 
+import {
+  attachJit,
+  type Board,
+  createBoard,
+  type InstructionSet,
+  type Pe,
+  registerNamed,
+  run,
+  setState,
+  synchronize,
+  writeRegister
+} from "@eltwo/cpu"
 
 import { CASE_BYTES, type Case, DATA, OUTCOME, POOL, poolContents, RECORD, SLOT_OFFSET, slotAddress, TEXT, writeState } from "./state.ts"
 
@@ -13,6 +24,8 @@ export interface Bench {
   readonly board: Board
   readonly pe: Pe
   readonly engine: Engine
+  /** How many cases ran as translated code. */
+  readonly translated?: () => number
 }
 
 /** Flat translation of the first GiB for EL0: one block of Normal memory, readable, writable and executable. */
@@ -34,10 +47,11 @@ export const createBench = (isa: InstructionSet, engine: Engine = "interp"): Ben
   const board = createBoard({ isa, ramBase: 0, ramBytes: RAM_BYTES })
   const pe = board.pes[0]!
   pe.modelledEl = 1
+  const jit = engine === "jit" ? attachJit(board, { hot: 1, regionLimit: 1 }) : undefined
   board.write(FLAT_TABLE, new Uint8Array(BigUint64Array.of(BigInt(FLAT_BLOCK)).buffer))
   for (const [name, value] of Object.entries(CONTROLS)) writeRegister(pe, registerNamed(pe, name), value)
   synchronize(pe)
-  return { board, pe, engine }
+  return { board, pe, engine, ...(jit ? { translated: () => jit.counters.entries } : {}) }
 }
 
 /** Puts all cases into memory as the other side's program has them, and the data. */

@@ -106,8 +106,14 @@ const isLoadStore = (word: number): boolean => ((word >>> 25) & 0b0101) === 0b01
 const isLiteral = (word: number): boolean => ((word >>> 24) & 0b00111011) === 0b00011000
 const isRegisterBranch = (word: number): boolean => word >>> 25 === 0b1101011
 
-/** FPCR bits the cases draw from: AHP, DN, FZ, RMode, FZ16. */
+/** FPCR bits the cases draw from: AHP, DN, FZ, RMode, FZ16; and with EBF, NEP, AH, FIZ and what reads as zero. */
 const FPCR_BITS = 0x07c80000
+const ALL_FPCR_BITS = 0x07ff2007
+/** FPSR with only the cumulative inexact bit: the state in which most programs run. */
+const FPSR_INEXACT = 0x10
+const FPSR_BITS = 0x0800009f
+const drawFpcr = (r: Random): number => (r.chance(55) ? 0 : r.word() & (r.chance(60) ? FPCR_BITS : ALL_FPCR_BITS))
+const drawFpsr = (r: Random): number => (r.chance(40) ? FPSR_INEXACT : r.chance(50) ? 0 : r.word() & FPSR_BITS)
 
 /** Writes the state before case `index` into `record`. Bases of loads and stores point into the data, targets of register branches behind the slot. */
 export const writeState = (test: Case, index: number, record: DataView): void => {
@@ -116,8 +122,8 @@ export const writeState = (test: Case, index: number, record: DataView): void =>
   for (let i = 0; i < 31; i++) record.setBigUint64(RECORD.X + 8 * i, BigInt.asUintN(64, integer(r)), true)
   record.setBigUint64(RECORD.SP, BigInt(DATA_MIDDLE + 16 * r.below(64)), true)
   record.setBigUint64(RECORD.NZCV, BigInt(r.below(16)) << 28n, true)
-  record.setBigUint64(RECORD.FPCR, BigInt(r.chance(50) ? 0 : r.word() & FPCR_BITS), true)
-  record.setBigUint64(RECORD.FPSR, BigInt(r.chance(50) ? 0 : r.word() & 0x0800009f), true)
+  record.setBigUint64(RECORD.FPCR, BigInt(drawFpcr(r) >>> 0), true)
+  record.setBigUint64(RECORD.FPSR, BigInt(drawFpsr(r) >>> 0), true)
   record.setBigUint64(RECORD.OUTCOME, 0n, true)
   for (let i = 0; i < 32; i++) vector(r, record, RECORD.V + 16 * i)
   const setX = (n: number, value: bigint) => {
