@@ -55,7 +55,9 @@ export class Jit implements RegionEngine {
       for (const regions of this.#pes) regions.forgetKeys()
     })
   }
-  debugRegions() { return this.#pes.flatMap((p) => p.cache.all()) }
+  debugRegions() {
+    return this.#pes.flatMap((p) => p.cache.all())
+  }
   enter(pe: Pe): LEAVE {
     return this.#pes[pe.index]!.run()
   }

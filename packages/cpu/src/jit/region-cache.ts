@@ -105,7 +105,9 @@ export class RegionCache {
     for (const region of [...set]) this.drop(region)
     this.#byPage.delete(page)
   }
-  all() { return [...this.#byAddress.values()].flat() }
+  all() {
+    return [...this.#byAddress.values()].flat()
+  }
   clear(): void {
     this.#front.fill(undefined)
     this.#byAddress.clear()
