@@ -1,0 +1,92 @@
+/** Aborts of the guest's accesses at stage 2: pages mapped on demand, everything else to user space or back to the guest. */
+
+import { PAGE_BYTES } from "@eltwo/cpu"
+import { EC } from "@eltwo/isa"
+import type { Handled } from "./exit.ts"
+import { NO_IPA } from "./hyp/guest.ts"
+import { injectAbort, injectSError, skipInstruction } from "./inject.ts"
+import type { MemorySlot } from "./memory-slots.ts"
+import { decodeMmio, mmioWriteData } from "./mmio.ts"
+import { BLOCK_BYTES } from "./stage2.ts"
+import type { Vcpu } from "./vcpu.ts"
+
+const FSC_TYPE = 0x3c
+const FSC = { addressSize: 0x00, translation: 0x04, accessFlag: 0x08, permission: 0x0c, external: 0x10, externalOnWalk: 0x14 } as const
+const ISS = { ISV: 1 << 24, CM: 1 << 8, S1PTW: 1 << 7, WNR: 1 << 6 } as const
+const ISS_BITS = 0x1ffffff
+
+interface Abort {
+  readonly iss: number
+  readonly fetch: boolean
+  readonly write: boolean
+  /** On a walk of the guest's own tables. */
+  readonly onWalk: boolean
+  /** Intermediate physical address, byte exact. */
+  readonly ipa: number
+}
+const abortOf = ({ fault }: Vcpu): Abort => {
+  const fetch = fault.esr >>> 26 === EC.InstructionAbortLower
+  const onWalk = (fault.esr & ISS.S1PTW) !== 0
+  return {
+    iss: fault.esr & ISS_BITS,
+    fetch,
+    onWalk,
+    // cache maintenance reports itself as a write, and walks read
+    write: !fetch && (fault.esr & ISS.WNR) !== 0 && !(fault.esr & ISS.CM) && !onWalk,
+    ipa: Number(((fault.hpfar >> 4n) << 12n) | (fault.far & 0xfffn))
+  }
+}
+
+/** kvm_handle_guest_abort. */
+export const guestAbort = (vcpu: Vcpu): Handled => {
+  const { fault, vm } = vcpu
+  const type = fault.esr & FSC_TYPE
+  if ((type === FSC.external || type === FSC.externalOnWalk) && fault.hpfar === NO_IPA) {
+    injectSError(vcpu)
+    return undefined
+  }
+  const abort = abortOf(vcpu)
+  if (type === FSC.translation && abort.ipa >= 2 ** vm.stage2.ipaBits) {
+    const beyondHost = abort.ipa >= 2 ** vm.host.features.physicalBits
+    injectAbort(vcpu, abort.fetch ? "instruction" : "data", beyondHost ? FSC.addressSize : FSC.external, BigInt(abort.ipa))
+    return undefined
+  }
+  if (type !== FSC.translation && type !== FSC.accessFlag && type !== FSC.permission) return "EFAULT"
+  const slot = vm.slots.at(abort.ipa)
+  if (!slot || (abort.write && slot.readonly)) return ioAbort(vcpu, abort, slot !== undefined)
+  return mapPage(vcpu, slot, abort.ipa)
+}
+
+/** user_mem_abort: maps the page of the address, or the block around it where both sides have one. */
+const mapPage = ({ vm }: Vcpu, slot: MemorySlot, ipa: number): Handled => {
+  const block = ipa - (ipa % BLOCK_BYTES)
+  const inSlot = block >= slot.guestPhysical && block + BLOCK_BYTES <= slot.guestPhysical + slot.length
+  const congruent = (slot.hostPhysical - slot.guestPhysical) % BLOCK_BYTES === 0
+  const bytes = inSlot && congruent ? BLOCK_BYTES : PAGE_BYTES
+  const from = ipa - (ipa % bytes)
+  return vm.stage2.map(from, slot.hostPhysical + from - slot.guestPhysical, bytes, !slot.readonly) ? undefined : "ENOMEM"
+}
+
+/** External abort on a walk at this level of the guest's tables. */
+const walkAbort = (iss: number): number => FSC.externalOnWalk + (iss & 3)
+
+/** io_mem_abort and what comes before it: nothing backs the access. */
+const ioAbort = (vcpu: Vcpu, { iss, fetch, write, onWalk, ipa }: Abort, hasSlot: boolean): Handled => {
+  const { fault, vm } = vcpu
+  if (fetch) {
+    injectAbort(vcpu, "instruction", FSC.external, fault.far)
+    return undefined
+  }
+  if (onWalk) {
+    injectAbort(vcpu, "data", walkAbort(iss), fault.far)
+    return undefined
+  }
+  if (iss & ISS.CM && !hasSlot) {
+    skipInstruction(vcpu)
+    return undefined
+  }
+  if (!(iss & ISS.ISV)) return vm.nisvToUser ? { reason: "nisv", iss, physical: ipa } : "ENOSYS"
+  const access = decodeMmio(iss)
+  vcpu.mmio = access
+  return { reason: "mmio", physical: ipa, bytes: access.bytes, isWrite: write, value: write ? mmioWriteData(vcpu, access) : 0n }
+}

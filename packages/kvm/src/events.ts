@@ -1,0 +1,53 @@
+/** What happens at the switch path, as values. Nothing is made while nobody listens. */
+
+/** Where something happens: EL0 of the host, the host kernel, hyp code, or a guest by exception level. */
+export type Place = "host-el0" | "host" | "hyp" | "guest-el0" | "guest-el1"
+
+export type KvmEvent = { readonly time: bigint; readonly cpu: number } & (
+  | {
+      readonly what: "exc"
+      readonly from: Place
+      readonly where: Place
+      readonly ec: number
+      readonly iss: number
+      readonly ipa?: number
+      readonly x0?: bigint
+    }
+  | { readonly what: "irq"; readonly from: Place; readonly where: Place; readonly kind: "irq" | "fiq" | "serror" }
+  /** `cptr` and the rest are in force for the target. */
+  | { readonly what: "eret"; readonly where: Place; readonly to: Place; readonly cptr: bigint; readonly hcr: bigint; readonly cpacr: bigint }
+  /** A write or read of a main register, named as the instruction names it; `physical` is the register really reached, where that differs. */
+  | { readonly what: "msr" | "mrs"; readonly where: Place; readonly register: string; readonly physical?: string; readonly value: bigint }
+  | { readonly what: "isb"; readonly where: Place }
+  /** Other registers, moved as one list. */
+  | { readonly what: "regs-write" | "regs-read"; readonly where: Place; readonly list: readonly string[] }
+  /** A register file moved to or from an owner's memory; `bytes` of it. */
+  | { readonly what: "save" | "load"; readonly where: Place; readonly memory: string; readonly component: string; readonly bytes: number }
+  /** The registers' owner on this CPU changed. */
+  | { readonly what: "owner"; readonly owner: string }
+  /** KVM_RUN came back to user space. */
+  | { readonly what: "exit"; readonly vcpu: string; readonly reason: string }
+  | { readonly what: "hypercall"; readonly vcpu: string; readonly function: number; readonly result: bigint | "user" }
+)
+type WithoutStamp<T> = T extends unknown ? Omit<T, "time" | "cpu"> : never
+export type KvmEventBody = WithoutStamp<KvmEvent>
+export type Listener = (event: KvmEvent) => void
+
+export class EventStream {
+  /** Somebody listens: events must be made. */
+  listening = false
+  readonly #listeners = new Set<Listener>()
+
+  /** Calls `listener` for everything that happens from now on; the result stops it. Listeners must not change the machine. */
+  subscribe(listener: Listener): () => void {
+    this.#listeners.add(listener)
+    this.listening = true
+    return () => {
+      this.#listeners.delete(listener)
+      this.listening = this.#listeners.size > 0
+    }
+  }
+  emit(event: KvmEvent): void {
+    for (const listener of this.#listeners) listener(event)
+  }
+}

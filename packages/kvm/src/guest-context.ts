@@ -1,0 +1,136 @@
+/** The guest's registers that hyp code switches: where each lies in a vCPU's memory, and the lists they move in. */
+
+import type { RegisterList } from "./host/cpu.ts"
+import type { CpuFeatures } from "./host/cpu-features.ts"
+import type { AccessorFamily } from "./mode.ts"
+
+/** Registers in a vCPU's context, by architectural name. */
+export const CONTEXT = [
+  "MPIDR_EL1",
+  "CSSELR_EL1",
+  "SCTLR_EL1",
+  "ACTLR_EL1",
+  "CPACR_EL1",
+  "TTBR0_EL1",
+  "TTBR1_EL1",
+  "TCR_EL1",
+  "TCR2_EL1",
+  "PIR_EL1",
+  "PIRE0_EL1",
+  "ESR_EL1",
+  "AFSR0_EL1",
+  "AFSR1_EL1",
+  "FAR_EL1",
+  "MAIR_EL1",
+  "VBAR_EL1",
+  "CONTEXTIDR_EL1",
+  "AMAIR_EL1",
+  "CNTKCTL_EL1",
+  "PAR_EL1",
+  "TPIDR_EL0",
+  "TPIDRRO_EL0",
+  "TPIDR_EL1",
+  "SP_EL1",
+  "ELR_EL1",
+  "SPSR_EL1",
+  "SCTLR2_EL1",
+  "MDSCR_EL1",
+  "MDCCINT_EL1",
+  "OSLSR_EL1",
+  "DISR_EL1",
+  "CNTV_CTL_EL0",
+  "CNTV_CVAL_EL0",
+  "CNTP_CTL_EL0",
+  "CNTP_CVAL_EL0"
+] as const
+export type ContextRegister = (typeof CONTEXT)[number]
+export const SLOT: Readonly<Record<ContextRegister, number>> = Object.fromEntries(CONTEXT.map((name, i) => [name, i])) as Record<
+  ContextRegister,
+  number
+>
+export const newContext = (): BigUint64Array => new BigUint64Array(CONTEXT.length)
+
+/** EL1 registers whose name at EL2 under E2H means the EL2 one. */
+const REDIRECTED: ReadonlySet<ContextRegister> = new Set<ContextRegister>([
+  "SCTLR_EL1",
+  "CPACR_EL1",
+  "TTBR0_EL1",
+  "TTBR1_EL1",
+  "TCR_EL1",
+  "TCR2_EL1",
+  "PIR_EL1",
+  "PIRE0_EL1",
+  "ESR_EL1",
+  "AFSR0_EL1",
+  "AFSR1_EL1",
+  "FAR_EL1",
+  "MAIR_EL1",
+  "VBAR_EL1",
+  "CONTEXTIDR_EL1",
+  "AMAIR_EL1",
+  "CNTKCTL_EL1",
+  "ELR_EL1",
+  "SPSR_EL1",
+  "SCTLR2_EL1",
+  "CNTV_CTL_EL0",
+  "CNTV_CVAL_EL0",
+  "CNTP_CTL_EL0",
+  "CNTP_CVAL_EL0"
+])
+/** The name by which hyp code of a family reaches the guest's register. */
+export const guestName = (register: ContextRegister, family: AccessorFamily): string =>
+  family === "redirected" && REDIRECTED.has(register) ? `${register}2` : register
+
+/** The lists of a machine in a family. */
+export interface GuestLists {
+  /** TPIDR_EL0, TPIDRRO_EL0. */
+  readonly user: RegisterList
+  /** The order they are stored in. CPACR_EL1 is among them. */
+  readonly el1Save: RegisterList
+  /** The order they are loaded in: the first ones, then CPACR_EL1, then the rest. */
+  readonly el1LoadFirst: RegisterList
+  readonly cpacr: string
+  readonly el1Load: RegisterList
+  /** Which context registers are on the CPU while el1 lists stay there. */
+  readonly live: ReadonlySet<ContextRegister>
+}
+const USER: readonly ContextRegister[] = ["TPIDR_EL0", "TPIDRRO_EL0"]
+const FIRST: readonly ContextRegister[] = ["SCTLR_EL1", "TCR_EL1"]
+
+export const guestLists = (features: CpuFeatures, family: AccessorFamily): GuestLists => {
+  const list = (registers: readonly ContextRegister[]): RegisterList => ({
+    names: registers.map((r) => guestName(r, family)),
+    slots: registers.map((r) => SLOT[r])
+  })
+  const optional = (has: boolean, ...registers: readonly ContextRegister[]) => (has ? registers : [])
+  const extended: readonly ContextRegister[] = [
+    ...optional(features.tcr2, "TCR2_EL1"),
+    ...optional(features.indirectPermissions, "PIR_EL1", "PIRE0_EL1")
+  ]
+  const late: readonly ContextRegister[] = [
+    "ESR_EL1",
+    "AFSR0_EL1",
+    "AFSR1_EL1",
+    "FAR_EL1",
+    "MAIR_EL1",
+    "VBAR_EL1",
+    "CONTEXTIDR_EL1",
+    "AMAIR_EL1",
+    "CNTKCTL_EL1",
+    "PAR_EL1",
+    "TPIDR_EL1",
+    "SP_EL1",
+    "ELR_EL1",
+    "SPSR_EL1",
+    ...optional(features.sctlr2, "SCTLR2_EL1")
+  ]
+  const save: readonly ContextRegister[] = ["SCTLR_EL1", "CPACR_EL1", "TTBR0_EL1", "TTBR1_EL1", "TCR_EL1", ...extended, ...late]
+  return {
+    user: list(USER),
+    el1Save: list(save),
+    el1LoadFirst: list(FIRST),
+    cpacr: guestName("CPACR_EL1", family),
+    el1Load: list(["TTBR0_EL1", "TTBR1_EL1", ...extended, ...late]),
+    live: new Set([...USER, ...save])
+  }
+}

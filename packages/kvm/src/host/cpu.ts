@@ -1,0 +1,193 @@
+/** A physical CPU as kernel and hyp code see it: the checked port with crashes, events and counts, and the kernel's per-CPU data. */
+import { HCR, type Pe, type Port, PortTrap, portOf, virtualTime } from "@eltwo/cpu"
+import type { Account } from "../account.ts"
+import { bug, type Crash, type Crashed, crashOf } from "../crash.ts"
+import type { EventStream, KvmEvent, KvmEventBody, Place } from "../events.ts"
+import { Trail } from "../trail.ts"
+import type { Vcpu } from "../vcpu.ts"
+import { type Binding, type FpOwner, unbound } from "./fp-memory.ts"
+import type { Task } from "./task.ts"
+
+/** A list of system registers that is moved as one: names as the instructions spell them, and where each value lies in a context. */
+export interface RegisterList {
+  readonly names: readonly string[]
+  readonly slots: readonly number[]
+}
+
+export class PhysicalCpu {
+  readonly index: number
+  readonly pe: Pe
+  readonly port: Port
+  readonly events: EventStream
+  readonly account: Account
+  readonly trail = new Trail()
+  /** Which code runs while no guest and no program does; the world switch says so. */
+  context: "host" | "hyp" = "host"
+  /** Exception level of the host kernel, for the kind of a crash. */
+  hostEl: 1 | 2 = 2
+
+  /** fpsimd_last_state: whose registers these are, as the kernel's FP core believes. */
+  readonly last: Binding = unbound()
+  /** fp_owner: meaningful between vcpu_load and vcpu_put only. */
+  #fpOwner: FpOwner = "free"
+  /** The task whose system call or time slice this is. */
+  current: Task | undefined
+  /** The vCPU between vcpu_load and vcpu_put. */
+  loaded: Vcpu | undefined
+  /** vCPU that ran here last, by VM: another one of the same VM must not see its translations. */
+  readonly lastRan = new Map<number, number>()
+
+  constructor(pe: Pe, events: EventStream, account: Account) {
+    this.index = pe.index
+    this.pe = pe
+    this.port = portOf(pe)
+    this.events = events
+    this.account = account
+  }
+
+  get fpOwner(): FpOwner {
+    return this.#fpOwner
+  }
+  set fpOwner(owner: FpOwner) {
+    if (this.#fpOwner === owner) return
+    this.#fpOwner = owner
+    if (this.events.listening) this.emit({ what: "owner", owner })
+  }
+
+  /** MRS of a register by the name the instruction has. */
+  read(register: string): bigint {
+    const value = this.port.mrs(register)
+    if (value instanceof PortTrap) throw this.#crash(value)
+    return value
+  }
+  /** MSR. */
+  write(register: string, value: bigint): void {
+    this.trail.note("msr", register, value)
+    const trap = this.port.msr(register, value)
+    if (trap) throw this.#crash(trap)
+  }
+  /** MSR of a main register, reported as an event: trap words, HCR_EL2, VTTBR_EL2, VBAR. */
+  writeMain(register: string, value: bigint): void {
+    if (this.events.listening) this.emit({ what: "msr", where: this.context, register, ...this.#reached(register), value })
+    this.write(register, value)
+  }
+  readMain(register: string): bigint {
+    const value = this.read(register)
+    if (this.events.listening) this.emit({ what: "mrs", where: this.context, register, ...this.#reached(register), value })
+    return value
+  }
+  /** Reads a list of registers into a context. */
+  readList({ names, slots }: RegisterList, context: BigUint64Array): void {
+    for (let i = 0; i < names.length; i++) context[slots[i]!] = this.read(names[i]!)
+    if (this.events.listening) this.emit({ what: "regs-read", where: this.context, list: names })
+  }
+  writeList({ names, slots }: RegisterList, context: BigUint64Array): void {
+    for (let i = 0; i < names.length; i++) this.write(names[i]!, context[slots[i]!]!)
+    if (this.events.listening) this.emit({ what: "regs-write", where: this.context, list: names })
+  }
+  /** Says that registers read or written one by one belong together. */
+  reportList(what: "regs-read" | "regs-write", list: readonly string[]): void {
+    if (this.events.listening) this.emit({ what, where: this.context, list })
+  }
+
+  isb(): void {
+    this.trail.note("isb", "", 0n)
+    this.port.isb()
+    if (this.events.listening) this.emit({ what: "isb", where: this.context })
+  }
+  /** TLBI and other SYS operations, "tlbi vmalls12e1is". */
+  sys(operation: string, operand = 0n): void {
+    this.trail.note(operation, "", operand)
+    const trap = this.port.sys(operation, operand)
+    if (trap) throw this.#crash(trap)
+  }
+  /** Exception return to what ELR and SPSR of the current level say. */
+  eret(): void {
+    const { context } = this
+    this.trail.note("eret", "", 0n)
+    const trap = this.port.eret()
+    if (trap) throw this.#crash(trap)
+    if (this.events.listening) this.#reportReturn(context)
+  }
+  #reportReturn(where: Place): void {
+    const { controls } = this.pe
+    const { slot } = controls
+    this.emit({
+      what: "eret",
+      where,
+      to: this.place(),
+      cptr: controls.inForce(slot.CPTR_EL2),
+      hcr: controls.inForce(slot.HCR_EL2),
+      cpacr: controls.inForce(slot.CPACR_EL1)
+    })
+  }
+
+  /** Stores a register file into an image. */
+  save(component: string, memory: string, image: Uint8Array): void {
+    this.trail.note("save", memory, 0n)
+    const saved = this.port.save(component)
+    if (saved instanceof PortTrap) throw this.#crash(saved)
+    image.set(saved)
+    this.account.saves++
+    this.account.savedBytes += image.length
+    if (this.events.listening) this.emit({ what: "save", where: this.context, memory, component, bytes: image.length })
+  }
+  load(component: string, memory: string, image: Uint8Array): void {
+    this.trail.note("load", memory, 0n)
+    const trap = this.port.load(component, image)
+    if (trap) throw this.#crash(trap)
+    this.account.loads++
+    this.account.loadedBytes += image.length
+    if (this.events.listening) this.emit({ what: "load", where: this.context, memory, component, bytes: image.length })
+  }
+  /** X0..X30 into a context, as exception entry code stores them; not counted as a register file of the account. */
+  saveGeneral(image: Uint8Array): void {
+    const saved = this.port.save("general")
+    if (saved instanceof PortTrap) throw this.#crash(saved)
+    image.set(saved)
+  }
+  loadGeneral(image: Uint8Array): void {
+    const trap = this.port.load("general", image)
+    if (trap) throw this.#crash(trap)
+  }
+
+  /** Doubleword of kernel memory. */
+  load64(address: bigint): bigint {
+    const value = this.port.ldr(address, 8)
+    if (value instanceof PortTrap) throw this.#crash(value)
+    return value
+  }
+  store64(address: bigint, value: bigint): void {
+    const trap = this.port.str(address, 8, value)
+    if (trap) throw this.#crash(trap)
+  }
+
+  /** Where the processing element is while a guest or a program runs. */
+  place(): Place {
+    const { el, controls } = this.pe
+    const outside = controls.tge || !(controls.hcr & HCR.VM)
+    return el === 0 ? (outside ? "host-el0" : "guest-el0") : el === 1 ? (outside ? "host" : "guest-el1") : this.context
+  }
+  emit(event: KvmEventBody): void {
+    this.events.emit({ time: virtualTime(this.pe), cpu: this.index, ...event } as KvmEvent)
+  }
+  /** A condition that kernel code reports as a bug and does not survive. */
+  bug(message: string): Crashed {
+    return bug(this.#crashKind(), message, this.pe.pc, this.trail.entries())
+  }
+
+  #crashKind(): Crash["kind"] {
+    return this.context === "hyp" || this.pe.el > this.hostEl ? "HypPanic" : "HostOops"
+  }
+  #crash(trap: PortTrap): Crashed {
+    return crashOf(this.#crashKind(), trap, this.pe.pc, this.trail.entries())
+  }
+  /** The register an EL2 access by this name reaches, when E2H redirects it. */
+  #reached(register: string): { readonly physical?: string } {
+    const { controls, el } = this.pe
+    const encoding = controls.machine.systemNames.encoding(register.toLowerCase(), "write")
+    const accessor = encoding === undefined ? undefined : controls.machine.registerByEncoding.get(encoding)
+    if (el < 2 || !accessor || !controls.e2h || accessor.atHost.name === register) return {}
+    return { physical: accessor.atHost.name }
+  }
+}

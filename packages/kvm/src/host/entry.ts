@@ -1,0 +1,124 @@
+/** The boundary between host programs at EL0 and the host kernel: exception entry, system calls, return to user. Names are the kernel's plain _EL1 ones. */
+
+import { passTime, refuseHalt, run } from "@eltwo/cpu"
+import { EC } from "@eltwo/isa"
+import { exitName } from "../account.ts"
+import type { PhysicalCpu } from "./cpu.ts"
+import { restoreCurrentState, syscallEnter, syscallExit, threadSwitch } from "./fpstate.ts"
+import type { Host } from "./host.ts"
+import { serviceInterrupts } from "./interrupts.ts"
+import { systemCall } from "./syscalls.ts"
+import { type Task, TIF } from "./task.ts"
+
+/** Why a host program stopped running. */
+export type UserStop = "limit" | "ended" | "waiting"
+
+const SYSCALL_NUMBER = 8
+
+/** Makes a task the CPU's current one. The kernel runs. */
+export const switchTo = (cpu: PhysicalCpu, next: Task): void => {
+  if (cpu.current === next) return
+  if (cpu.current) cpu.current.tpidr = cpu.read("TPIDR_EL0")
+  threadSwitch(cpu, next)
+  cpu.write("TTBR0_EL1", next.space.ttbr)
+  cpu.write("TPIDR_EL0", next.tpidr)
+  cpu.isb()
+  cpu.current = next
+}
+
+/** ret_to_user: work first, then the registers, then ERET. */
+export const returnToUser = (cpu: PhysicalCpu): void => {
+  const task = cpu.current
+  if (!task) throw cpu.bug("Return to user without a task")
+  serviceInterrupts(cpu)
+  if (task.has(TIF.FOREIGN_FPSTATE)) restoreCurrentState(cpu)
+  syscallExit(cpu)
+  const { registers } = task
+  cpu.write("SP_EL0", registers.sp)
+  cpu.write("ELR_EL1", registers.pc)
+  cpu.write("SPSR_EL1", registers.pstate)
+  cpu.loadGeneral(registers.general)
+  cpu.eret()
+}
+
+/** kernel_entry: stores the user registers of the current task. */
+const enterFromUser = (cpu: PhysicalCpu, task: Task): void => {
+  const { registers } = task
+  cpu.saveGeneral(registers.general)
+  registers.sp = cpu.read("SP_EL0")
+  registers.pc = cpu.read("ELR_EL1")
+  registers.pstate = cpu.read("SPSR_EL1")
+}
+
+/** Signal of a fault that no program handles here. */
+const SIGNALS: ReadonlyMap<number, string> = new Map([
+  [EC.Unknown, "SIGILL"],
+  [EC.IllegalState, "SIGILL"],
+  [EC.SystemRegister, "SIGILL"],
+  [EC.SVEAccess, "SIGILL"],
+  [EC.SMEAccess, "SIGILL"],
+  [EC.InstructionAbortLower, "SIGSEGV"],
+  [EC.DataAbortLower, "SIGSEGV"],
+  [EC.PCAlignment, "SIGBUS"],
+  [EC.SPAlignment, "SIGBUS"],
+  [EC.BRK64, "SIGTRAP"]
+])
+
+/** An exception from EL0 has been entered at the host kernel's level: answers it, and goes back unless the program ended. */
+export const exceptionFromUser = (host: Host, cpu: PhysicalCpu, kind: "synchronous" | "irq" | "fiq" | "serror"): void => {
+  const task = cpu.current
+  if (!task) throw cpu.bug("An exception from EL0 without a task")
+  enterFromUser(cpu, task)
+  if (kind === "synchronous") synchronousFromUser(host, cpu, task)
+  else if (cpu.events.listening) cpu.emit({ what: "irq", from: "host-el0", where: "host", kind })
+  if (!task.ended) returnToUser(cpu)
+}
+const synchronousFromUser = (host: Host, cpu: PhysicalCpu, task: Task): void => {
+  const esr = cpu.read("ESR_EL1")
+  const ec = Number((esr >> 26n) & 0x3fn)
+  if (cpu.events.listening) cpu.emit({ what: "exc", from: "host-el0", where: "host", ec, iss: Number(esr & 0x1ffffffn) })
+  if (ec === EC.SVC64) {
+    syscallEnter(cpu)
+    const { x } = task.registers
+    x[0] = systemCall(host, cpu, task, Number(x[SYSCALL_NUMBER]! & 0xffff_ffffn))
+    return
+  }
+  const signal = SIGNALS.get(ec)
+  // a host with FP never traps it: EC.FPAccess is among what no handler expects
+  if (!signal) throw cpu.bug(`Unexpected exception from EL0: ${exitName(ec)}`)
+  task.ended = { signal, esr, far: cpu.read("FAR_EL1") }
+}
+
+/** Another task's turn: whoever is at EL0 is interrupted, and `next` goes on where it was. */
+export const preempt = (cpu: PhysicalCpu, next: Task): void => {
+  const { current, pe } = cpu
+  if (current === next && !current.ended) return
+  if (current && !current.ended) {
+    pe.lines.irq = true
+    pe.modelledEl = cpu.hostEl
+    if (run(pe, { instructions: 1 }).kind !== "exception") throw cpu.bug("A host program cannot be interrupted")
+    enterFromUser(cpu, current)
+  }
+  switchTo(cpu, next)
+  returnToUser(cpu)
+}
+
+/** Runs the current program for at most `instructions`. The processing element is at EL0, and is again unless the program ended. */
+export const runUser = (host: Host, cpu: PhysicalCpu, instructions: number): UserStop => {
+  const { pe } = cpu
+  const end = pe.retired + BigInt(instructions)
+  for (;;) {
+    pe.modelledEl = cpu.hostEl
+    const left = Number(end - pe.retired)
+    if (left <= 0) return "limit"
+    const exit = run(pe, { instructions: left, ...host.run })
+    const entered = exit.kind === "halt" ? refuseHalt(pe) : exit
+    if (entered?.kind === "exception") {
+      exceptionFromUser(host, cpu, entered.exception.kind)
+      if (cpu.current?.ended) return "ended"
+    } else if (entered?.kind === "wait") {
+      if (entered.until === undefined) return "waiting"
+      passTime(pe, entered.until)
+    }
+  }
+}

@@ -1,0 +1,140 @@
+/** Translation tables with a 4 KiB granule, of either stage: what differs between stages is the leaf attributes, which the caller gives. */
+import { PAGE_BYTES } from "@eltwo/cpu"
+
+const LAST_LEVEL = 3
+const STRIDE = 9
+const PAGE_BITS = 12
+const VALID = 1n
+const TABLE = 2n
+const ADDRESS = 0x0000_ffff_ffff_f000n
+/** Blocks are used at levels 2 (2 MiB) and 1 (1 GiB). */
+const LARGEST_BLOCK_LEVEL = 1
+
+/** The memory tables lie in. Addresses are physical. */
+export interface TableMemory {
+  /** One zeroed page; undefined when there is none. */
+  allocate(): number | undefined
+  free(page: number): void
+  read(address: number): bigint
+  write(address: number, descriptor: bigint): void
+}
+/** A leaf: what it maps and how large it is, in bytes. */
+export interface Leaf {
+  readonly physical: number
+  readonly bytes: number
+  readonly attributes: bigint
+}
+const bytesOf = (level: number): number => 2 ** (PAGE_BITS + STRIDE * (LAST_LEVEL - level))
+
+export class PageTables {
+  /** Physical address of the first table. */
+  readonly root: number
+  readonly #memory: TableMemory
+  readonly #startLevel: number
+  readonly #inputBits: number
+
+  /** `root` has one descriptor for each part of the input range at `startLevel`: several concatenated pages where that is more than 512. */
+  constructor(memory: TableMemory, root: number, startLevel: number, inputBits: number) {
+    this.#memory = memory
+    this.root = root
+    this.#startLevel = startLevel
+    this.#inputBits = inputBits
+  }
+
+  /**
+   * Maps `bytes` from `input` to `physical`, all multiples of the page size, with blocks where both addresses allow and at most `largest` bytes each.
+   * A present mapping is replaced. False when a table could not be allocated; what was mapped before that stays.
+   */
+  map(input: number, physical: number, bytes: number, attributes: bigint, largest: number = bytesOf(LARGEST_BLOCK_LEVEL)): boolean {
+    for (let done = 0; done < bytes; ) {
+      const level = this.#levelFor(input + done, physical + done, bytes - done, largest)
+      const at = this.#descriptor(input + done, level, true)
+      if (at === undefined) return false
+      this.#release(this.#memory.read(at), level)
+      this.#memory.write(at, BigInt(physical + done) | attributes | VALID | (level === LAST_LEVEL ? TABLE : 0n))
+      done += bytesOf(level)
+    }
+    return true
+  }
+  /** Removes all mappings of a range. Blocks that reach out of it are removed whole. True when there were any. */
+  unmap(input: number, bytes: number): boolean {
+    let found = false
+    for (let at = input; at < input + bytes; ) {
+      const { address, descriptor, level } = this.#walk(at)
+      const size = bytesOf(level)
+      if (descriptor & VALID) {
+        this.#memory.write(address, 0n)
+        found = true
+      }
+      at = at - (at % size) + size
+    }
+    return found
+  }
+  /** The leaf that maps an address, if any. */
+  leaf(input: number): Leaf | undefined {
+    const { descriptor, level } = this.#walk(input)
+    if (!(descriptor & VALID)) return undefined
+    const bytes = bytesOf(level)
+    return { physical: Number(descriptor & ADDRESS) + (input % bytes), bytes, attributes: descriptor & ~ADDRESS & ~(VALID | TABLE) }
+  }
+  /** Gives back all tables, the root excepted. */
+  destroy(): void {
+    const entries = 2 ** this.#inputBits / bytesOf(this.#startLevel)
+    for (let i = 0; i < entries; i++) {
+      this.#release(this.#memory.read(this.root + 8 * i), this.#startLevel)
+      this.#memory.write(this.root + 8 * i, 0n)
+    }
+  }
+
+  #levelFor(input: number, physical: number, left: number, largest: number): number {
+    for (let level = Math.max(LARGEST_BLOCK_LEVEL, this.#startLevel); level < LAST_LEVEL; level++) {
+      const size = bytesOf(level)
+      if (size <= largest && size <= left && input % size === 0 && physical % size === 0) return level
+    }
+    return LAST_LEVEL
+  }
+  #index(input: number, level: number): number {
+    const index = Math.floor(input / bytesOf(level))
+    return level === this.#startLevel ? index : index % 2 ** STRIDE
+  }
+  /** Follows tables as far as they go. */
+  #walk(input: number): { readonly address: number; readonly descriptor: bigint; readonly level: number } {
+    let table = this.root
+    for (let level = this.#startLevel; ; level++) {
+      const address = table + 8 * this.#index(input, level)
+      const descriptor = this.#memory.read(address)
+      if (level === LAST_LEVEL || (descriptor & (VALID | TABLE)) !== (VALID | TABLE)) return { address, descriptor, level }
+      table = Number(descriptor & ADDRESS)
+    }
+  }
+  /** Address of the descriptor for an input address at a level; makes tables on the way. A block in the way is split into its parts. */
+  #descriptor(input: number, level: number, make: boolean): number | undefined {
+    let table = this.root
+    for (let l = this.#startLevel; ; l++) {
+      const address = table + 8 * this.#index(input, l)
+      if (l === level) return address
+      const descriptor = this.#memory.read(address)
+      if ((descriptor & (VALID | TABLE)) === (VALID | TABLE)) {
+        table = Number(descriptor & ADDRESS)
+        continue
+      }
+      const fresh = make ? this.#memory.allocate() : undefined
+      if (fresh === undefined) return undefined
+      if (descriptor & VALID) this.#split(descriptor, l, fresh)
+      this.#memory.write(address, BigInt(fresh) | TABLE | VALID)
+      table = fresh
+    }
+  }
+  #split(block: bigint, level: number, table: number): void {
+    const size = BigInt(bytesOf(level + 1))
+    const page = level + 1 === LAST_LEVEL ? TABLE : 0n
+    for (let i = 0; i < 2 ** STRIDE; i++) this.#memory.write(table + 8 * i, (block + BigInt(i) * size) | page)
+  }
+  /** Gives back the tables below a descriptor of `level`. */
+  #release(descriptor: bigint, level: number): void {
+    if (level === LAST_LEVEL || (descriptor & (VALID | TABLE)) !== (VALID | TABLE)) return
+    const table = Number(descriptor & ADDRESS)
+    for (let i = 0; i < PAGE_BYTES / 8; i++) this.#release(this.#memory.read(table + 8 * i), level + 1)
+    this.#memory.free(table)
+  }
+}

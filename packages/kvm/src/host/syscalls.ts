@@ -1,0 +1,83 @@
+/** System calls of host programs: what a program needs to drive a VM and say what it saw. Results are as the kernel's: negative error numbers. */
+import { PAGE_BYTES } from "@eltwo/cpu"
+import { ERRNO, type Errno } from "../errno.ts"
+import type { PhysicalCpu } from "./cpu.ts"
+import { saveUserState } from "./fpstate.ts"
+import type { Host } from "./host.ts"
+import type { Task } from "./task.ts"
+
+/** What a system call may look at. Arguments are X0..X5. */
+interface Call {
+  readonly host: Host
+  readonly cpu: PhysicalCpu
+  readonly task: Task
+  readonly arguments: BigUint64Array
+}
+const failed = (errno: Errno): bigint => BigInt(-ERRNO[errno])
+const descriptor = ({ arguments: [fd] }: Call): number => Number(fd! & 0xffff_ffffn)
+
+/** Bytes at a user address; undefined when some of them are not mapped. */
+const userBytes = ({ host, task }: Call, address: number, length: number): Uint8Array | undefined => {
+  const bytes = new Uint8Array(length)
+  for (let done = 0; done < length; ) {
+    const part = Math.min(length - done, PAGE_BYTES - ((address + done) % PAGE_BYTES))
+    const physical = task.space.physical(address + done)
+    if (physical === undefined) return undefined
+    bytes.set(host.pages.view(physical, part), done)
+    done += part
+  }
+  return bytes
+}
+const LONGEST_WRITE = 0x10000
+const SHARED = 1n
+
+const TABLE: ReadonlyMap<number, (call: Call) => bigint> = new Map([
+  [
+    29, // ioctl
+    (call) => {
+      const file = call.task.files.get(descriptor(call))
+      if (!file) return failed("EBADF")
+      return file.ioctl ? BigInt(file.ioctl(Number(call.arguments[1]! & 0xffff_ffffn), call.arguments[2]!)) : failed("ENOTTY")
+    }
+  ],
+  [
+    64, // write
+    (call) => {
+      const file = call.task.files.get(descriptor(call))
+      if (!file?.write) return failed("EBADF")
+      const length = Number(call.arguments[2]! < LONGEST_WRITE ? call.arguments[2]! : BigInt(LONGEST_WRITE))
+      const bytes = userBytes(call, Number(call.arguments[1]!), length)
+      return bytes ? BigInt(file.write(bytes)) : failed("EFAULT")
+    }
+  ],
+  [
+    222, // mmap: of a file, at an address the program chooses
+    (call) => {
+      const [address, length, , flags, fd] = call.arguments
+      const page = call.task.files.get(Number(fd! & 0xffff_ffffn))?.page?.()
+      if (page === undefined || !(flags! & SHARED) || length! !== BigInt(PAGE_BYTES) || address! >= 1n << 47n) return failed("EINVAL")
+      const problem = call.task.space.map(Number(address!), page, PAGE_BYTES, { write: true })
+      return problem ? failed(problem) : address!
+    }
+  ],
+  [93, exit],
+  [94, exit],
+  [172, ({ task }) => BigInt(task.id)], // getpid
+  [
+    124, // sched_yield: nobody else runs, but the registers go through memory as if somebody had
+    ({ cpu }) => {
+      saveUserState(cpu)
+      return 0n
+    }
+  ]
+])
+function exit({ task, arguments: [status] }: Call): bigint {
+  task.ended = { status: Number(status! & 0xffn) }
+  return 0n
+}
+
+/** Does the system call of a task whose registers are stored. Gives the new X0. */
+export const systemCall = (host: Host, cpu: PhysicalCpu, task: Task, number: number): bigint => {
+  const call = TABLE.get(number)
+  return BigInt.asUintN(64, call ? call({ host, cpu, task, arguments: task.registers.x.subarray(0, 6) }) : failed("ENOSYS"))
+}

@@ -1,0 +1,74 @@
+/** Host tasks: what the kernel keeps of a user-space thread. */
+import type { AddressSpace } from "./address-space.ts"
+import { type FpMemory, fpMemory } from "./fp-memory.ts"
+
+/** thread_info flags, by their kernel names. */
+export enum TIF {
+  /** The registers of this CPU are not the newest copy of what the task must have at user level. */
+  FOREIGN_FPSTATE = 1 << 0,
+  /** EL0 may use SVE without trapping. */
+  SVE = 1 << 1,
+  /** EL0 may use SME without trapping. */
+  SME = 1 << 2
+}
+/** fpsimd_cpu of a task whose state is on no CPU. */
+export const NR_CPUS = -1
+
+/** User registers as exception entry stores them (pt_regs). */
+export class UserRegisters {
+  /** X0..X30 in the format of component "general". */
+  readonly general = new Uint8Array(31 * 8)
+  readonly x = new BigUint64Array(this.general.buffer)
+  sp = 0n
+  pc = 0n
+  pstate = 0n
+}
+
+export class Task {
+  readonly id: number
+  /** For events: "task1". */
+  readonly name: string
+  readonly registers = new UserRegisters()
+  readonly fp: FpMemory
+  readonly space: AddressSpace
+  tpidr = 0n
+  /** TIF bits. A new task's registers are nowhere yet. */
+  flags: number = TIF.FOREIGN_FPSTATE
+  /** CPU that the user state was last bound to. */
+  fpsimdCpu = NR_CPUS
+  /** What the program has open, by descriptor. */
+  readonly files = new Map<number, HostFile>()
+  /** Why it is gone: exit_group's status, or the signal that killed it. */
+  ended: { readonly status: number } | { readonly signal: string; readonly esr: bigint; readonly far: bigint } | undefined
+
+  constructor(id: number, space: AddressSpace) {
+    this.id = id
+    this.name = `task${id}`
+    this.fp = fpMemory(this.name)
+    this.space = space
+  }
+  /** Gives a file the lowest free descriptor from 3. */
+  open(file: HostFile): number {
+    let descriptor = 3
+    while (this.files.has(descriptor)) descriptor++
+    this.files.set(descriptor, file)
+    return descriptor
+  }
+  has(flag: TIF): boolean {
+    return (this.flags & flag) !== 0
+  }
+  set(flag: TIF): void {
+    this.flags |= flag
+  }
+  clear(flag: TIF): void {
+    this.flags &= ~flag
+  }
+}
+
+/** An open file of a host task: answers system calls on its descriptor. Results are as the kernel's: negative error numbers. */
+export interface HostFile {
+  ioctl?(request: number, argument: bigint): number
+  /** Gives the physical page that mmap of the file maps, or undefined. */
+  page?(): number | undefined
+  write?(bytes: Uint8Array): number
+}

@@ -1,0 +1,105 @@
+/** Entering the guest and what follows its exit, in hyp code: the same for all modes. */
+import { EC } from "@eltwo/isa"
+import { exitName } from "../account.ts"
+import type { PhysicalCpu } from "../host/cpu.ts"
+import { runGuest } from "../host/slice.ts"
+import type { HypExitTable } from "../mode.ts"
+import type { Vcpu } from "../vcpu.ts"
+
+/** Why the guest was left. */
+export enum ExitCode {
+  IRQ = 0,
+  EL1_SERROR = 1,
+  TRAP = 2,
+  IL = 3
+}
+
+/** Returns to the guest and comes back with its registers stored. Nothing is entered while an interrupt is pending. */
+const guestEnter = (cpu: PhysicalCpu, vcpu: Vcpu): ExitCode => {
+  cpu.isb()
+  if (cpu.read("ISR_EL1") !== 0n) {
+    cpu.isb()
+    cpu.account.exit("IRQ")
+    return ExitCode.IRQ
+  }
+  const { registers } = vcpu
+  cpu.write("SP_EL0", registers.sp)
+  cpu.loadGeneral(registers.general)
+  cpu.account.entries++
+  cpu.eret()
+  const code = runGuest(cpu, vcpu)
+  cpu.saveGeneral(registers.general)
+  registers.sp = cpu.read("SP_EL0")
+  return code
+}
+
+/** Fault status codes, level masked off. */
+const FSC_TYPE = 0x3c
+const FSC = { addressSize: 0x00, translation: 0x04, accessFlag: 0x08, permission: 0x0c, external: 0x10, externalOnWalk: 0x14 } as const
+const S1PTW = 1 << 7
+const FNV = 1 << 10
+const PAR_FAULT = 1n
+const PAR_PAGE = 0x0000_ffff_ffff_f000n
+/** A HPFAR value of a fault that has no intermediate physical address. */
+export const NO_IPA = -1n
+
+/**
+ * FAR_EL2 and the intermediate physical address of an abort. HPFAR_EL2 has it for faults of the stage 2 walk itself; for the others stage 1 is walked again by
+ * software. False: it no longer translates, so the guest should simply try again.
+ */
+const populateFaultInfo = (cpu: PhysicalCpu, vcpu: Vcpu): boolean => {
+  const { fault } = vcpu
+  const status = fault.esr & FSC_TYPE
+  fault.far = cpu.read("FAR_EL2")
+  if (status >= FSC.external && status <= FSC.externalOnWalk + 3) {
+    const onWalk = status !== FSC.external
+    if (onWalk || fault.esr & FNV) {
+      fault.hpfar = NO_IPA
+      return true
+    }
+  }
+  const reported =
+    status === FSC.translation || status === FSC.accessFlag || status === FSC.addressSize || (status === FSC.permission && fault.esr & S1PTW)
+  if (reported) {
+    fault.hpfar = cpu.read("HPFAR_EL2")
+    return true
+  }
+  const par = cpu.read("PAR_EL1")
+  cpu.sys("at s1e1r", fault.far)
+  cpu.isb()
+  const walked = cpu.read("PAR_EL1")
+  cpu.write("PAR_EL1", par)
+  if (walked & PAR_FAULT) return false
+  fault.hpfar = (walked & PAR_PAGE) >> 8n
+  return true
+}
+/** Early handler of instruction and data aborts. */
+export const abortFaultInfo = (cpu: PhysicalCpu, vcpu: Vcpu): boolean => !populateFaultInfo(cpu, vcpu)
+
+/** SPSR_EL2 after a return to a state that cannot be entered: EL2h with IL. */
+const PSTATE_IL = 1n << 20n
+const EL2 = 8n
+
+/** Stores the syndrome and offers a trap to the early table. True: enter the guest again. */
+const fixupGuestExit = (cpu: PhysicalCpu, vcpu: Vcpu, early: HypExitTable): boolean => {
+  vcpu.fault.esr = Number(cpu.read("ESR_EL2") & 0xffff_ffffn)
+  const ec = vcpu.fault.esr >>> 26
+  cpu.account.exit(exitName(ec))
+  if (ec === EC.FPAccess || ec === EC.SVEAccess || ec === EC.SMEAccess) cpu.account.fpTraps++
+  return early.get(ec)?.(cpu, vcpu) ?? false
+}
+
+/** Runs the guest until hyp code has to give an exit to the host kernel. Guest state is loaded, traps are active. */
+export const enterGuest = (cpu: PhysicalCpu, vcpu: Vcpu, early: HypExitTable): ExitCode => {
+  for (;;) {
+    const code = guestEnter(cpu, vcpu)
+    const pstate = cpu.read("SPSR_EL2")
+    if (pstate & EL2 && pstate & PSTATE_IL) {
+      cpu.account.exit("Illegal")
+      return ExitCode.IL
+    }
+    vcpu.registers.pstate = pstate
+    if (code === ExitCode.EL1_SERROR) vcpu.fault.esr = Number(cpu.read("ESR_EL2") & 0xffff_ffffn)
+    if (code !== ExitCode.TRAP || !fixupGuestExit(cpu, vcpu, early)) return code
+  }
+}

@@ -1,0 +1,56 @@
+/** Memory slots of a VM: which guest-physical ranges are host pages. */
+import type { Errno } from "./errno.ts"
+
+export interface MemorySlot {
+  readonly slot: number
+  /** First guest-physical address and length, in bytes: multiples of the page size. */
+  guestPhysical: number
+  readonly length: number
+  readonly readonly: boolean
+  /** Host-physical address of the first byte: the range is contiguous. */
+  readonly hostPhysical: number
+}
+/** What KVM_SET_USER_MEMORY_REGION asks. `bytes` 0 deletes the slot. */
+export interface MemoryRequest {
+  readonly slot: number
+  readonly guestPhysical: number
+  readonly bytes: number
+  readonly readonly?: boolean
+}
+const PAGE = 4096
+const SLOTS = 32767
+
+export class MemorySlots {
+  readonly #slots: MemorySlot[] = []
+
+  /** The checks of the call in its order; the existing slot of that number where it is a change. */
+  check({ slot, guestPhysical, bytes, readonly = false }: MemoryRequest, ipaBits: number): Errno | { readonly existing: MemorySlot | undefined } {
+    const aligned = [guestPhysical, bytes].every((n) => Number.isSafeInteger(n) && n >= 0 && n % PAGE === 0)
+    if (!aligned || !Number.isInteger(slot) || slot < 0 || slot >= SLOTS) return "EINVAL"
+    const existing = this.#slots.find((s) => s.slot === slot)
+    if (bytes === 0) return existing ? { existing } : "EINVAL"
+    if (existing && (existing.length !== bytes || existing.readonly !== readonly)) return "EINVAL"
+    const end = guestPhysical + bytes
+    if (this.#slots.some((s) => s !== existing && guestPhysical < s.guestPhysical + s.length && s.guestPhysical < end)) return "EEXIST"
+    if (end > 2 ** ipaBits) return "EFAULT"
+    return { existing }
+  }
+  add(slot: MemorySlot): void {
+    this.#slots.push(slot)
+  }
+  remove(slot: MemorySlot): void {
+    this.#slots.splice(this.#slots.indexOf(slot), 1)
+  }
+  /** The slot that has a guest-physical address. */
+  at(guestPhysical: number): MemorySlot | undefined {
+    return this.#slots.find((s) => guestPhysical >= s.guestPhysical && guestPhysical < s.guestPhysical + s.length)
+  }
+  /** Host-physical address of `bytes` bytes of guest memory in one slot, or undefined. */
+  physical(guestPhysical: number, bytes: number): number | undefined {
+    const slot = this.at(guestPhysical)
+    return slot && guestPhysical + bytes <= slot.guestPhysical + slot.length ? slot.hostPhysical + guestPhysical - slot.guestPhysical : undefined
+  }
+  [Symbol.iterator](): Iterator<MemorySlot> {
+    return this.#slots[Symbol.iterator]()
+  }
+}

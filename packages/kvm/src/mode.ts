@@ -1,0 +1,74 @@
+/** What a mode plugin is: how the host kernel and hyp code share the processor. A value; nothing registers itself. */
+import type { PhysicalCpu } from "./host/cpu.ts"
+import type { Host } from "./host/host.ts"
+import type { TrapSpelling } from "./hyp/trap-words.ts"
+import type { Stage2 } from "./stage2.ts"
+import type { Vcpu } from "./vcpu.ts"
+
+/** Version of this contract. A mode that says another one is refused. */
+export const MODE_API_VERSION = 1
+
+/** Which of the guest's registers an access of hyp code by EL1 or EL0 name must spell: "redirected" under E2H at EL2 (_EL12, _EL02), "plain" otherwise. */
+export type AccessorFamily = "redirected" | "plain"
+
+export interface WorldSwitch {
+  /** vcpu_load, after the timer: debug controls. */
+  loadDebug(cpu: PhysicalCpu, vcpu: Vcpu): void
+  /** vcpu_load: what of the guest lives on the CPU from load to put. */
+  load(cpu: PhysicalCpu, vcpu: Vcpu): void
+  /** Before the guest is entered: from the host kernel to hyp code, guest state in, traps active. */
+  enter(cpu: PhysicalCpu, vcpu: Vcpu): void
+  /** The way back. */
+  leave(cpu: PhysicalCpu, vcpu: Vcpu): void
+  putDebug(cpu: PhysicalCpu, vcpu: Vcpu): void
+  put(cpu: PhysicalCpu, vcpu: Vcpu): void
+}
+/** What the host kernel asks of EL2 outside a run: plain instructions where the kernel is there, hypercalls elsewhere. */
+export interface HypServices {
+  /** Counter offset and access of EL1 to counters and timers; at vcpu_load. */
+  loadTimer(cpu: PhysicalCpu, counterOffset: bigint): void
+  /** Forgets what this CPU knows of a VM's EL1&0 translations: another vCPU of it ran here. */
+  flushContext(cpu: PhysicalCpu, stage2: Stage2): void
+  /** Forgets a VM's translations of both stages everywhere: its stage 2 lost mappings or permissions. */
+  flushVmid(cpu: PhysicalCpu, stage2: Stage2): void
+}
+/**
+ * Looks at an exit in hyp code, before the host kernel does. True: dealt with, the guest goes on.
+ * It may change the vCPU's registers only through the processor: they are live.
+ */
+export type HypExitHandler = (cpu: PhysicalCpu, vcpu: Vcpu) => boolean
+/** By exception class. */
+export type HypExitTable = ReadonlyMap<number, HypExitHandler>
+
+export interface FpPolicy {
+  /** First in a run and last after it, when the guest owns the registers: what no trap word covers (vector lengths). */
+  toGuest(cpu: PhysicalCpu, vcpu: Vcpu): void
+  toHost(cpu: PhysicalCpu, vcpu: Vcpu): void
+}
+
+export interface Mode {
+  readonly kind: "mode"
+  /** Lower case: "vhe". */
+  readonly name: string
+  readonly apiVersion: number
+  readonly doc?: string
+  /** What the kernel prints at boot: "VHE mode". */
+  readonly banner: string
+  /** HCR_EL2.E2H while host, hyp code or guests run. */
+  readonly e2h: boolean
+  /** Exception level of the host kernel. */
+  readonly hostEl: 1 | 2
+  readonly trapSpelling: TrapSpelling
+  readonly registers: AccessorFamily
+  /** The guest's EL1 registers stay on the CPU from load to put. */
+  readonly guestRegistersStay: boolean
+  /** From the EL2 initial state to the host kernel's level: leaves the processor where the kernel runs. */
+  init(cpu: PhysicalCpu, host: Host): void
+  readonly services: HypServices
+  readonly worldSwitch: WorldSwitch
+  readonly hypExit: HypExitTable
+  readonly fp: FpPolicy
+}
+
+export const defineMode = (mode: Omit<Mode, "kind" | "apiVersion"> & { readonly apiVersion?: number }): Mode =>
+  Object.freeze({ kind: "mode", apiVersion: MODE_API_VERSION, ...mode })

@@ -1,0 +1,94 @@
+/** Trapped MRS, MSR and SYS of a guest (EC 0x18): emulated from the register table, or UNDEFINED. */
+import type { Handled } from "./exit.ts"
+import { SLOT } from "./guest-context.ts"
+import { injectUndefined, readGuest, skipInstruction, writeGuest } from "./inject.ts"
+import type { Vcpu } from "./vcpu.ts"
+
+interface Access {
+  readonly encoding: number
+  readonly isRead: boolean
+  readonly register: number
+}
+const accessOf = ({ fault: { esr } }: Vcpu): Access => ({
+  encoding: (((esr >> 20) & 3) << 14) | (((esr >> 14) & 7) << 11) | (((esr >> 10) & 15) << 7) | (((esr >> 1) & 15) << 3) | ((esr >> 17) & 7),
+  isRead: (esr & 1) !== 0,
+  register: (esr >> 5) & 31
+})
+const encoding = (op0: number, op1: number, CRn: number, CRm: number, op2: number): number =>
+  (op0 << 14) | (op1 << 11) | (CRn << 7) | (CRm << 3) | op2
+const ZERO = 31
+
+/** DC ISW, CSW, CISW: cleaning by set and way has nothing to clean. */
+const BY_SET_AND_WAY = [encoding(1, 0, 7, 6, 2), encoding(1, 0, 7, 10, 2), encoding(1, 0, 7, 14, 2)]
+const OSLAR = encoding(2, 0, 1, 0, 4)
+const CCSIDR = encoding(3, 1, 0, 0, 0)
+const LIMITED_ORDERING = [0, 1, 2, 3].map((op2) => encoding(3, 0, 10, 4, op2))
+/** Breakpoints and watchpoints: kept, as the processor keeps them, without effect. */
+const isDebugPoint = (e: number): boolean => e >> 14 === 2 && ((e >> 7) & 0x7f) === 0 && (e & 7) >= 4
+
+/** What a read gives, or undefined: UNDEFINED. */
+const readRegister = (vcpu: Vcpu, e: number): bigint | undefined => {
+  const { vm } = vcpu
+  const known = vm.host.systemRegisters.get(e)
+  switch (known?.kind) {
+    case "context":
+      return readGuest(vcpu, known.context)
+    case "id":
+      return vm.idRegisters.get(e)
+    case "invariant":
+      return known.value
+    case "zero":
+      return 0n
+  }
+  if (e === CCSIDR) return ccsidr(vcpu)
+  return isDebugPoint(e) ? (vcpu.debugPoints.get(e) ?? 0n) : undefined
+}
+/** False: UNDEFINED. */
+const writeRegister = (vcpu: Vcpu, e: number, value: bigint): boolean => {
+  if (BY_SET_AND_WAY.includes(e)) return true
+  if (e === OSLAR) {
+    vcpu.system[SLOT.OSLSR_EL1] = (vcpu.system[SLOT.OSLSR_EL1]! & ~2n) | ((value & 1n) << 1n)
+    return true
+  }
+  if (isDebugPoint(e)) {
+    vcpu.debugPoints.set(e, value)
+    return true
+  }
+  const known = vcpu.vm.host.systemRegisters.get(e)
+  if (known?.kind === "zero") return true
+  if (known?.kind !== "context") return false
+  writeGuest(vcpu, known.context, value)
+  return true
+}
+/** 32 KiB 4-way level 1 caches, 512 KiB 8-way level 2, 64-byte lines: what the processor itself says. */
+const CACHES: ReadonlyMap<number, { readonly sets: number; readonly ways: number }> = new Map([
+  [0, { sets: 128, ways: 4 }],
+  [1, { sets: 128, ways: 4 }],
+  [2, { sets: 1024, ways: 8 }]
+])
+const LINE_64_BYTES = 2
+/** CCSIDR_EL1 as a cache selector (CSSELR_EL1) chooses it. */
+export const cacheGeometry = (selector: number): bigint => {
+  const cache = CACHES.get(selector)
+  return cache ? BigInt(((cache.sets - 1) << 13) | ((cache.ways - 1) << 3) | LINE_64_BYTES) : 0n
+}
+export const CACHE_SELECTORS = 14
+const ccsidr = (vcpu: Vcpu): bigint =>
+  vcpu.caches.get(Number(vcpu.system[SLOT.CSSELR_EL1]! & 15n)) ?? cacheGeometry(Number(vcpu.system[SLOT.CSSELR_EL1]! & 15n))
+
+/** Limited ordering regions do not exist for guests: UNDEFINED, but LORID_EL1 says so. */
+const refused = (e: number): boolean => LIMITED_ORDERING.includes(e)
+
+export const handleSystemAccess = (vcpu: Vcpu): Handled => {
+  const { encoding: e, isRead, register } = accessOf(vcpu)
+  const { x } = vcpu.registers
+  const value = isRead && !refused(e) ? readRegister(vcpu, e) : undefined
+  const done = isRead ? value !== undefined : !refused(e) && writeRegister(vcpu, e, register === ZERO ? 0n : x[register]!)
+  if (!done) {
+    injectUndefined(vcpu)
+    return undefined
+  }
+  if (value !== undefined && register !== ZERO) x[register] = value
+  skipInstruction(vcpu)
+  return undefined
+}

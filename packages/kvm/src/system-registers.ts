@@ -1,0 +1,82 @@
+/** The guest's system registers as KVM knows them: one table for ONE_REG, trapped accesses and reset. */
+import { type Machine, parseEncoding } from "@eltwo/isa"
+import { CONTEXT, type ContextRegister } from "./guest-context.ts"
+import type { PhysicalCpu } from "./host/cpu.ts"
+import type { CpuFeatures } from "./host/cpu-features.ts"
+
+/** What stands behind an encoding. */
+export type SystemRegister =
+  /** Kept per vCPU in its context. */
+  | { readonly kind: "context"; readonly name: string; readonly encoding: number; readonly context: ContextRegister; readonly reset: bigint }
+  /** Part of the VM's ID space; `host` is what this processor has, sanitised. */
+  | { readonly kind: "id"; readonly name: string; readonly encoding: number; readonly host: bigint }
+  /** The same on every vCPU, and not to be changed. */
+  | { readonly kind: "invariant"; readonly name: string; readonly encoding: number; readonly value: bigint }
+  /** Read as zero, writes ignored, for guests and user space. */
+  | { readonly kind: "zero"; readonly name: string; readonly encoding: number }
+
+export type SystemRegisterTable = ReadonlyMap<number, SystemRegister>
+
+/** Registers of the context that ONE_REG gives by the encoding of their name; the others have core ids or ids of their own. */
+const NOT_BY_ENCODING: ReadonlySet<ContextRegister> = new Set<ContextRegister>([
+  "SP_EL1",
+  "ELR_EL1",
+  "SPSR_EL1",
+  "CNTV_CTL_EL0",
+  "CNTV_CVAL_EL0",
+  "CNTP_CTL_EL0",
+  "CNTP_CVAL_EL0"
+])
+/** SCTLR_EL1 out of reset: EIS, EOS and what else was RES1, caches and MMU off. */
+const RESETS: Readonly<Partial<Record<ContextRegister, bigint>>> = { SCTLR_EL1: 0x00c50078n, OSLSR_EL1: 0xan }
+
+const bitsAt = (low: number, width: number): bigint => ((1n << BigInt(width)) - 1n) << BigInt(low)
+/** Fields of ID registers a VM does not get though the processor may have them. */
+const HIDDEN: Readonly<Record<string, readonly number[]>> = {
+  // SVE, AMU, MPAM, GIC (there is no in-kernel interrupt controller)
+  ID_AA64PFR0_EL1: [32, 44, 40, 24],
+  // MTE, SME, NMI, GCS, THE, MTEX
+  ID_AA64PFR1_EL1: [8, 24, 36, 44, 48, 52],
+  // PMUVer, PMSVer, TraceBuffer, BRBE, TraceVer
+  ID_AA64DFR0_EL1: [8, 32, 44, 52, 4],
+  // APA, API, GPA, GPI
+  ID_AA64ISAR1_EL1: [4, 8, 24, 28],
+  ID_AA64ISAR2_EL1: [12, 8],
+  // VH, LO
+  ID_AA64MMFR1_EL1: [8, 16],
+  // NV
+  ID_AA64MMFR2_EL1: [24]
+}
+const sanitised = (name: string, value: bigint): bigint => (HIDDEN[name] ?? []).reduce((v, low) => v & ~bitsAt(low, 4), value)
+
+const FEATURE_OF: Readonly<Partial<Record<ContextRegister, (features: CpuFeatures) => boolean>>> = {
+  TCR2_EL1: (f) => f.tcr2,
+  PIR_EL1: (f) => f.indirectPermissions,
+  PIRE0_EL1: (f) => f.indirectPermissions,
+  SCTLR2_EL1: (f) => f.sctlr2,
+  DISR_EL1: (f) => f.ras
+}
+const INVARIANTS = ["CTR_EL0", "CLIDR_EL1", "REVIDR_EL1", "AIDR_EL1", "MIDR_EL1"]
+const ZERO = ["LORID_EL1", "MDRAR_EL1", "OSDLR_EL1", "DBGAUTHSTATUS_EL1", "DBGPRCR_EL1", "DBGCLAIMSET_EL1", "DBGCLAIMCLR_EL1"]
+
+/** The table of a machine, read from the processor at boot. */
+export const systemRegisterTable = (machine: Machine, features: CpuFeatures, cpu: PhysicalCpu): SystemRegisterTable => {
+  const table = new Map<number, SystemRegister>()
+  const encodingOf = (name: string): number | undefined => {
+    const found = machine.registerByName.get(name)
+    return found && parseEncoding(found.declaration.encoding)
+  }
+  const add = (name: string, make: (encoding: number) => SystemRegister): void => {
+    const encoding = encodingOf(name)
+    if (encoding !== undefined) table.set(encoding, make(encoding))
+  }
+  for (const context of CONTEXT)
+    if (!NOT_BY_ENCODING.has(context) && (FEATURE_OF[context]?.(features) ?? true))
+      add(context, (encoding) => ({ kind: "context", name: context, encoding, context, reset: RESETS[context] ?? 0n }))
+  for (const { declaration, name } of machine.registers)
+    if (declaration.identification && /^3 0 0 [1-7] /.test(declaration.encoding))
+      add(name, (encoding) => ({ kind: "id", name, encoding, host: sanitised(name, cpu.read(name)) }))
+  for (const name of INVARIANTS) add(name, (encoding) => ({ kind: "invariant", name, encoding, value: cpu.read(name) }))
+  for (const name of ZERO) add(name, (encoding) => ({ kind: "zero", name, encoding }))
+  return table
+}

@@ -1,0 +1,63 @@
+/** The guest's timers: on the CPU from load to put; without an interrupt controller their outputs are told to user space. */
+import { passTime, physicalCount, timerDeadline, timerOutput, virtualTime } from "@eltwo/cpu"
+import type { Handled } from "./exit.ts"
+import { type ContextRegister, guestName, SLOT } from "./guest-context.ts"
+import type { PhysicalCpu } from "./host/cpu.ts"
+import type { Vcpu } from "./vcpu.ts"
+
+const TIMERS = ["CNTV", "CNTP"] as const
+const control = (timer: (typeof TIMERS)[number]): ContextRegister => `${timer}_CTL_EL0`
+const compare = (timer: (typeof TIMERS)[number]): ContextRegister => `${timer}_CVAL_EL0`
+const ENABLE = 1n
+const ENABLE_AND_MASK = 3n
+
+export const loadTimers = (cpu: PhysicalCpu, vcpu: Vcpu): void => {
+  const { mode } = vcpu.vm.host
+  mode.services.loadTimer(cpu, vcpu.vm.counterOffset ?? 0n)
+  for (const timer of TIMERS) {
+    cpu.write(guestName(compare(timer), mode.registers), vcpu.system[SLOT[compare(timer)]]!)
+    cpu.write(guestName(control(timer), mode.registers), vcpu.system[SLOT[control(timer)]]!)
+  }
+  cpu.pe.lines.timersAssertIrq = true
+}
+/** Stops the timers on the CPU; what they were set to stays in the vCPU. */
+export const putTimers = (cpu: PhysicalCpu, vcpu: Vcpu): void => {
+  const { mode } = vcpu.vm.host
+  for (const timer of TIMERS) {
+    const name = guestName(control(timer), mode.registers)
+    vcpu.system[SLOT[control(timer)]] = cpu.read(name) & ENABLE_AND_MASK
+    vcpu.system[SLOT[compare(timer)]] = cpu.read(guestName(compare(timer), mode.registers))
+    if (vcpu.system[SLOT[control(timer)]]! & ENABLE) cpu.write(name, 0n)
+  }
+}
+/** Timer outputs of the loaded vCPU: bit 0 virtual, bit 1 physical. */
+const outputs = ({ pe }: PhysicalCpu): number => (timerOutput(pe, "CNTV") ? 1 : 0) | (timerOutput(pe, "CNTP") ? 2 : 0)
+/** After an exit or before an entry: an output that is high stays masked at the host until it falls. True when user space has to hear of a change. */
+export const timersChanged = (cpu: PhysicalCpu, vcpu: Vcpu): boolean => {
+  const level = outputs(cpu)
+  cpu.pe.lines.timersAssertIrq = level === 0
+  if (level === vcpu.deviceIrqLevel) return false
+  vcpu.deviceIrqLevel = level
+  return true
+}
+
+const HCR_VI_VF = 0xc0n
+/**
+ * WFI: the vCPU sleeps until an interrupt is pending for it. Only its timers can make one while it sleeps, so time passes to the next deadline; without one it
+ * is for user space to wake it. `deadline`: virtual count at which the sleep ends anyway.
+ */
+export const waitForInterrupt = (cpu: PhysicalCpu, vcpu: Vcpu, deadline: bigint | undefined): Handled => {
+  if (vcpu.hcr & HCR_VI_VF || outputs(cpu) !== 0) return undefined
+  const { pe } = cpu
+  const timer = timerDeadline(pe)
+  const until = Math.min(timer, deadline === undefined ? Number.POSITIVE_INFINITY : untilCount(cpu, vcpu, deadline))
+  if (!Number.isFinite(until)) return { reason: "wfi" }
+  passTime(pe, virtualTime(pe) + BigInt(Math.ceil(until)))
+  return undefined
+}
+const INSTRUCTIONS_PER_SECOND = 1_000_000_000n
+/** Instructions until the guest's virtual counter reaches a value; 0 when it has. */
+const untilCount = ({ pe }: PhysicalCpu, { vm }: Vcpu, count: bigint): number => {
+  const left = count + (vm.counterOffset ?? 0n) - physicalCount(pe)
+  return left <= 0n ? 0 : Number((left * INSTRUCTIONS_PER_SECOND) / pe.board.counterFrequency) + 1
+}

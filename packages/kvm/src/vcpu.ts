@@ -1,0 +1,192 @@
+/** A virtual CPU: its state in host memory, and the KVM interface of a vCPU descriptor. */
+import { physicalCount, type RunOptions } from "@eltwo/cpu"
+import type { Crash } from "./crash.ts"
+import { ERRNO, type Errno } from "./errno.ts"
+import { newContext } from "./guest-context.ts"
+import type { PhysicalCpu } from "./host/cpu.ts"
+import { fpMemory } from "./host/fp-memory.ts"
+import { KvmRunPage } from "./host/kvm-run-page.ts"
+import { UNLIMITED } from "./host/slice.ts"
+import { type HostFile, UserRegisters } from "./host/task.ts"
+import type { PendingChange } from "./inject.ts"
+import type { MmioAccess } from "./mmio.ts"
+import { getOneReg, getRegList, setOneReg } from "./one-reg.ts"
+import { PSCI_VERSIONS } from "./psci.ts"
+import { resetVcpu } from "./reset.ts"
+import { KVM_RUN, runIoctl } from "./run.ts"
+import type { RunExit } from "./run-exit.ts"
+import { hasFeature, initVcpu, VcpuFeature, type VcpuInit } from "./vcpu-init.ts"
+import type { Vm } from "./vm.ts"
+
+export type MpState = "runnable" | "stopped" | "suspended"
+
+/** Limits of one KVM_RUN call, and what it runs with. */
+export interface Slice {
+  /** Instructions left before a signal comes. */
+  left: number
+  options: Omit<RunOptions, "instructions">
+}
+export interface RunLimits {
+  /** kvm_run.immediate_exit: come back before entering the guest. */
+  readonly immediateExit?: boolean
+}
+/** The first VM's vCPUs have short names. */
+const FIRST = 1
+
+export class Vcpu {
+  readonly vm: Vm
+  readonly id: number
+  /** For events: "vcpu1" is the first of its VM. */
+  readonly name: string
+  /** Descriptor in the VMM thread. */
+  readonly descriptor: number
+  /** What the descriptor answers; a host program that has it open can run this vCPU. */
+  readonly file: HostFile
+
+  /** X0..X30, SP_EL0, PC, PSTATE. PSTATE is as SPSR_ELx. */
+  readonly registers = new UserRegisters()
+  /** Other switched registers; see guest-context.ts. Stale for those in GuestLists.live while `loadedOn` is set and the mode leaves them on the CPU. */
+  readonly system = newContext()
+  /** ctxt.fp_regs. */
+  readonly fp
+  /** HCR_EL2 while the guest runs. */
+  hcr = 0n
+  /** VSESR_EL2 of a pending virtual SError. */
+  vsesr = 0n
+  /** Syndrome of the last exit. */
+  readonly fault = { esr: 0, far: 0n, hpfar: 0n }
+
+  /** Features word of VCPU_INIT without POWER_OFF; undefined: not initialised. */
+  features: number | undefined
+  mpState: MpState = "runnable"
+  hasRun = false
+  /** Set by PSCI CPU_ON: reset to this before running. */
+  pendingReset: { readonly pc: bigint; readonly context: bigint } | undefined
+  /** An exception or skip to be committed before the next entry or return to user space. */
+  pending: PendingChange | undefined
+  /** The CPU between vcpu_load and vcpu_put whose registers hold this guest's. */
+  loadedOn: PhysicalCpu | undefined
+  /** An MMIO exit that the next run completes. */
+  mmio: MmioAccess | undefined
+  /** HLT that waits for the debugger's answer: its immediate. */
+  halt: number | undefined
+  /** Breakpoint and watchpoint registers by encoding, CCSIDR_EL1 by selector, banked SPSRs: kept for user space and the guest, without effect. */
+  readonly debugPoints = new Map<number, bigint>()
+  readonly caches = new Map<number, bigint>()
+  readonly bankedSpsr = new BigUint64Array(5)
+  /** Timer outputs user space has been told of (bit 0 virtual, bit 1 physical). */
+  deviceIrqLevel = 0
+  slice: Slice = { left: 0, options: {} }
+  immediateExit = false
+  /** What the last KVM_RUN came back with. */
+  lastExit: RunExit | Errno = { reason: "unknown" }
+  readonly #page: KvmRunPage
+
+  /** Use Vm.createVcpu. */
+  constructor(vm: Vm, id: number) {
+    const { host } = vm
+    this.vm = vm
+    this.id = id
+    this.name = vm.id === FIRST ? `vcpu${id + 1}` : `vm${vm.id}-vcpu${id + 1}`
+    this.fp = fpMemory(this.name)
+    this.#page = new KvmRunPage(host)
+    this.file = {
+      ioctl: (request) => this.#ioctl(request),
+      page: () => this.#page.physical
+    }
+    this.descriptor = host.vmm.open(this.file)
+    vm.counterOffset ??= physicalCount(host.cpus[0]!.pe)
+  }
+
+  /** MPIDR_EL1 by the id: Aff0 4 bits, Aff1 and Aff2 8 bits. */
+  get mpidr(): bigint {
+    const { id } = this
+    return BigInt((((id >> 12) & 0xff) << 16) | (((id >> 4) & 0xff) << 8) | (id & 15)) | MPIDR_RES1
+  }
+  /** 0.1 without the feature PSCI_0_2, else the VM's. */
+  get psciVersion(): number {
+    return hasFeature(this, VcpuFeature.PSCI_0_2) ? this.vm.psciVersion : PSCI_VERSIONS.v0_1
+  }
+
+  /** KVM_ARM_VCPU_INIT. */
+  init(request: VcpuInit): Errno | undefined {
+    return initVcpu(this, request)
+  }
+  /** KVM_ARM_VCPU_FINALIZE. No feature of this kernel model needs it yet. */
+  finalize(_feature: number): Errno | undefined {
+    return this.features === undefined ? "ENOEXEC" : "EINVAL"
+  }
+  /** KVM_GET_ONE_REG; values of up to 2048 bits. */
+  getOneReg(id: bigint): bigint | Errno {
+    return this.features === undefined ? "ENOEXEC" : getOneReg(this, id)
+  }
+  /** KVM_SET_ONE_REG. */
+  setOneReg(id: bigint, value: bigint): Errno | undefined {
+    return this.features === undefined ? "ENOEXEC" : setOneReg(this, id, value)
+  }
+  /** KVM_GET_REG_LIST. */
+  getRegList(): readonly bigint[] | Errno {
+    return this.features === undefined ? "ENOEXEC" : getRegList(this)
+  }
+
+  /** KVM_RUN, called by the VMM thread; a signal comes after `limit` guest instructions. An errno is what the call itself failed with. */
+  run(limit: number = UNLIMITED, { immediateExit = false }: RunLimits = {}): RunExit | Errno {
+    const { host } = this.vm
+    this.slice = { left: limit, options: host.run }
+    this.immediateExit = immediateExit
+    const crash: Crash | undefined = host.ioctl(this.descriptor, KVM_RUN)
+    return crash ? { reason: "crash", crash } : this.lastExit
+  }
+  /** Data of the MMIO read that the last exit asked for. */
+  setMmioData(value: bigint): void {
+    if (this.mmio) this.mmio.data = value
+  }
+  /** After exit "debug": HLT has been done; the guest goes on behind it. */
+  completeHalt(): Errno | undefined {
+    if (this.halt === undefined) return "EINVAL"
+    this.halt = undefined
+    this.registers.pc = BigInt.asUintN(64, this.registers.pc + 4n)
+    this.vm.host.cpus[0]!.pe.retire(1)
+    return undefined
+  }
+  /** After exit "debug": no such service; the guest gets UNDEFINED. */
+  refuseHalt(): Errno | undefined {
+    if (this.halt === undefined) return "EINVAL"
+    this.halt = undefined
+    this.pending = { kind: "undefined" }
+    return undefined
+  }
+  /** KVM_IRQ_LINE of type CPU: the level of the vCPU's IRQ or FIQ input. */
+  setIrqLine(line: "irq" | "fiq", level: boolean): void {
+    const bit = line === "irq" ? HCR_VI : HCR_VF
+    this.hcr = level ? this.hcr | bit : this.hcr & ~bit
+  }
+  /** KVM_SET_MP_STATE. */
+  setMpState(state: MpState): void {
+    this.mpState = state
+  }
+  /** Reset as PSCI does it: registers, not ID registers. */
+  reset(): void {
+    resetVcpu(this)
+  }
+  /** Gives back what the host keeps for it. */
+  close(): void {
+    this.vm.host.vmm.files.delete(this.descriptor)
+    this.#page.free()
+  }
+
+  #ioctl(request: number): number {
+    if (request !== KVM_RUN) return -ERRNO.EINVAL
+    const { host } = this.vm
+    const cpu = host.cpus[0]!
+    if (cpu.current !== host.vmm) {
+      this.slice = { left: UNLIMITED, options: host.run }
+      this.immediateExit = this.#page.immediateExit
+      if (this.mmio) this.mmio.data = this.#page.mmioData(this.mmio.bytes)
+    }
+    return runIoctl(cpu, this, this.#page)
+  }
+}
+const MPIDR_RES1 = 0x8000_0000n
+const HCR_VF = 1n << 6n
+const HCR_VI = 1n << 7n

@@ -1,0 +1,153 @@
+/** A virtual machine: the KVM interface of a VM descriptor. Calls give their result or an errno. */
+import type { Crash } from "./crash.ts"
+import { type Errno, isErrno } from "./errno.ts"
+import type { Host } from "./host/host.ts"
+import { type IdRegisters, sanitisedIdRegisters } from "./id-registers.ts"
+import { type MemoryRequest, type MemorySlot, MemorySlots } from "./memory-slots.ts"
+import { PSCI_VERSIONS } from "./psci.ts"
+import { type FilterAction, type FilterRange, SmcccFilter } from "./smccc-filter.ts"
+import { BLOCK_BYTES, Stage2 } from "./stage2.ts"
+import { Vcpu } from "./vcpu.ts"
+
+/** A memory region as user space sees it. */
+export interface MemoryRegion {
+  readonly slot: number
+  readonly guestPhysical: number
+  readonly readonly: boolean
+  /**
+   * User space's mapping of the guest's memory: the host's physical pages themselves. Whoever writes code the guest may have run already says so with
+   * `Vm.write` instead.
+   */
+  readonly bytes: Uint8Array
+}
+export const MAX_VCPUS = 512
+export const CAP_ARM_NISV_TO_USER = 177
+/** Firmware feature registers, KVM_REG_ARM_*_BMAP: what the kernel can offer, and what a new VM offers. */
+export const FIRMWARE_BITMAPS = {
+  STD: { index: 0, maximum: 0n, reset: 0n },
+  STD_HYP: { index: 1, maximum: 0n, reset: 0n },
+  VENDOR_HYP: { index: 2, maximum: 1n, reset: 1n },
+  VENDOR_HYP_2: { index: 3, maximum: 3n, reset: 0n }
+} as const
+export type FirmwareBitmap = keyof typeof FIRMWARE_BITMAPS
+
+export class Vm {
+  readonly host: Host
+  readonly id: number
+  readonly stage2: Stage2
+  readonly slots = new MemorySlots()
+  readonly filter = new SmcccFilter()
+  readonly vcpus: (Vcpu | undefined)[] = []
+  /** ID registers as guests of this VM read them, by encoding. */
+  readonly idRegisters: IdRegisters
+  readonly firmware: Record<FirmwareBitmap, bigint>
+  psciVersion: number = PSCI_VERSIONS.v1_3
+  /** vCPU features word of the first vCPU initialised, without POWER_OFF; undefined until then. */
+  features: number | undefined
+  /** Some vCPU has run: ID registers, filter and firmware bitmaps are frozen. */
+  hasRun = false
+  /** KVM_CAP_ARM_NISV_TO_USER is enabled. */
+  nisvToUser = false
+  /** Virtual counter = physical counter - this; set when the first vCPU is created. */
+  counterOffset: bigint | undefined
+
+  private constructor(host: Host, id: number, stage2: Stage2) {
+    this.host = host
+    this.id = id
+    this.stage2 = stage2
+    this.idRegisters = sanitisedIdRegisters(host.systemRegisters)
+    this.firmware = Object.fromEntries(Object.entries(FIRMWARE_BITMAPS).map(([name, { reset }]) => [name, reset])) as Record<FirmwareBitmap, bigint>
+  }
+  /** Use Host.createVm. */
+  static create(host: Host, id: number, ipaBits: number): Vm | Errno {
+    const rootBytes = Stage2.rootBytes(ipaBits)
+    const root = host.pages.allocate(rootBytes, rootBytes)
+    const vmid = host.allocateVmid()
+    if (root === undefined || vmid === undefined) return "ENOMEM"
+    return new Vm(host, id, new Stage2(host.tables, root, ipaBits, vmid, host.features))
+  }
+
+  /** KVM_SET_USER_MEMORY_REGION. Memory is allocated with a new slot and freed with it; a slot may move. `bytes` 0 deletes. */
+  setMemoryRegion(request: MemoryRequest): MemoryRegion | Errno | Crash {
+    return this.host.inKernel(() => {
+      const checked = this.slots.check(request, this.stage2.ipaBits)
+      if (isErrno(checked)) return checked
+      const { existing } = checked
+      if (existing) return request.bytes === 0 ? this.#delete(existing) : this.#move(existing, request.guestPhysical)
+      const { slot, guestPhysical, bytes, readonly = false } = request
+      const { pages } = this.host
+      // blocks need the same offset within a block on both sides
+      const wanted = bytes >= BLOCK_BYTES && guestPhysical % BLOCK_BYTES === 0
+      const hostPhysical = (wanted ? pages.allocate(bytes, BLOCK_BYTES) : undefined) ?? pages.allocate(bytes)
+      if (hostPhysical === undefined) return "ENOMEM"
+      const added: MemorySlot = { slot, guestPhysical, length: bytes, readonly, hostPhysical }
+      this.slots.add(added)
+      return this.#region(added)
+    })
+  }
+  /** Copies bytes into guest memory, also where the guest has run code. EFAULT, and nothing written, when they do not lie in one slot. */
+  write(guestPhysical: number, bytes: Uint8Array): Errno | undefined {
+    const physical = this.slots.physical(guestPhysical, bytes.length)
+    if (physical === undefined) return "EFAULT"
+    this.host.board.write(physical, bytes)
+    return undefined
+  }
+  /** A copy of guest memory. */
+  read(guestPhysical: number, length: number): Uint8Array | Errno {
+    const physical = this.slots.physical(guestPhysical, length)
+    return physical === undefined ? "EFAULT" : this.host.pages.view(physical, length).slice()
+  }
+
+  /** KVM_CREATE_VCPU. */
+  createVcpu(id: number): Vcpu | Errno {
+    if (!Number.isInteger(id) || id < 0 || id >= MAX_VCPUS || this.vcpus.filter(Boolean).length >= MAX_VCPUS) return "EINVAL"
+    if (this.vcpus[id]) return "EEXIST"
+    const vcpu = new Vcpu(this, id)
+    this.vcpus[id] = vcpu
+    return vcpu
+  }
+  /** KVM_ARM_VM_SMCCC_FILTER: what happens to calls of these functions, before the first run. */
+  setSmcccFilter(range: FilterRange, action: FilterAction): Errno | undefined {
+    return this.filter.add(range, action, this.hasRun)
+  }
+  /** KVM_ENABLE_CAP. */
+  enableCapability(capability: number): Errno | undefined {
+    if (capability !== CAP_ARM_NISV_TO_USER) return "EINVAL"
+    this.nisvToUser = true
+    return undefined
+  }
+  /** KVM_ARM_SET_COUNTER_OFFSET: the virtual counter starts this far behind the physical one. */
+  setCounterOffset(offset: bigint): void {
+    this.counterOffset = BigInt.asUintN(64, offset)
+  }
+  /** Closes the VM: its memory goes back to the host. Its objects must not be used any more. */
+  destroy(): Crash | undefined {
+    const { host, stage2 } = this
+    return host.inKernel(() => {
+      for (const slot of [...this.slots]) this.#delete(slot)
+      for (const vcpu of this.vcpus) vcpu?.close()
+      stage2.tables.destroy()
+      host.pages.free(stage2.tables.root, stage2.rootBytes)
+      return undefined
+    })
+  }
+
+  #region({ slot, guestPhysical, length, readonly, hostPhysical }: MemorySlot): MemoryRegion {
+    return { slot, guestPhysical, readonly, bytes: this.host.pages.view(hostPhysical, length) }
+  }
+  #delete(slot: MemorySlot): MemoryRegion {
+    this.#unmap(slot)
+    this.slots.remove(slot)
+    this.host.pages.free(slot.hostPhysical, slot.length)
+    return { ...this.#region(slot), bytes: new Uint8Array(0) }
+  }
+  #move(slot: MemorySlot, guestPhysical: number): MemoryRegion {
+    if (slot.guestPhysical !== guestPhysical) this.#unmap(slot)
+    slot.guestPhysical = guestPhysical
+    return this.#region(slot)
+  }
+  #unmap({ guestPhysical, length }: MemorySlot): void {
+    const { host, stage2 } = this
+    if (stage2.tables.unmap(guestPhysical, length)) host.mode.services.flushVmid(host.cpus[0]!, stage2)
+  }
+}
