@@ -19,6 +19,8 @@ interface Operation {
   readonly trapsHigh?: number
   /** Bit of HFGITR_EL2. */
   readonly fine?: number
+  /** An nXS form of TLBI: HCRX_EL2.FGTnXS takes it out of HFGITR_EL2. */
+  readonly noExtraTime?: boolean
   run(pe: Pe, operand: bigint): void
 }
 
@@ -139,11 +141,28 @@ for (const [CRn, xs] of [
     const { CRm, range, scope, high } = domain,
       os = "feature" in domain ? domain.feature : undefined,
       all = invalidateAll(scope),
-      page = invalidatePage(scope)
+      page = invalidatePage(scope),
+      noExtraTime = xs !== undefined
     for (const [i, op2] of SINGLE_OP2.entries())
-      add(0, CRn, CRm, op2, { level: 1, ...needing(os, xs), traps: TTLB, trapsHigh: high, fine: domain.fine + i, run: op2 & 1 ? page : all })
+      add(0, CRn, CRm, op2, {
+        level: 1,
+        ...needing(os, xs),
+        traps: TTLB,
+        trapsHigh: high,
+        fine: domain.fine + i,
+        noExtraTime,
+        run: op2 & 1 ? page : all
+      })
     for (const [i, op2] of RANGE_OP2.entries())
-      add(0, CRn, range, op2, { level: 1, ...needing("TLBIRANGE", xs), traps: TTLB, trapsHigh: high, fine: domain.fineRange + i, run: all })
+      add(0, CRn, range, op2, {
+        level: 1,
+        ...needing("TLBIRANGE", xs),
+        traps: TTLB,
+        trapsHigh: high,
+        fine: domain.fineRange + i,
+        noExtraTime,
+        run: all
+      })
     // ALLE2, VAE2, ALLE1, VALE2, VMALLS12E1; RVAE2, RVALE2
     for (const op2 of [0, 1, 4, 5, 6]) add(4, CRn, CRm, op2, { level: 2, ...needing(os, xs), run: op2 & 1 ? page : all })
     for (const op2 of [1, 5]) add(4, CRn, range, op2, { level: 2, ...needing("TLBIRANGE", xs), run: all })
@@ -178,7 +197,7 @@ export const maintain = (pe: Pe, encoding: number, operand: bigint, Rt: number, 
     if (el === 0 && operation.userBit !== undefined && !(sctlr & operation.userBit))
       throw new Abort(synchronous(ownTarget(pe), systemSyndrome(encoding, Rt, isRead)))
     const coarse = controls.hcr & (operation.traps ?? 0) || controls.hcrHigh & (operation.trapsHigh ?? 0)
-    if (coarse || finelyTrapped(pe, operation.fine)) throw new Abort(trapped(encoding, Rt, isRead))
+    if (coarse || finelyTrapped(pe, operation.fine, operation.noExtraTime ?? false)) throw new Abort(trapped(encoding, Rt, isRead))
   }
   operation.run(pe, operand)
   return 0n
@@ -190,8 +209,10 @@ const implementationDefined = (pe: Pe, encoding: number): boolean => {
   const CRn = (encoding >> 7) & 15
   return (CRn === 11 || CRn === 15) && (pe.controls.hcr & HCR.TIDCP) !== 0
 }
-const finelyTrapped = (pe: Pe, bit: number | undefined): boolean => {
+const HCRX_FGTNXS = 1 << 4
+const finelyTrapped = (pe: Pe, bit: number | undefined, noExtraTime: boolean): boolean => {
   const { controls } = pe
+  if (noExtraTime && controls.low(controls.slot.HCRX_EL2) & HCRX_FGTNXS) return false
   if (bit === undefined || controls.host || !controls.machine.features.has("FGT")) return false
   const word = bit < 32 ? controls.low(controls.slot.HFGITR_EL2) : controls.high(controls.slot.HFGITR_EL2)
   return ((word >>> (bit & 31)) & 1) === 1

@@ -7,7 +7,7 @@ import { PAGE_BYTES } from "./memory.ts"
 import type { Pe } from "./pe.ts"
 import { describeRegime, type Regime, type RegimeName, regimeName } from "./regime.ts"
 import { Tlb } from "./tlb.ts"
-import { EXECUTE, FSC, NO_FAULT, READ, type Request, Walker, WRITE } from "./walk.ts"
+import { EXECUTE, effectiveShareability, FSC, NO_FAULT, READ, type Request, Walker, WRITE } from "./walk.ts"
 
 export type MemoryAccess = "read" | "write" | "execute"
 export interface TranslateOptions {
@@ -27,7 +27,7 @@ export class Translation {
   readonly #pe: Pe
   readonly #regimes = new Map<RegimeName, { readonly version: number; readonly regime: Regime }>()
   readonly #contexts = new Map<string, { readonly regime: Regime; readonly context: string }>()
-  readonly request: Request = { user: false, pan: false, needed: 0, alignment: 0, stage1Only: false }
+  readonly request: Request = { user: false, pan: false, needed: 0, alignment: 0, stage1Only: false, ignoresDirty: false }
 
   constructor(pe: Pe) {
     this.#pe = pe
@@ -156,16 +156,19 @@ export const externalAbort = (pe: Pe, address: bigint, access: MemoryAccess): Ab
   new Abort(abortException(pe, externalTarget(pe), address, access, FSC.external))
 
 const PAR_RES1 = 1n << 11n
-/** A walk of AT. A fault is a result, except that a stage 2 fault on a stage 1 walk begun at EL1 goes to EL2. */
-export const translateToPar = (pe: Pe, address: bigint, name: RegimeName, request: Omit<Request, "alignment">): bigint => {
+const PAR_NS = 1n << 9n
+/** A walk of AT. A fault is a result, except external aborts, and a stage 2 fault on a stage 1 walk begun at EL1, which goes to EL2. */
+export const translateToPar = (pe: Pe, address: bigint, name: RegimeName, request: Omit<Request, "alignment" | "ignoresDirty">): bigint => {
   const { walker } = pe.translation,
     regime = pe.translation.regime(name)
-  walker.walk(regime, Number(address & 0xffffffffn), Number(address >> 32n), { ...request, alignment: 0 })
+  walker.walk(regime, Number(address & 0xffffffffn), Number(address >> 32n), { ...request, alignment: 0, ignoresDirty: true })
   if (walker.fault === NO_FAULT) {
     const page = BigInt(walker.physical) & ~0xfffn
-    return (BigInt(walker.attributes) << 56n) | page | PAR_RES1 | (BigInt(walker.shareability) << 7n)
+    return (
+      (BigInt(walker.attributes) << 56n) | page | PAR_RES1 | PAR_NS | (BigInt(effectiveShareability(walker.attributes, walker.shareability)) << 7n)
+    )
   }
   const { fault, stage, onWalk } = walker
-  if (onWalk && pe.el === 1) throw new Abort(faultOf(pe, walker, address, request.needed === WRITE ? "write" : "read", true))
+  if (isExternal(fault) || (onWalk && pe.el === 1)) throw new Abort(faultOf(pe, walker, address, request.needed === WRITE ? "write" : "read", true))
   return 1n | BigInt(fault << 1) | (onWalk ? 1n << 8n : 0n) | (stage === 2 ? 1n << 9n : 0n) | PAR_RES1
 }

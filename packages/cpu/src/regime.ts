@@ -32,7 +32,7 @@ export interface Stage2 {
   /** HCR_EL2.PTW: a stage 1 walk through Device memory faults. */
   readonly protectWalks: boolean
 }
-/** Permissions by index of FEAT_S1PIE: bits R = 1, W = 2, X = 4. */
+/** Permissions by index of FEAT_S1PIE: R = 1, W = 2, X = 4, and the other bits of BASE. */
 export interface Indirection {
   readonly privileged: Uint8Array
   readonly user: Uint8Array
@@ -77,7 +77,7 @@ const startLevelOf = (inputBits: number): number => LAST_LEVEL + 1 - Math.ceil((
 /** Table address: aligned to the size of the first table. */
 const tableAddress = (low: number, high: number, inputBits: number, startLevel: number): number => {
   const indexBits = inputBits - ((LAST_LEVEL - startLevel) * STRIDE + PAGE_BITS)
-  const size = 2 ** Math.max(indexBits + 3, 6)
+  const size = 2 ** (indexBits + 3)
   const address = bits(high, 0, 16) * WORD + ((low & ~1) >>> 0)
   return address - (address % size)
 }
@@ -149,9 +149,10 @@ const common = (controls: Controls, level: 1 | 2): Pick<Regime, "attributes" | "
         : undefined
   }
 }
-/** Base permissions of FEAT_S1PIE by encoding; reserved ones give nothing. Bit 8: execution goes when WXN is set. */
-export const WITHOUT_X_UNDER_WXN = 8
-const BASE_PERMISSIONS = [0, 1, 4, 5, 0, 3, 7 | WITHOUT_X_UNDER_WXN, 7, 1, 1, 5, 0, 3, 0, 7, 0]
+/** Bits of a base permission besides R, W and X: execution goes when WXN is set; guarded control stacks (which nothing implements further). */
+export const BASE = { withoutXUnderWxn: 8, guardedStack: 16 } as const
+/** Base permissions of FEAT_S1PIE by encoding; reserved ones give nothing. */
+const BASE_PERMISSIONS = [0, 1, 4, 5, 0, 3, 7 | BASE.withoutXUnderWxn, 7, 1, 1 | BASE.guardedStack, 5, 0, 3, 0, 7, 0]
 const permissionTable = (register: bigint): Uint8Array =>
   Uint8Array.from({ length: 16 }, (_, i) => BASE_PERMISSIONS[Number((register >> BigInt(4 * i)) & 15n)]!)
 

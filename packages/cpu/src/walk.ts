@@ -1,6 +1,6 @@
 /** Table walks of both stages: from a virtual address to a guest-physical one, or to the exact fault. Numbers only; nothing is thrown. */
 import type { PhysicalMemory } from "./memory.ts"
-import { type Indirection, type Range, type Regime, type Stage2, WITHOUT_X_UNDER_WXN } from "./regime.ts"
+import { BASE, type Indirection, type Range, type Regime, type Stage2 } from "./regime.ts"
 
 /** Permission bits. */
 export const READ = 1
@@ -21,7 +21,9 @@ export const NO_FAULT = -1
 
 /** MAIR_ELx encodings and a shareability. */
 const NORMAL_WRITE_BACK = 0xff
+const NORMAL_NON_CACHEABLE = 0x44
 const OUTER_SHAREABLE = 2
+const INNER_SHAREABLE = 3
 
 const WORD = 2 ** 32
 const LAST_LEVEL = 3
@@ -56,6 +58,8 @@ export interface Request {
   alignment: number
   /** The result is the intermediate physical address (AT S1...). Walks still go through stage 2. */
   stage1Only: boolean
+  /** A write need not find the page dirty (AT). */
+  ignoresDirty: boolean
 }
 
 /** One walk at a time; the result stays in its fields until the next. */
@@ -71,7 +75,7 @@ export class Walker {
   /** The result. */
   physical = 0
   device = false
-  /** Memory attributes as MAIR_ELx has them, and shareability (0 non, 2 outer, 3 inner). */
+  /** Memory attributes as MAIR_ELx has them, and the shareability field (0 non, 2 outer, 3 inner). */
   attributes = 0
   shareability = 0
   /** READ, WRITE, EXECUTE that this requester has, both stages joined. */
@@ -150,7 +154,7 @@ export class Walker {
         if (level < LAST_LEVEL) this.block = true
         this.attributes = regime.attributes[(descriptorLow >>> 2) & 7]!
         this.device = this.attributes >> 4 === 0
-        this.shareability = this.device ? OUTER_SHAREABLE : (descriptorLow >>> 8) & 3
+        this.shareability = (descriptorLow >>> 8) & 3
         this.permissions = permissionsOf(regime, descriptorLow, descriptorHigh, restrictions, request)
         this.#level = level
         return base + (input % 2 ** shift)
@@ -193,8 +197,9 @@ export class Walker {
   }
 
   #device2 = false
-  /** FEAT_S2FWB says Normal write-back whatever stage 1 has. */
-  #forced = false
+  /** MemAttr and SH of the stage 2 descriptor. */
+  #attributes2 = 0
+  #shareability2 = 0
   #permissions2 = 0
   #level2 = 0
 
@@ -203,11 +208,9 @@ export class Walker {
     const output = this.#stage2(stage2, ipa, request)
     if (this.fault === NO_FAULT) {
       this.physical = output
-      if (this.#device2) {
-        this.device = true
-        this.attributes = 0
-        this.shareability = OUTER_SHAREABLE
-      } else if (stage2.forceWriteBack && this.#forced) this.attributes = NORMAL_WRITE_BACK
+      this.attributes = (stage2.forceWriteBack ? forcedAttributes : combinedAttributes)(this.attributes, this.#attributes2)
+      this.device = this.attributes >> 4 === 0
+      this.shareability = combinedShareability(this.shareability, this.#shareability2)
       this.permissions &= this.#permissions2
       return
     }
@@ -238,7 +241,8 @@ export class Walker {
       if (level < LAST_LEVEL) this.block = true
       const attributes = (low >>> 2) & 15
       this.#device2 = stage2.forceWriteBack ? (attributes & 4) === 0 : (attributes & 12) === 0
-      this.#forced = (attributes & 7) === 6
+      this.#attributes2 = attributes
+      this.#shareability2 = (low >>> 8) & 3
       this.#level2 = level
       this.#permissions2 = ((low >>> 6) & 3) | (stage2Executes((high >>> 21) & 3, request.user) ? EXECUTE : 0)
       if ((this.#permissions2 & request.needed) !== request.needed) return this.#fail(FSC.permission + level)
@@ -246,8 +250,47 @@ export class Walker {
     }
   }
 }
+/** Stage 2 MemAttr as a MAIR_ELx value, with all allocation hints: Device by its type, Normal non-cacheable, write-through or write-back. */
+const stage2Attributes = (field: number): number => {
+  const nibble = [0, 4, 10, 15]
+  return field < 4 ? field << 2 : (nibble[field >> 2]! << 4) | nibble[field & 3]!
+}
+/** The stricter of two cacheabilities; hints are those of stage 1. */
+const combinedNibble = (one: number, two: number): number => {
+  if (one === 4 || two === 4) return 4
+  const writeThrough = (nibble: number) => nibble >> 2 === 2 || nibble >> 2 === 0
+  return writeThrough(one) ? one : writeThrough(two) ? 8 | (one & 3) : one
+}
+const combinedAttributes = (one: number, field: number): number => {
+  const two = stage2Attributes(field)
+  if (one >> 4 === 0) return two >> 4 === 0 ? Math.min(one, two) : one
+  return two >> 4 === 0 ? two : (combinedNibble(one >> 4, two >> 4) << 4) | combinedNibble(one & 15, two & 15)
+}
+/** With FEAT_S2FWB: stage 2 chooses Device, non-cacheable or write-back, or leaves stage 1's choice. */
+const forcedAttributes = (one: number, field: number): number => {
+  const device = one >> 4 === 0
+  switch (field & 7) {
+    case 7:
+      return one
+    case 6:
+      return device ? NORMAL_WRITE_BACK : (writeBackNibble(one >> 4) << 4) | writeBackNibble(one & 15)
+    case 5:
+      return device ? one : NORMAL_NON_CACHEABLE
+    default:
+      return (field & 3) << 2
+  }
+}
+const writeBackNibble = (nibble: number): number => (nibble === 0 || nibble === 4 ? 15 : 12 | (nibble & 3))
+const combinedShareability = (one: number, two: number): number => {
+  if (one === OUTER_SHAREABLE || two === OUTER_SHAREABLE) return OUTER_SHAREABLE
+  return one === INNER_SHAREABLE || two === INNER_SHAREABLE ? INNER_SHAREABLE : 0
+}
+/** Device and Normal non-cacheable memory counts as outer shareable, whatever the descriptors say. */
+export const effectiveShareability = (attributes: number, field: number): number =>
+  attributes >> 4 === 0 || attributes === NORMAL_NON_CACHEABLE ? OUTER_SHAREABLE : field
+
 /** The request of a table walk that goes through stage 2. */
-const WALK: Request = { user: false, pan: false, needed: READ, alignment: 0, stage1Only: false }
+const WALK: Request = { user: false, pan: false, needed: READ, alignment: 0, stage1Only: false, ignoresDirty: false }
 
 /** XN[1:0] with FEAT_XNX: 00 both levels, 01 EL0 only, 11 EL1 only. */
 const stage2Executes = (xn: number, user: boolean): boolean => xn === 0 || (user ? xn === 1 : xn === 3)
@@ -281,14 +324,19 @@ const permissionsOf = (regime: Regime, low: number, high: number, restrictions: 
   const data = request.pan && (user || (regime.enhancedPan && userExecutes)) ? 0 : READ | (readOnly ? 0 : WRITE)
   return data | (executes ? EXECUTE : 0)
 }
-/** FEAT_S1PIE: four descriptor bits choose from PIR_ELx and PIRE0_ELx; bit 7 says the page is not dirty, so not writable. */
+const ALL = READ | WRITE | EXECUTE
+/**
+ * FEAT_S1PIE: four descriptor bits choose from PIR_ELx and PIRE0_ELx; bit 7 says the page is not dirty, so not writable. What EL0 may write and a
+ * higher level execute gives nobody anything. PAN covers whatever EL0 may do.
+ */
 const indirectPermissions = (regime: Regime, { privileged, user }: Indirection, low: number, high: number, request: Request): number => {
   const index = (high & UXN ? 8 : 0) | (high & PXN ? 4 : 0) | (high & INDIRECT_51 ? 2 : 0) | (low & USER ? 1 : 0)
-  const clean = low & READ_ONLY ? ~WRITE : ~0
-  const wxn = (p: number) => (p & WITHOUT_X_UNDER_WXN && regime.writeImpliesNoExecute ? p & ~EXECUTE : p) & 7
-  const ofUser = regime.name === "EL2" ? 0 : wxn(user[index]!)
-  if (request.user) return ofUser & clean
-  const own = wxn(privileged[index]!)
-  const denied = request.pan && (ofUser & (READ | WRITE) || (regime.enhancedPan && ofUser & EXECUTE))
-  return (denied ? own & EXECUTE : own) & clean
+  const own = privileged[index]!
+  const ofUser = regime.name === "EL2" ? 0 : user[index]!
+  if (own & (EXECUTE | BASE.guardedStack) && ofUser & (WRITE | BASE.guardedStack)) return 0
+  const chosen = request.user ? ofUser : own
+  const withoutX = (chosen & BASE.withoutXUnderWxn) !== 0 && regime.writeImpliesNoExecute
+  const clean = (low & READ_ONLY) !== 0 && !request.ignoresDirty
+  const denied = !request.user && request.pan && (ofUser & ALL) !== 0
+  return chosen & ALL & ~(withoutX ? EXECUTE : 0) & ~(clean ? WRITE : 0) & ~(denied ? READ | WRITE : 0)
 }

@@ -443,15 +443,15 @@ describe("AT", () => {
   it("gives address and attributes, or the fault", () => {
     lower(VA, 3, 0x4055_5000n | AF | PAGE | USER | RO | (3n << 8n))
     expect([par("at s1e1r", VA + 0x123n), par("at s1e1w", VA), par("at s1e0r", VA), par("at s1e1r", VA + 0x1000n)]).toEqual([
-      "0xff00000040555980",
+      "0xff00000040555b80",
       "0x81f",
-      "0xff00000040555980",
+      "0xff00000040555b80",
       "0x80f"
     ])
     at(1, PSTATE.PAN)
-    expect([par("at s1e1r", VA), par("at s1e1rp", VA)]).toEqual(["0xff00000040555980", "0x81f"])
+    expect([par("at s1e1r", VA), par("at s1e1rp", VA)]).toEqual(["0xff00000040555b80", "0x81f"])
     lower(VA, 3, 0x4055_5000n | AF | PAGE | DEVICE)
-    expect(par("at s1e1w", VA)).toBe("0x40555900")
+    expect(par("at s1e1w", VA)).toBe("0x40555b00")
   })
   it("of stage 1 gives the intermediate address, of both the physical one", () => {
     set("VTTBR_EL2", BigInt(SECOND[1]!))
@@ -463,9 +463,9 @@ describe("AT", () => {
     at(2)
     expect(par("at s1e1r", VA)).toBe("0xb0b")
     map(SECOND, 1, 0x4010_0000n, 2, 0x4000_0000n | AF | BLOCK | (15n << 2n) | bit(6))
-    expect([par("at s1e1r", VA), par("at s12e1r", VA)]).toEqual(["0xff00000080555800", "0xa0b"])
+    expect([par("at s1e1r", VA), par("at s12e1r", VA)]).toEqual(["0xff00000080555a00", "0xa0b"])
     map(SECOND, 1, 0x8055_5000n, 3, 0x4077_7000n | AF | PAGE | (15n << 2n) | bit(6))
-    expect([par("at s12e1r", VA), par("at s12e1w", VA)]).toEqual(["0xff00000040777800", "0xa1f"])
+    expect([par("at s12e1r", VA), par("at s12e1w", VA)]).toEqual(["0xff00000040777a00", "0xa1f"])
   })
 })
 

@@ -157,11 +157,12 @@ const exceptions: readonly SystemRegister[] = [
     name: "ERRIDR_EL1",
     encoding: "3 0 5 3 0",
     feature: "RAS",
-    identification: true,
+    write: 3,
+    fields: {},
     traps: [trapEL1("HCR_EL2.TERR")],
-    fine: { pair: "HFG", read: 40 }
-  },
-  { name: "ERRSELR_EL1", encoding: "3 0 5 3 1", feature: "RAS", fields: {}, traps: [trapEL1("HCR_EL2.TERR")], fine: hfg(41) }
+    fine: { pair: "HFG", read: 40 },
+    doc: "There are no error records, and so no other register of them"
+  }
 ]
 
 const HCR: FieldTable = {
@@ -232,7 +233,7 @@ const hypervisor: readonly SystemRegister[] = [
     name: "HCRX_EL2",
     encoding: "3 4 1 2 2",
     feature: "HCX",
-    fields: { MCE2: "10 if MOPS", MSCEn: "11 if MOPS", TCR2En: "14 if TCR2", SCTLR2En: "15 if SCTLR2" },
+    fields: { FnXS: "3 if XS", FGTnXS: "4 if XS", MCE2: "10 if MOPS", MSCEn: "11 if MOPS", TCR2En: "14 if TCR2", SCTLR2En: "15 if SCTLR2" },
     control: true
   },
   { name: "HSTR_EL2", encoding: "3 4 1 1 3", fields: { T: "15:0" }, control: true },

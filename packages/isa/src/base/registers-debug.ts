@@ -2,9 +2,18 @@
 import { type FineTrap, type RegisterTrap, type SystemRegister, trapBelow, trapEL0, trapEL1 } from "../register.ts"
 
 const hdfg = (bit: number): FineTrap => ({ pair: "HDFG", read: bit, write: bit })
-const DEBUG: readonly RegisterTrap[] = [trapEL1("MDCR_EL2.TDA")]
-const OS_LOCK: readonly RegisterTrap[] = [trapEL1("MDCR_EL2.TDOSA")]
-const TRANSFER: readonly RegisterTrap[] = [trapEL0("MDSCR_EL1.TDCC", "MDSCR_EL1.TDCC", 1), trapBelow("MDCR_EL2.TDA")]
+/** HCR_EL2.TGE counts as TDE, in host mode too. */
+const ROUTED: RegisterTrap = { control: "HCR_EL2.TGE", host: "HCR_EL2.TGE", from: [0] }
+/** Routing debug exceptions to EL2 (TDE) traps all of these. */
+const DEBUG: readonly RegisterTrap[] = [trapEL1("MDCR_EL2.TDA"), trapEL1("MDCR_EL2.TDE")]
+const OS_LOCK: readonly RegisterTrap[] = [trapEL1("MDCR_EL2.TDOSA"), trapEL1("MDCR_EL2.TDE")]
+const ROM: readonly RegisterTrap[] = [trapEL1("MDCR_EL2.TDRA"), trapEL1("MDCR_EL2.TDE")]
+const TRANSFER: readonly RegisterTrap[] = [
+  trapEL0("MDSCR_EL1.TDCC", "MDSCR_EL1.TDCC", 1),
+  trapBelow("MDCR_EL2.TDA"),
+  trapBelow("MDCR_EL2.TDE"),
+  ROUTED
+]
 
 /** ID_AA64DFR0_EL1 says two breakpoints and two watchpoints. */
 const points: readonly SystemRegister[] = [0, 1].flatMap((n) => [
@@ -31,7 +40,7 @@ export const debugRegisters: readonly SystemRegister[] = [
   { name: "OSDTRRX_EL1", encoding: "2 0 0 0 2", fields: { data: "31:0" }, traps: DEBUG },
   { name: "OSDTRTX_EL1", encoding: "2 0 0 3 2", fields: { data: "31:0" }, traps: DEBUG },
   { name: "OSECCR_EL1", encoding: "2 0 0 6 2", fields: {}, traps: DEBUG, fine: hdfg(10) },
-  { name: "MDRAR_EL1", encoding: "2 0 1 0 0", write: 3, fields: {}, traps: [trapEL1("MDCR_EL2.TDRA")] },
+  { name: "MDRAR_EL1", encoding: "2 0 1 0 0", write: 3, fields: {}, traps: ROM },
   { name: "OSLAR_EL1", encoding: "2 0 1 0 4", read: 3, storage: "OSLAR", traps: OS_LOCK, fine: { pair: "HDFG", write: 8 } },
   {
     name: "OSLSR_EL1",
@@ -44,8 +53,22 @@ export const debugRegisters: readonly SystemRegister[] = [
   },
   { name: "OSDLR_EL1", encoding: "2 0 1 3 4", fields: {}, traps: OS_LOCK, fine: hdfg(11) },
   { name: "DBGPRCR_EL1", encoding: "2 0 1 4 4", fields: { CORENPDRQ: 0 }, traps: OS_LOCK, fine: hdfg(7) },
-  { name: "DBGCLAIMSET_EL1", encoding: "2 0 7 8 6", fields: {}, ones: 0xffn, traps: DEBUG, fine: hdfg(5) },
-  { name: "DBGCLAIMCLR_EL1", encoding: "2 0 7 9 6", fields: {}, traps: DEBUG, fine: hdfg(5) },
+  {
+    name: "DBGCLAIMSET_EL1",
+    encoding: "2 0 7 8 6",
+    fields: { CLAIM: "7:0" },
+    traps: DEBUG,
+    fine: hdfg(5),
+    compute: { read: () => 0xffn, write: (file, bits) => file.set("DBGCLAIMCLR_EL1", file.get("DBGCLAIMCLR_EL1") | bits) }
+  },
+  {
+    name: "DBGCLAIMCLR_EL1",
+    encoding: "2 0 7 9 6",
+    fields: { CLAIM: "7:0" },
+    traps: DEBUG,
+    fine: hdfg(5),
+    compute: { read: (file) => file.get("DBGCLAIMCLR_EL1"), write: (file, bits) => file.set("DBGCLAIMCLR_EL1", file.get("DBGCLAIMCLR_EL1") & ~bits) }
+  },
   { name: "DBGAUTHSTATUS_EL1", encoding: "2 0 7 14 6", write: 3, fields: {}, traps: DEBUG, fine: { pair: "HDFG", read: 6 } },
   {
     name: "MDCR_EL2",
