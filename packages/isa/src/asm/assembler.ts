@@ -10,6 +10,7 @@ import { expandMacro, type Macro, readMacroHead, repeat, splitArguments, times }
 import { type AssembleLimits, DEFAULT_LIMITS, Program } from "./program.ts"
 import { Reader } from "./reader.ts"
 import { statementsOf } from "./scan.ts"
+import type { Section } from "./section.ts"
 
 export interface AssembleOptions {
   /** Whose instructions and system registers the text names: a composed Machine, or any instruction table. */
@@ -206,34 +207,22 @@ class Assembler {
   }
 }
 
-/** Symbols a linker provides when a program asks for them without defining them. */
-const provide = (program: Program): void => {
-  const all = [...program.sections.values()].filter(({ flags, address }) => flags.allocated && address !== undefined)
-  const after = (end: (typeof all)[number] | undefined): bigint => (end ? end.address! + BigInt(end.length) : 0n)
-  const last = (some: typeof all) =>
-    some.reduce<(typeof all)[number] | undefined>((best, s) => (!best || after(s) >= after(best) ? s : best), undefined)
+/** Symbols that linkers provide: ends of code, data and everything, and where zeros begin. */
+const providedSymbols = (sections: readonly Section[]): ReadonlyMap<string, bigint> => {
+  const all = sections.filter(({ flags }) => flags.allocated)
+  const ascending = (values: readonly bigint[]): readonly bigint[] => [...values].sort((a, b) => (a < b ? -1 : 1))
+  const endOf = (some: readonly Section[]): bigint => ascending(some.map(({ address, length }) => address! + BigInt(length))).at(-1) ?? 0n
   const zeros = all.filter(({ flags }) => flags.zeros)
-  const code = after(last(all.filter(({ flags }) => flags.executable)))
-  const data = after(last(all.filter(({ flags }) => !flags.zeros)))
-  const end = after(last(all))
-  const start = zeros.map(({ address }) => address!).sort((a, b) => (a < b ? -1 : 1))[0] ?? data
-  const values = {
-    __bss_start: start,
-    __bss_start__: start,
-    __bss_end__: end,
-    _bss_end__: end,
-    _end: end,
-    end,
-    __end__: end,
-    _edata: data,
-    edata: data,
-    _etext: code,
-    etext: code
-  }
-  for (const [name, value] of Object.entries(values)) {
-    const symbol = program.symbols.get(name)
-    if (symbol && !symbol.definition) program.symbols.set(name, { kind: "value", value: { section: undefined, offset: value } })
-  }
+  const code = endOf(all.filter(({ flags }) => flags.executable))
+  const data = endOf(all.filter(({ flags }) => !flags.zeros))
+  const end = endOf(all)
+  const start = ascending(zeros.map(({ address }) => address!))[0] ?? data
+  return new Map([
+    ...["etext", "_etext"].map((name) => [name, code] as const),
+    ...["edata", "_edata"].map((name) => [name, data] as const),
+    ...["__bss_start", "__bss_start__"].map((name) => [name, start] as const),
+    ...["end", "_end", "__end__", "__bss_end__", "_bss_end__"].map((name) => [name, end] as const)
+  ])
 }
 
 /** Assembles a program. Every problem is reported at once, in the order of the source; nothing is thrown. */
@@ -247,7 +236,7 @@ export const assemble = (source: string, options: AssembleOptions): AssembleResu
   const sections = [...program.sections.values()]
   const problem = placeSections(sections, BigInt(options.origin ?? DEFAULT_ORIGIN))
   if (problem !== undefined) program.refuse(problem)
-  provide(program)
+  program.symbols.provided = providedSymbols(sections)
   if (!program.stopped) program.resolve()
   const entry = program.failed ? 0n : entryOf(program, options.entry)
   if (program.failed) return { problems: program.problems.sort((a, b) => a.line - b.line || a.column - b.column) }

@@ -179,5 +179,5 @@ export const directives: ReadonlyMap<string, Directive> = new Map<string, Direct
     .split(" ")
     .map((name) => [name, ignore] as const)
 ])
-/** Whether a directive does nothing here: what call-frame information says is for debuggers. */
-export const isIgnored = (name: string): boolean => name.startsWith(".cfi_")
+/** Whether a directive does nothing here: call-frame information is for debuggers, object attributes are for linkers. */
+export const isIgnored = (name: string): boolean => /^\.(cfi_|aeabi_|addrsig)/.test(name)

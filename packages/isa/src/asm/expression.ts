@@ -106,8 +106,9 @@ export class ExpressionReader {
     }
     const label = cursor.match(NUMERIC_LABEL)
     if (label) return { kind: "symbol", name: this.#names.numericLabel(label[1]!, label[2] as "b" | "f") }
+    const at = cursor.at
     const number = cursor.match(NUMBER)?.[0]
-    if (number !== undefined) return this.#number(number)
+    if (number !== undefined) return this.#number(number, at)
     if (cursor.peek() === "'") return this.#character()
     const name = cursor.match(NAME)?.[0]
     if (name === ".") return { kind: "value", value: this.#names.here() }
@@ -118,9 +119,9 @@ export class ExpressionReader {
     cursor.fail(`expected a number or a name${cursor.found()}`)
     return constant(0n)
   }
-  #number(text: string): Expression {
-    if (text.length > MAXIMUM_DIGITS) this.#cursor.fail(`a number has at most ${MAXIMUM_DIGITS} digits`)
-    else if (/^0\d*[89]/.test(text)) this.#cursor.fail(`'${text}' is not an octal number`)
+  #number(text: string, at: number): Expression {
+    if (text.length > MAXIMUM_DIGITS) this.#cursor.fail(`a number has at most ${MAXIMUM_DIGITS} digits`, at)
+    else if (/^0\d*[89]/.test(text)) this.#cursor.fail(`'${text}' is not an octal number`, at)
     else return constant(BigInt(/^0\d/.test(text) ? `0o${text.slice(1)}` : text.toLowerCase()))
     return constant(0n)
   }
@@ -205,17 +206,19 @@ export const evaluate = (expression: Expression, resolve: (name: string) => Eval
 }
 const combine = (operator: string, left: Value, right: Value): Evaluation => {
   const { section } = left
-  if (operator === "+" && !(section && right.section)) return { section: section ?? right.section, offset: wrap(left.offset + right.offset) }
-  if (operator === "-" && section && !right.section) return { section, offset: wrap(left.offset - right.offset) }
-  if (section !== right.section) {
-    // Addresses of two sections can be subtracted once these have a place.
-    if (operator !== "-" || !section || !right.section) return { wrong: `'${operator}' cannot join a number and an address` }
-    if (section.address === undefined || right.section.address === undefined)
-      return { unknown: `distance of ${section.name} and ${right.section.name}` }
-    return numberValue(wrap(section.address + left.offset - right.section.address - right.offset))
+  if (section || right.section) {
+    if (operator === "+" && !(section && right.section)) return { section: section ?? right.section, offset: wrap(left.offset + right.offset) }
+    if (operator === "-" && section && !right.section) return { section, offset: wrap(left.offset - right.offset) }
+    if (operator === "-" && section && right.section && section !== right.section) return distance(left, right)
+    const comparable = operator === "-" || levelOf.get(operator) === 2
+    if (!comparable || section !== right.section) return { wrong: `'${operator}' needs numbers, not addresses` }
   }
-  const comparable = operator === "-" || levelOf.get(operator) === 2
-  if (section && !comparable) return { wrong: `'${operator}' needs numbers, not addresses` }
   if ((operator === "/" || operator === "%") && right.offset === 0n) return { wrong: "division by zero" }
   return numberValue(wrap(BINARY[operator]!(wrap(left.offset), wrap(right.offset))))
+}
+/** Addresses in two sections can be subtracted once these have a place. */
+const distance = (left: Value, right: Value): Evaluation => {
+  const [from, to] = [left.section!, right.section!]
+  if (from.address === undefined || to.address === undefined) return { unknown: `distance of ${from.name} and ${to.name}` }
+  return numberValue(wrap(from.address + left.offset - to.address - right.offset))
 }

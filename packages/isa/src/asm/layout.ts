@@ -58,7 +58,7 @@ export const segmentsOf = (sections: readonly Section[]): readonly AssembledSegm
     const address = first.address!
     const stored = group.findLast(({ flags }) => !flags.zeros)
     const contents = new Uint8Array(stored ? Number(stored.address! + BigInt(stored.length) - address) : 0)
-    for (const section of group) contents.set(section.bytes, Number(section.address! - address))
+    for (const section of group) if (!section.flags.zeros) contents.set(section.bytes, Number(section.address! - address))
     const memoryBytes = Number(last.address! + BigInt(last.length) - address)
     return { address, contents, memoryBytes, writable: first.flags.writable, executable: first.flags.executable, sections: group }
   })

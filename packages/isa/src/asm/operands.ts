@@ -222,6 +222,7 @@ export const render = (
 /** Forms that only assemblers know: the text an instruction stands for when the table cannot read it. */
 export const rewritten = (text: string): string | undefined => {
   const clear = /^bic\s+([wx])(.*),\s*#?(-?\d+)$/.exec(text)
-  if (!clear) return undefined
-  return `and ${clear[1]}${clear[2]}, #${BigInt.asUintN(clear[1] === "x" ? 64 : 32, ~BigInt(clear[3]!))}`
+  if (clear) return `and ${clear[1]}${clear[2]}, #${BigInt.asUintN(clear[1] === "x" ? 64 : 32, ~BigInt(clear[3]!))}`
+  const extend = /^uxtw\s+[wx](\w+),\s*w(\w+)$/.exec(text)
+  return extend ? `mov w${extend[1]}, w${extend[2]}` : undefined
 }

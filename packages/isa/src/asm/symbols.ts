@@ -1,5 +1,5 @@
 /** Names of a program and what they stand for. */
-import { type Evaluation, type Expression, evaluate, isValue, type Value } from "./expression.ts"
+import { constant, type Evaluation, type Expression, evaluate, isValue, numberValue, type Value } from "./expression.ts"
 
 export interface AsmSymbol {
   readonly name: string
@@ -19,6 +19,8 @@ export class Symbols {
   /** How often each numeric label was defined. */
   readonly #instances = new Map<string, number>()
   readonly #evaluating = new Set<string>()
+  /** Values for names that are used but not defined. */
+  provided: ReadonlyMap<string, bigint> = new Map()
 
   get(name: string): AsmSymbol | undefined {
     return this.#byName.get(name)
@@ -63,9 +65,15 @@ export class Symbols {
   evaluate(expression: Expression): Evaluation {
     return evaluate(expression, (name) => this.#resolve(name))
   }
+  #undefinedSymbol(name: string, symbol: AsmSymbol | undefined): Evaluation {
+    const provided = this.provided.get(name)
+    if (provided === undefined) return symbol?.binding === "weak" ? numberValue(0n) : { unknown: spoken(name) }
+    this.set(name, constant(provided))
+    return numberValue(provided)
+  }
   #resolve(name: string): Evaluation | undefined {
     const symbol = this.#byName.get(name)
-    if (!symbol?.definition) return symbol?.binding === "weak" ? { section: undefined, offset: 0n } : { unknown: spoken(name) }
+    if (!symbol?.definition) return this.#undefinedSymbol(name, symbol)
     const { expression } = symbol.definition
     if (expression.kind === "value") return expression.value
     if (this.#evaluating.has(name)) return { wrong: `'${name}' is defined by itself` }
