@@ -5,7 +5,7 @@ import { Abort, ownTarget, type PendingException } from "./exception.ts"
 import { PSTATE } from "./layout.ts"
 import { PAGE_BYTES } from "./memory.ts"
 import type { Pe } from "./pe.ts"
-import { describeRegime, type Regime, type RegimeName, regimeName } from "./regime.ts"
+import { type Regime, type RegimeName, Regimes, regimeName } from "./regime.ts"
 import { Tlb } from "./tlb.ts"
 import { EXECUTE, effectiveShareability, FSC, NO_FAULT, READ, type Request, Walker, WRITE } from "./walk.ts"
 
@@ -20,29 +20,26 @@ export interface TranslateOptions {
 }
 const NEEDED = { read: READ, write: WRITE, execute: EXECUTE } as const
 
+/** Whose permissions a TLB bank holds: EL0's, those of a higher level, or of a higher level under PSTATE.PAN. */
+const WHO = { user: 0, all: 1, neverUser: 2 } as const
+const WHO_COUNT = 3
+
 /** What a processing element knows of its translations beside its registers: all of it can be derived anew. */
 export class Translation {
   readonly walker: Walker
   readonly tlb: Tlb
   readonly #pe: Pe
-  readonly #regimes = new Map<RegimeName, { readonly version: number; readonly regime: Regime }>()
-  readonly #contexts = new Map<string, { readonly regime: Regime; readonly context: string }>()
+  readonly #regimes: Regimes
   readonly request: Request = { user: false, pan: false, needed: 0, alignment: 0, stage1Only: false, ignoresDirty: false }
 
   constructor(pe: Pe) {
     this.#pe = pe
+    this.#regimes = new Regimes(pe.controls, pe.board.memoryWhenOff === "normal")
     this.walker = new Walker(pe.board.physical)
     this.tlb = new Tlb(pe)
   }
   regime(name: RegimeName): Regime {
-    const { controls } = this.#pe,
-      known = this.#regimes.get(name)
-    if (known?.version === controls.version) return known.regime
-    const fresh = describeRegime(controls, name, this.#pe.board.memoryWhenOff === "normal"),
-      // an unchanged description keeps its identity, and so the contexts made of it
-      regime = known?.regime.key === fresh.key ? known.regime : fresh
-    this.#regimes.set(name, { version: controls.version, regime })
-    return regime
+    return this.#regimes.get(name)
   }
   /** The regime of the current exception level. */
   current(): Regime {
@@ -52,14 +49,8 @@ export class Translation {
   select(): void {
     const { pstate, el } = this.#pe,
       regime = this.current(),
-      who = el === 0 ? "user" : pstate & PSTATE.PAN && regime.name !== "EL2" ? "never user" : "all"
-    const known = this.#contexts.get(regime.name + who)
-    if (known?.regime === regime) this.tlb.select(known.context)
-    else {
-      const context = `${who} ${regime.key}`
-      this.#contexts.set(regime.name + who, { regime, context })
-      this.tlb.select(context)
-    }
+      who = el === 0 ? WHO.user : pstate & PSTATE.PAN && regime.name !== "EL2" ? WHO.neverUser : WHO.all
+    this.tlb.select(regime.id * WHO_COUNT + who)
   }
   /** Walks for an access of the current exception level; the result is in `walker`. */
   walk(address: bigint, needed: number, unprivileged: boolean, alignment: number): void {

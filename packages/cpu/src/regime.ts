@@ -39,8 +39,8 @@ export interface Indirection {
 }
 export interface Regime {
   readonly name: RegimeName
-  /** Equal keys give equal translations, as far as registers decide. */
-  readonly key: string
+  /** Equal registers have given it the same number, as long as it was not forgotten. */
+  readonly id: number
   /** Stage 1 is on. */
   readonly enabled: boolean
   /** Data accesses are Normal memory while stage 1 is off (HCR_EL2.DC). */
@@ -102,11 +102,7 @@ const range = (controls: Controls, base: KnownRegister, fields: RangeFields, lim
 }
 
 /** A regime of EL0 and one other level: two ranges, TCR in the EL1 format. */
-const sharedRegime = (
-  controls: Controls,
-  level: 1 | 2,
-  largestTsz: number
-): Omit<Regime, "name" | "key" | "normalWhenOff" | "stage2" | "enabled"> => {
+const sharedRegime = (controls: Controls, level: 1 | 2, largestTsz: number): Omit<Regime, "name" | "id" | "normalWhenOff" | "stage2" | "enabled"> => {
   const name = (stem: string) => `${stem}_EL${level}` as KnownRegister
   const tcr = controls.slot[name("TCR")],
     low = controls.low(tcr),
@@ -156,7 +152,7 @@ const BASE_PERMISSIONS = [0, 1, 4, 5, 0, 3, 7 | BASE.withoutXUnderWxn, 7, 1, 1 |
 const permissionTable = (register: bigint): Uint8Array =>
   Uint8Array.from({ length: 16 }, (_, i) => BASE_PERMISSIONS[Number((register >> BigInt(4 * i)) & 15n)]!)
 
-const hypRegime = (controls: Controls, largestTsz: number): Omit<Regime, "name" | "key" | "normalWhenOff" | "stage2" | "enabled"> => {
+const hypRegime = (controls: Controls, largestTsz: number): Omit<Regime, "name" | "id" | "normalWhenOff" | "stage2" | "enabled"> => {
   const low = controls.low(controls.slot.TCR_EL2),
     limit = 2 ** outputBits(bits(low, 16, 3)),
     fields: RangeFields = {
@@ -195,17 +191,18 @@ const stage2Of = (controls: Controls, largestTsz: number): Stage2 => {
 }
 
 const REGISTERS: Readonly<Record<RegimeName, readonly KnownRegister[]>> = {
-  "EL1&0": ["SCTLR_EL1", "TCR_EL1", "TCR2_EL1", "TTBR0_EL1", "TTBR1_EL1", "MAIR_EL1", "PIR_EL1", "PIRE0_EL1"],
+  "EL1&0": ["SCTLR_EL1", "TCR_EL1", "TCR2_EL1", "TTBR0_EL1", "TTBR1_EL1", "MAIR_EL1", "PIR_EL1", "PIRE0_EL1", "VTCR_EL2", "VTTBR_EL2"],
   EL2: ["SCTLR_EL2", "TCR_EL2", "TCR2_EL2", "TTBR0_EL2", "MAIR_EL2", "PIR_EL2"],
   "EL2&0": ["SCTLR_EL2", "TCR_EL2", "TCR2_EL2", "TTBR0_EL2", "TTBR1_EL2", "MAIR_EL2", "PIR_EL2", "PIRE0_EL2"]
 }
-const STAGE2_REGISTERS: readonly KnownRegister[] = ["VTCR_EL2", "VTTBR_EL2", "HCR_EL2", "HCRX_EL2"]
+/** What else of HCR_EL2 and HCRX_EL2 a description of EL1&0 depends on. */
+const HCR_BITS = HCR.VM | HCR.PTW | HCR.DC | HCR.TGE
 
 /** The regime of an exception level (EL0 in host mode belongs to EL2&0) as the registers in force give it. */
 export const regimeName = (controls: Controls, el: number): RegimeName =>
   el === 2 ? (controls.e2h ? "EL2&0" : "EL2") : el === 0 && controls.host ? "EL2&0" : "EL1&0"
 
-export const describeRegime = (controls: Controls, name: RegimeName, normalWhenOff: boolean): Regime => {
+const describe = (controls: Controls, name: RegimeName, id: number, normalWhenOff: boolean): Regime => {
   const largestTsz = controls.machine.features.has("TTST") ? 48 : 39,
     first = name === "EL1&0",
     body = first ? sharedRegime(controls, 1, largestTsz) : name === "EL2" ? hypRegime(controls, largestTsz) : sharedRegime(controls, 2, largestTsz),
@@ -214,14 +211,62 @@ export const describeRegime = (controls: Controls, name: RegimeName, normalWhenO
     enabled = first
       ? (controls.low(controls.slot.SCTLR_EL1) & SCTLR.M) !== 0 && !controls.tge && !cacheable
       : (controls.low(controls.slot.SCTLR_EL2) & SCTLR.M) !== 0,
-    virtual = first && !controls.tge && (controls.hcr & (HCR.VM | HCR.DC)) !== 0,
-    registers = [...REGISTERS[name], ...(first ? STAGE2_REGISTERS : [])]
+    virtual = first && !controls.tge && (controls.hcr & (HCR.VM | HCR.DC)) !== 0
   return {
     name,
-    key: [name, controls.tge, ...registers.map((r) => controls.inForce(controls.slot[r]).toString(36))].join(),
+    id,
     enabled,
     normalWhenOff: cacheable || normalWhenOff,
     ...body,
     stage2: virtual ? stage2Of(controls, largestTsz) : undefined
+  }
+}
+
+interface Described {
+  /** Words of the registers it was made from. */
+  readonly words: Uint32Array
+  readonly regime: Regime
+}
+const KEPT = 8
+
+/** Descriptions by what they were made from: a switch back to registers that were in force before finds the same object. */
+export class Regimes {
+  readonly #controls: Controls
+  readonly #normalWhenOff: boolean
+  readonly #recent: Record<RegimeName, Described[]> = { "EL1&0": [], EL2: [], "EL2&0": [] }
+  readonly #versions: Record<RegimeName, number> = { "EL1&0": -1, EL2: -1, "EL2&0": -1 }
+  readonly #words = new Uint32Array(2 * REGISTERS["EL1&0"].length + 2)
+  #ids = 0
+
+  constructor(controls: Controls, normalWhenOff: boolean) {
+    this.#controls = controls
+    this.#normalWhenOff = normalWhenOff
+  }
+  /** The regime as the registers in force describe it. */
+  get(name: RegimeName): Regime {
+    const recent = this.#recent[name]
+    if (this.#versions[name] === this.#controls.version) return recent[0]!.regime
+    const words = this.#gather(name)
+    const at = recent.findIndex((d) => d.words.every((word, i) => word === words[i]))
+    const found =
+      at < 0 ? { words: words.slice(), regime: describe(this.#controls, name, this.#ids++, this.#normalWhenOff) } : recent.splice(at, 1)[0]!
+    recent.unshift(found)
+    if (recent.length > KEPT) recent.pop()
+    this.#versions[name] = this.#controls.version
+    return found.regime
+  }
+  #gather(name: RegimeName): Uint32Array {
+    const controls = this.#controls
+    const words = this.#words.subarray(0, 2 * REGISTERS[name].length + 2)
+    let i = 0
+    for (const register of REGISTERS[name]) {
+      const slot = controls.slot[register]
+      words[i++] = controls.low(slot)
+      words[i++] = controls.high(slot)
+    }
+    const first = name === "EL1&0"
+    words[i++] = first ? controls.hcr & HCR_BITS : 0
+    words[i++] = first ? (controls.hcrHigh & HCR_HIGH.FWB) | (controls.tcr2Enabled ? 1 : 0) : 0
+    return words
   }
 }

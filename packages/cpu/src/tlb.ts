@@ -13,7 +13,7 @@ for (let i = 0; i < TLB_ENTRIES; i++) EMPTY[i * ENTRY_WORDS + READ_TAG] = EMPTY[
 
 interface Bank {
   /** What the translations in it depend on; undefined: unused. */
-  context: string | undefined
+  context: number | undefined
   /** A number no other content of any bank had: instruction fetch keeps it beside what it caches. */
   stamp: number
   lastUse: number
@@ -37,7 +37,7 @@ export class Tlb {
   }
 
   /** Makes the bank of `context` the one in use; the least recently used one makes room. */
-  select(context: string): void {
+  select(context: number): void {
     const banks = this.#banks
     if (banks[this.#current]!.context !== context) {
       let found = banks.findIndex((b) => b.context === context)

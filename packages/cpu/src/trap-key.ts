@@ -47,24 +47,42 @@ const numbersOf = (board: Board): FactNumbers => {
 /** Calls `listener` when the numbers have run out and begin anew: code kept by an older key must go. */
 export const onTrapKeysReset = (board: Board, listener: () => void): void => numbersOf(board).onReset(listener)
 
+const MAXIMUM_REMEMBERED = 64
+
 export class TrapKeys {
   /** Set by whoever changes PSTATE, SVCR or control registers in force. */
   stale = true
   readonly #pe: Pe
+  /** Numbers of the facts of this version of the controls, by PSTATE and SVCR. */
+  readonly #remembered = new Map<number, number>()
+  #version = -1
   #facts = 0
-  #text = ""
 
   constructor(pe: Pe) {
     this.#pe = pe
+    onTrapKeysReset(pe.board, () => {
+      this.stale = true
+      this.#remembered.clear()
+    })
   }
   /** An unsigned 32-bit number. */
   key(): number {
     if (this.stale) {
+      this.#facts = this.#currentFacts()
       this.stale = false
-      this.#text = factsOf(this.#pe)
     }
-    this.#facts = numbersOf(this.#pe.board).number(this.#text)
     return (this.#facts * 2 ** FP_CLASS_BITS + classOf(this.#pe.fpcr, this.#pe.fpsr)) >>> 0
+  }
+  #currentFacts(): number {
+    const { controls, words, svcr, board } = this.#pe
+    if (this.#version !== controls.version || this.#remembered.size > MAXIMUM_REMEMBERED) this.#remembered.clear()
+    this.#version = controls.version
+    const state = (words[PE.PSTATE >> 2]! & KEPT_STATE) | (svcr << 4)
+    const known = this.#remembered.get(state)
+    if (known !== undefined) return known
+    const fresh = numbersOf(board).number(factsOf(this.#pe))
+    this.#remembered.set(state, fresh)
+    return fresh
   }
 }
 export const trapKey = (pe: Pe): number => pe.trapKeys.key()
