@@ -4,7 +4,6 @@ import { base } from "../src/base/index.ts"
 import { systemNamesOf } from "../src/base/system-register-names.ts"
 import { Table } from "../src/decode.ts"
 import { instruction } from "../src/instruction.ts"
-import { legalWords, randomFrom } from "../src/sample.ts"
 
 const declared = new Map([
   ["sctlr_el1", 0xc080],
