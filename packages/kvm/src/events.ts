@@ -10,8 +10,12 @@ export type KvmEvent = { readonly time: bigint; readonly cpu: number } & (
       readonly where: Place
       readonly ec: number
       readonly iss: number
+      /** Of a guest's abort: the intermediate physical address. */
       readonly ipa?: number
+      /** Of a guest's HVC or SMC. */
       readonly x0?: bigint
+      /** Of a host program's SVC: the system call. */
+      readonly call?: number
     }
   | { readonly what: "irq"; readonly from: Place; readonly where: Place; readonly kind: "irq" | "fiq" | "serror" }
   /** `cptr` and the rest are in force for the target. */
@@ -19,8 +23,8 @@ export type KvmEvent = { readonly time: bigint; readonly cpu: number } & (
   /** A write or read of a main register, named as the instruction names it; `physical` is the register really reached, where that differs. */
   | { readonly what: "msr" | "mrs"; readonly where: Place; readonly register: string; readonly physical?: string; readonly value: bigint }
   | { readonly what: "isb"; readonly where: Place }
-  /** Other registers, moved as one list. */
-  | { readonly what: "regs-write" | "regs-read"; readonly where: Place; readonly list: readonly string[] }
+  /** Other registers, moved as one list, and their values. */
+  | { readonly what: "regs-write" | "regs-read"; readonly where: Place; readonly list: readonly string[]; readonly values: readonly bigint[] }
   /** A register file moved to or from an owner's memory; `bytes` of it. */
   | { readonly what: "save" | "load"; readonly where: Place; readonly memory: string; readonly component: string; readonly bytes: number }
   /** The registers' owner on this CPU changed. */

@@ -1,6 +1,7 @@
 /** Exceptions for the guest's EL1, and skipping instructions: pended by the host kernel, committed before the next entry or return to user space. */
 import { EC } from "@eltwo/isa"
 import { type ContextRegister, guestName, SLOT } from "./guest-context.ts"
+import type { PhysicalCpu } from "./host/cpu.ts"
 import type { Vcpu } from "./vcpu.ts"
 
 /** At most one at a time. */
@@ -28,26 +29,27 @@ const SCTLR_SPAN = 1n << 23n
 const SCTLR_DSSBS = 1n << 44n
 const WORD = 4n
 
-/** vcpu_read_sys_reg: from the processor while the mode keeps it there, else from memory. */
-export const readGuest = (vcpu: Vcpu, register: ContextRegister): bigint => {
-  const { loadedOn: cpu, vm } = vcpu
-  const { mode, guestLists } = vm.host
-  if (!cpu || !mode.guestRegistersStay || !guestLists.live.has(register)) return vcpu.system[SLOT[register]]!
-  const name = guestName(register, mode.registers)
-  const value = cpu.read(name)
-  cpu.reportList("regs-read", [name])
-  return value
+/** The CPU that has a guest register now, if the mode keeps it there; else it is in memory. */
+const holder = ({ loadedOn, vm }: Vcpu, register: ContextRegister): PhysicalCpu | undefined =>
+  vm.host.mode.guestRegistersStay && vm.host.guestLists.live.has(register) ? loadedOn : undefined
+const nameOf = ({ vm }: Vcpu, register: ContextRegister): string => guestName(register, vm.host.mode.registers)
+
+/** vcpu_read_sys_reg: from the processor while it is there, else from memory. */
+export const readGuest = (vcpu: Vcpu, register: ContextRegister): bigint => readGuests(vcpu, [register])[0]!
+/** Several together: all of them are on the CPU, or none. */
+const readGuests = (vcpu: Vcpu, registers: readonly ContextRegister[]): readonly bigint[] => {
+  const cpu = holder(vcpu, registers[0]!)
+  if (!cpu) return registers.map((r) => vcpu.system[SLOT[r]]!)
+  const named = registers.map((r) => nameOf(vcpu, r)).map((name) => [name, cpu.read(name)] as const)
+  cpu.reportList("regs-read", named)
+  return named.map(([, value]) => value)
 }
-export const writeGuest = (vcpu: Vcpu, register: ContextRegister, value: bigint): void => {
-  const { loadedOn: cpu, vm } = vcpu
-  const { mode, guestLists } = vm.host
-  if (!cpu || !mode.guestRegistersStay || !guestLists.live.has(register)) {
-    vcpu.system[SLOT[register]] = value
-    return
-  }
-  const name = guestName(register, mode.registers)
-  cpu.write(name, value)
-  cpu.reportList("regs-write", [name])
+/** vcpu_write_sys_reg. */
+export const writeGuest = (vcpu: Vcpu, register: ContextRegister, value: bigint): void => writeGuests(vcpu, [[register, value]])
+const writeGuests = (vcpu: Vcpu, values: readonly (readonly [ContextRegister, bigint])[]): void => {
+  const cpu = holder(vcpu, values[0]![0])
+  if (cpu) cpu.writeAll(values.map(([register, value]) => [nameOf(vcpu, register), value]))
+  else for (const [register, value] of values) vcpu.system[SLOT[register]] = value
 }
 
 /** kvm_incr_pc: the trapped instruction has been done. */
@@ -104,10 +106,11 @@ const enterException = (vcpu: Vcpu, kind: number): void => {
   const { registers, vm } = vcpu
   const { features } = vm.host
   const old = registers.pstate
-  const vbar = readGuest(vcpu, "VBAR_EL1")
-  const sctlr = readGuest(vcpu, "SCTLR_EL1")
-  writeGuest(vcpu, "ELR_EL1", registers.pc)
-  writeGuest(vcpu, "SPSR_EL1", old)
+  const [vbar, sctlr] = readGuests(vcpu, ["VBAR_EL1", "SCTLR_EL1"]) as [bigint, bigint]
+  writeGuests(vcpu, [
+    ["ELR_EL1", registers.pc],
+    ["SPSR_EL1", old]
+  ])
   const from = (old & 12n) === 0n ? FROM_LOWER : old & PSTATE.SP ? FROM_SP_ELX : 0
   registers.pc = BigInt.asUintN(64, vbar + BigInt(from + kind))
   let state = (old & (PSTATE.NZCV | PSTATE.DIT | PSTATE.PAN)) | PSTATE.DAIF | PSTATE.EL1H

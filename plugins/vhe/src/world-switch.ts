@@ -1,6 +1,7 @@
 /** The world switch of a host kernel at EL2: guest EL1 registers live on the CPU from load to put; only traps and the return state move at each entry. */
 import {
   activateFpTraps,
+  type CpuFeatures,
   commitPending,
   deactivateFpTraps,
   GUEST_HSTR,
@@ -15,7 +16,6 @@ import {
   newContext,
   type PhysicalCpu,
   SLOT,
-  type Vcpu,
   type WorldSwitch
 } from "@eltwo/kvm"
 
@@ -27,22 +27,26 @@ export const hostContext = (cpu: PhysicalCpu): BigUint64Array => {
   return context
 }
 
-/** HSTR, HCRX and the fine-grained traps. */
-const commonTraps = (cpu: PhysicalCpu, values: { readonly hstr: bigint; readonly hcrx: bigint; readonly fine: bigint }, { vm }: Vcpu): void => {
-  const { features } = vm.host
-  const written = ["HSTR_EL2"]
-  cpu.write("HSTR_EL2", values.hstr)
-  if (features.hcrx) {
-    cpu.write("HCRX_EL2", values.hcrx)
-    written.push("HCRX_EL2")
-  }
-  if (features.fineGrainedTraps) {
-    for (const register of ["HFGRTR_EL2", "HFGWTR_EL2"]) cpu.write(register, values.fine)
-    for (const register of ["HFGITR_EL2", "HDFGRTR_EL2", "HDFGWTR_EL2"]) cpu.write(register, 0n)
-    written.push("HFGRTR_EL2", "HFGWTR_EL2", "HFGITR_EL2", "HDFGRTR_EL2", "HDFGWTR_EL2")
-  }
-  cpu.reportList("regs-write", written)
+interface CommonTraps {
+  readonly hstr: bigint
+  readonly hcrx: bigint
+  /** Of HFGRTR_EL2 and HFGWTR_EL2; the others trap nothing that exists. */
+  readonly fine: bigint
 }
+/** HSTR, HCRX and the fine-grained traps, as far as the machine has them. */
+const commonTraps = ({ hstr, hcrx, fine }: CommonTraps, { hcrx: hasHcrx, fineGrainedTraps }: CpuFeatures): readonly (readonly [string, bigint])[] => [
+  ["HSTR_EL2", hstr],
+  ...(hasHcrx ? [["HCRX_EL2", hcrx] as const] : []),
+  ...(fineGrainedTraps
+    ? ([
+        ["HFGRTR_EL2", fine],
+        ["HFGWTR_EL2", fine],
+        ["HFGITR_EL2", 0n],
+        ["HDFGRTR_EL2", 0n],
+        ["HDFGWTR_EL2", 0n]
+      ] as const)
+    : [])
+]
 
 const PSTATE_MODE = 15n
 const EL2T = 8n
@@ -67,15 +71,15 @@ export const worldSwitch: WorldSwitch = {
     const { guestLists, features, midr } = host
     cpu.readList(guestLists.user, hostContext(cpu))
     cpu.writeList(guestLists.user, vcpu.system)
-    cpu.write("VPIDR_EL2", midr)
-    cpu.write("VMPIDR_EL2", vcpu.mpidr)
-    cpu.reportList("regs-write", ["VPIDR_EL2", "VMPIDR_EL2"])
-    cpu.writeList(guestLists.el1LoadFirst, vcpu.system)
+    const idView = [
+      ["VPIDR_EL2", midr],
+      ["VMPIDR_EL2", vcpu.mpidr]
+    ] as const
+    cpu.writeAll(idView, guestLists.el1LoadFirst, vcpu.system)
     cpu.writeMain(guestLists.cpacr, vcpu.system[SLOT.CPACR_EL1]!)
     cpu.writeList(guestLists.el1Load, vcpu.system)
-    commonTraps(cpu, { hstr: GUEST_HSTR, hcrx: guestHcrx(features), fine: guestFineTraps(features) }, vcpu)
-    cpu.write("VTCR_EL2", stage2.vtcr)
-    cpu.reportList("regs-write", ["VTCR_EL2"])
+    const traps = commonTraps({ hstr: GUEST_HSTR, hcrx: guestHcrx(features), fine: guestFineTraps(features) }, features)
+    cpu.writeAll([...traps, ["VTCR_EL2", stage2.vtcr]])
     cpu.writeMain("VTTBR_EL2", stage2.vttbr)
   },
 
@@ -90,10 +94,11 @@ export const worldSwitch: WorldSwitch = {
     cpu.writeMain("VBAR_EL1", host.guestVectors)
     commitPending(vcpu)
     cpu.write("MDSCR_EL1", vcpu.system[SLOT.MDSCR_EL1]!)
-    cpu.write("ELR_EL1", vcpu.registers.pc)
-    cpu.write("SPSR_EL1", returnState(vcpu.registers.pstate))
-    if (host.features.ras) cpu.write("VDISR_EL2", vcpu.system[SLOT.DISR_EL1]!)
-    cpu.reportList("regs-write", host.features.ras ? ["ELR_EL1", "SPSR_EL1", "VDISR_EL2"] : ["ELR_EL1", "SPSR_EL1"])
+    cpu.writeAll([
+      ["ELR_EL1", vcpu.registers.pc],
+      ["SPSR_EL1", returnState(vcpu.registers.pstate)],
+      ...(host.features.ras ? [["VDISR_EL2", vcpu.system[SLOT.DISR_EL1]!] as const] : [])
+    ])
   },
 
   leave(cpu, vcpu) {
@@ -101,7 +106,7 @@ export const worldSwitch: WorldSwitch = {
     vcpu.system[SLOT.MDSCR_EL1] = cpu.read("MDSCR_EL1")
     vcpu.registers.pc = cpu.read("ELR_EL1")
     if (host.features.ras) vcpu.system[SLOT.DISR_EL1] = cpu.read("VDISR_EL2")
-    cpu.reportList("regs-read", host.features.ras ? ["ELR_EL1", "VDISR_EL2"] : ["ELR_EL1"])
+    cpu.reportList("regs-read", [["ELR_EL1", vcpu.registers.pc], ...(host.features.ras ? [["VDISR_EL2", vcpu.system[SLOT.DISR_EL1]!] as const] : [])])
     // a virtual SError that was delivered is not pending any more
     if (vcpu.hcr & HCR.VSE) vcpu.hcr = (vcpu.hcr & ~HCR.VSE) | (cpu.read("HCR_EL2") & HCR.VSE)
     cpu.writeMain("HCR_EL2", HOST_VHE_HCR)
@@ -118,7 +123,7 @@ export const worldSwitch: WorldSwitch = {
   },
   put(cpu, vcpu) {
     const { guestLists, features } = vcpu.vm.host
-    commonTraps(cpu, { hstr: 0n, hcrx: hostHcrx(features), fine: hostFineTraps(features) }, vcpu)
+    cpu.writeAll(commonTraps({ hstr: 0n, hcrx: hostHcrx(features), fine: hostFineTraps(features) }, features))
     cpu.readList(guestLists.el1Save, vcpu.system)
     cpu.readList(guestLists.user, vcpu.system)
     cpu.writeList(guestLists.user, hostContext(cpu))

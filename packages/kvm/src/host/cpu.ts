@@ -34,6 +34,8 @@ export class PhysicalCpu {
   current: Task | undefined
   /** The vCPU between vcpu_load and vcpu_put. */
   loaded: Vcpu | undefined
+  /** Softirq work to be done when interrupts are enabled next. */
+  readonly softirqs: (() => void)[] = []
   /** vCPU that ran here last, by VM: another one of the same VM must not see its translations. */
   readonly lastRan = new Map<number, number>()
 
@@ -79,15 +81,26 @@ export class PhysicalCpu {
   /** Reads a list of registers into a context. */
   readList({ names, slots }: RegisterList, context: BigUint64Array): void {
     for (let i = 0; i < names.length; i++) context[slots[i]!] = this.read(names[i]!)
-    if (this.events.listening) this.emit({ what: "regs-read", where: this.context, list: names })
+    if (this.events.listening) this.#reportList("regs-read", names, slots, context)
   }
   writeList({ names, slots }: RegisterList, context: BigUint64Array): void {
     for (let i = 0; i < names.length; i++) this.write(names[i]!, context[slots[i]!]!)
-    if (this.events.listening) this.emit({ what: "regs-write", where: this.context, list: names })
+    if (this.events.listening) this.#reportList("regs-write", names, slots, context)
+  }
+  /** Writes registers one by one and reports them as one list, followed by a list from a context where there is one. */
+  writeAll(values: readonly (readonly [string, bigint])[], list?: RegisterList, context?: BigUint64Array): void {
+    for (const [register, value] of values) this.write(register, value)
+    if (list && context) for (let i = 0; i < list.names.length; i++) this.write(list.names[i]!, context[list.slots[i]!]!)
+    if (!this.events.listening) return
+    const rest = list && context ? list.names.map((name, i) => [name, context[list.slots[i]!]!] as const) : []
+    this.reportList("regs-write", [...values, ...rest])
   }
   /** Says that registers read or written one by one belong together. */
-  reportList(what: "regs-read" | "regs-write", list: readonly string[]): void {
-    if (this.events.listening) this.emit({ what, where: this.context, list })
+  reportList(what: "regs-read" | "regs-write", values: readonly (readonly [string, bigint])[]): void {
+    if (this.events.listening) this.emit({ what, where: this.context, list: values.map(([name]) => name), values: values.map(([, value]) => value) })
+  }
+  #reportList(what: "regs-read" | "regs-write", list: readonly string[], slots: readonly number[], context: BigUint64Array): void {
+    this.emit({ what, where: this.context, list, values: slots.map((slot) => context[slot]!) })
   }
 
   isb(): void {

@@ -76,7 +76,7 @@ export const exceptionFromUser = (host: Host, cpu: PhysicalCpu, kind: "synchrono
 const synchronousFromUser = (host: Host, cpu: PhysicalCpu, task: Task): void => {
   const esr = cpu.read("ESR_EL1")
   const ec = Number((esr >> 26n) & 0x3fn)
-  if (cpu.events.listening) cpu.emit({ what: "exc", from: "host-el0", where: "host", ec, iss: Number(esr & 0x1ffffffn) })
+  if (cpu.events.listening) reportException(cpu, esr, task)
   if (ec === EC.SVC64) {
     syscallEnter(cpu)
     const { x } = task.registers
@@ -101,6 +101,12 @@ export const preempt = (cpu: PhysicalCpu, next: Task): void => {
   }
   switchTo(cpu, next)
   returnToUser(cpu)
+}
+
+const reportException = (cpu: PhysicalCpu, esr: bigint, { registers }: Task): void => {
+  const ec = Number((esr >> 26n) & 0x3fn)
+  const call = ec === EC.SVC64 ? { call: Number(registers.x[SYSCALL_NUMBER]! & 0xffff_ffffn) } : {}
+  cpu.emit({ what: "exc", from: "host-el0", where: "host", ec, iss: Number(esr & 0x1ffffffn), ...call })
 }
 
 /** Runs the current program for at most `instructions`. The processing element is at EL0, and is again unless the program ended. */
