@@ -73,9 +73,14 @@ export const portOf = (pe: Pe): Port => {
       throw error
     }
   }
+  /** Names as callers spell them. */
+  const known = { read: new Map<string, number>(), write: new Map<string, number>() }
   const encodingOf = (register: string, access: "read" | "write"): number => {
+    const found = known[access].get(register)
+    if (found !== undefined) return found
     const encoding = machine.systemNames.encoding(register.toLowerCase(), access)
     if (encoding === undefined) throw new RangeError(`This machine has no register ${register}`)
+    known[access].set(register, encoding)
     return encoding
   }
   const withComponent = <T>(
@@ -167,6 +172,7 @@ const writeMemory = (pe: Pe, address: bigint, bytes: AccessBytes, value: bigint)
 /** The register files as state components see them. */
 export const registerBytesOf = (pe: Pe): RegisterBytes => {
   const place = { FPSR: PE.FPSR, FPCR: PE.FPCR } as const
+  const z = Array.from({ length: 32 }, (_, n) => pe.z(n))
   return {
     get vectorBytes() {
       return pe.vectorBits / 8
@@ -178,7 +184,7 @@ export const registerBytesOf = (pe: Pe): RegisterBytes => {
       return pe.svcr
     },
     X: () => pe.bytes.subarray(PE.X, PE.X + 31 * 8),
-    Z: (n) => pe.z(n),
+    Z: (n) => z[n]!,
     P: (n) => pe.p(n),
     ZA: (index) => {
       const row = pe.streamingVectorBits / 8

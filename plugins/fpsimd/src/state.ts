@@ -7,10 +7,10 @@ const FPCR = FPSR + 4
 const BYTES = FPCR + 4 + 8
 
 /** Writing V zeroes the rest of Z. */
-const writeV = (registers: RegisterBytes, n: number, value: Uint8Array | undefined): void => {
+const writeV = (registers: RegisterBytes, n: number, image: Uint8Array | undefined): void => {
   const Z = registers.Z(n)
   Z.fill(0)
-  if (value) Z.set(value)
+  if (image) for (let i = 0; i < V_BYTES; i++) Z[i] = image[n * V_BYTES + i]!
 }
 const word = (image: Uint8Array): DataView => new DataView(image.buffer, image.byteOffset, BYTES)
 
@@ -21,13 +21,16 @@ export const fpsimdState: Component = {
   access: "FP",
   bytes: () => BYTES,
   save(registers, image) {
-    for (let n = 0; n < 32; n++) image.set(registers.Z(n).subarray(0, V_BYTES), n * V_BYTES)
+    for (let n = 0; n < 32; n++) {
+      const Z = registers.Z(n)
+      for (let i = 0; i < V_BYTES; i++) image[n * V_BYTES + i] = Z[i]!
+    }
     word(image).setUint32(FPSR, registers.getWord("FPSR"), true)
     word(image).setUint32(FPCR, registers.getWord("FPCR"), true)
     image.fill(0, FPCR + 4, BYTES)
   },
   load(registers, image) {
-    for (let n = 0; n < 32; n++) writeV(registers, n, image.subarray(n * V_BYTES, (n + 1) * V_BYTES))
+    for (let n = 0; n < 32; n++) writeV(registers, n, image)
     registers.setWord("FPSR", word(image).getUint32(FPSR, true))
     registers.setWord("FPCR", word(image).getUint32(FPCR, true))
   },
