@@ -11,52 +11,205 @@ export interface Code {
   stops(operation: Operation): boolean
 }
 export interface Block {
+  /** Names the block: its code may be there several times, once for each call of its function. */
+  readonly key: number
   readonly offset: number
   readonly operations: readonly Operation[]
   /** Offset after the last instruction. */
   readonly end: number
-  /** How the last instruction ends it; `fall`: it does not; `stop`: the instruction at `end` is the interpreter's; `cut`: the region ends here. */
+  /** Where the last instruction leads; `fall`: to the next; `stop`: the instruction at `end` is the interpreter's; `cut`: the region ends here. */
   readonly kind: "jump" | "if" | "indirect" | "fall" | "stop" | "cut"
-  /** It ends with a call, or with a branch to the link register. */
-  readonly isCall: boolean
-  readonly isReturn: boolean
-  /** Offsets of blocks of the region that may follow. */
-  successors: number[]
+  /** Keys of the blocks that follow: where the branch goes, then where it does not. Undefined: outside the region. */
+  readonly target: number | undefined
+  readonly next: number | undefined
+  /** Of an indirect branch: where it may go. */
+  readonly returns: readonly number[]
+}
+export const successorsOf = (block: Block): readonly number[] => {
+  const direct = [block.target, block.next].filter((key): key is number => key !== undefined)
+  return [...new Set([...direct, ...block.returns])]
 }
 
 /** Return sites that one return is compared with. */
 const MAXIMUM_RETURN_SITES = 32
+/** Functions of so many instructions at most are copied for each call. */
+const SMALL_FUNCTION = 48
+/** Copies within copies. */
+const MAXIMUM_DEPTH = 4
 
+/** One activation of a function: a copy for one call, or the code shared by all calls that have no copy. */
+interface Activation {
+  readonly id: number
+  readonly depth: number
+  /** Keys of the blocks after its calls. */
+  readonly sites: number[]
+}
 interface Found {
   readonly operation: Operation
   readonly terminator: Terminator | undefined
 }
 
+/** Offsets a region may have, in words: keys stay small integers. */
+const OFFSETS = 2 ** 16
+const keyOf = (activation: Activation, offset: number): number => activation.id * OFFSETS + (offset >> 2) + OFFSETS / 2
+
 /** Follows direct branches and calls from the first instruction, nearest first, until `limit` instructions are found. */
-export const discover = (code: Code, cpu: WasmCpu, limit: number): Block[] => {
-  const found = new Map<number, Found>()
-  const leaders = new Set<number>([0])
-  const work = [0]
-  const lead = (offset: number): void => {
-    if (leaders.has(offset)) return
-    leaders.add(offset)
-    work.push(offset)
+export const discover = (code: Code, cpu: WasmCpu, limit: number): Block[] => new Discovery(code, cpu, limit).blocks()
+
+class Discovery {
+  readonly #code: Code
+  readonly #cpu: WasmCpu
+  readonly #limit: number
+  readonly #found = new Map<number, Found | undefined>()
+  readonly #activations: Activation[] = []
+  /** Activations shared by all calls of a function that is not copied, by its entry. */
+  readonly #shared = new Map<number, Activation>()
+  readonly #small = new Map<number, boolean>()
+  /** Instructions of the region, and the first ones of its blocks. */
+  readonly #taken = new Set<number>()
+  readonly #leaders = new Map<number, { readonly activation: Activation; readonly offset: number }>()
+  readonly #work: number[] = []
+  /** Activation that each call enters, by the key of the call. */
+  readonly #calls = new Map<number, Activation>()
+
+  constructor(code: Code, cpu: WasmCpu, limit: number) {
+    this.#code = code
+    this.#cpu = cpu
+    this.#limit = limit
   }
-  for (let next = work.shift(); next !== undefined; next = work.shift()) {
-    for (let offset = next; !found.has(offset) && found.size < limit; offset += 4) {
-      const operation = code.at(offset)
-      if (!operation || code.stops(operation)) break
-      const terminator = operation.endsBlock ? terminatorOf(cpu, operation, offset) : undefined
-      if (operation.endsBlock && !terminator) break
-      found.set(offset, { operation, terminator })
+
+  blocks(): Block[] {
+    const root = this.#activate(0)
+    this.#shared.set(0, root)
+    this.#lead(root, 0)
+    for (let key = this.#work.shift(); key !== undefined; key = this.#work.shift()) {
+      const { activation, offset } = this.#leaders.get(key)!
+      this.#follow(activation, offset)
+    }
+    this.#joinRoot(root)
+    const out: Block[] = []
+    for (const [key, { activation, offset }] of this.#leaders) if (this.#taken.has(key)) out.push(this.#block(activation, offset))
+    return out
+  }
+  /** A region that begins within a function returns to where the calls of that function do. */
+  #joinRoot(root: Activation): void {
+    for (const shared of this.#shared.values()) if (shared !== root && this.#taken.has(keyOf(shared, 0))) root.sites.push(...shared.sites)
+  }
+  #activate(depth: number): Activation {
+    const activation = { id: this.#activations.length, depth, sites: [] }
+    this.#activations.push(activation)
+    return activation
+  }
+  #lead(activation: Activation, offset: number): void {
+    const key = keyOf(activation, offset)
+    if (this.#leaders.has(key)) return
+    this.#leaders.set(key, { activation, offset })
+    this.#work.push(key)
+  }
+  /** The instruction at an offset; undefined where the region ends. */
+  #at(offset: number): Found | undefined {
+    if (this.#found.has(offset)) return this.#found.get(offset)
+    const found = this.#look(offset)
+    this.#found.set(offset, found)
+    return found
+  }
+  #look(offset: number): Found | undefined {
+    const operation = this.#code.at(offset)
+    if (!operation || this.#code.stops(operation)) return undefined
+    if (!operation.endsBlock) return { operation, terminator: undefined }
+    const terminator = terminatorOf(this.#cpu, operation, offset)
+    return terminator && { operation, terminator }
+  }
+
+  /** Takes the instructions from an offset to the end of their block, and finds what follows. */
+  #follow(activation: Activation, from: number): void {
+    for (let offset = from; this.#taken.size < this.#limit; offset += 4) {
+      const key = keyOf(activation, offset)
+      const found = this.#at(offset)
+      if (this.#taken.has(key) || !found) return
+      this.#taken.add(key)
+      const { terminator } = found
       if (!terminator) continue
-      if (terminator.kind !== "indirect") lead(terminator.target)
-      if (terminator.kind === "if") lead(offset + 4)
-      if (terminator.kind === "jump" && terminator.link) lead(offset + 4)
-      break
+      if (terminator.kind === "if") this.#lead(activation, terminator.target)
+      if (terminator.kind === "if" || (terminator.kind === "jump" && terminator.link)) this.#lead(activation, offset + 4)
+      if (terminator.kind === "jump") this.#jump(activation, offset, terminator.target, terminator.link)
+      return
     }
   }
-  return blocksOf(code, found, leaders)
+  #jump(activation: Activation, offset: number, target: number, link: boolean): void {
+    if (!link) return this.#lead(activation, target)
+    const callee = this.#callee(activation, target)
+    callee.sites.push(keyOf(activation, offset + 4))
+    this.#calls.set(keyOf(activation, offset), callee)
+    this.#lead(callee, target)
+  }
+  #callee(caller: Activation, entry: number): Activation {
+    if (caller.depth < MAXIMUM_DEPTH && this.#isSmall(entry)) return this.#activate(caller.depth + 1)
+    let shared = this.#shared.get(entry)
+    if (!shared) this.#shared.set(entry, (shared = this.#activate(0)))
+    return shared
+  }
+  /** Whether the code reached from a function's entry, without following calls, is short and returns. */
+  #isSmall(entry: number): boolean {
+    const known = this.#small.get(entry)
+    if (known !== undefined) return known
+    // until proven, so that the function's own calls of itself do not count
+    this.#small.set(entry, false)
+    const seen = new Set<number>()
+    const work = [entry]
+    let returns = false
+    for (let offset = work.pop(); offset !== undefined && seen.size <= SMALL_FUNCTION; offset = work.pop()) {
+      for (; !seen.has(offset) && seen.size <= SMALL_FUNCTION; offset += 4) {
+        const found = this.#at(offset)
+        if (!found) return false
+        seen.add(offset)
+        const { terminator } = found
+        if (!terminator) continue
+        if (terminator.kind === "indirect" && !terminator.isReturn) return false
+        returns ||= terminator.kind === "indirect"
+        if (terminator.kind === "jump" && terminator.link) {
+          if (terminator.target === entry) return false
+          continue
+        }
+        if (terminator.kind !== "indirect") work.push(terminator.target)
+        if (terminator.kind !== "if") break
+      }
+    }
+    const small = returns && seen.size <= SMALL_FUNCTION
+    this.#small.set(entry, small)
+    return small
+  }
+
+  #block(activation: Activation, from: number): Block {
+    const operations: Operation[] = []
+    let end = from
+    let last: Terminator | undefined
+    do {
+      const { operation, terminator } = this.#at(end)!
+      operations.push(operation)
+      last = terminator
+      end += 4
+    } while (!last && this.#taken.has(keyOf(activation, end)) && !this.#leaders.has(keyOf(activation, end)))
+    const key = keyOf(activation, from)
+    return { key, offset: from, operations, end, ...this.#ending(activation, last, end) }
+  }
+  #ending(activation: Activation, last: Terminator | undefined, end: number): Pick<Block, "kind" | "target" | "next" | "returns"> {
+    const taken = (key: number): number | undefined => (this.#taken.has(key) ? key : undefined)
+    const inside = (offset: number) => taken(keyOf(activation, offset))
+    const none = { target: undefined, next: undefined, returns: [] }
+    if (last?.kind === "if") return { ...none, kind: "if", target: inside(last.target), next: inside(end) }
+    if (last?.kind === "jump") {
+      const to = last.link ? this.#calls.get(keyOf(activation, end - 4))! : activation
+      return { ...none, kind: "jump", target: taken(keyOf(to, last.target)) }
+    }
+    if (last) {
+      const sites = last.isReturn ? activation.sites.filter((key) => this.#taken.has(key)) : []
+      return { ...none, kind: "indirect", returns: sites.slice(0, MAXIMUM_RETURN_SITES) }
+    }
+    if (inside(end) !== undefined) return { ...none, kind: "fall", next: inside(end) }
+    const next = this.#code.at(end)
+    return { ...none, kind: next && !this.#at(end) ? "stop" : "cut" }
+  }
 }
 
 /** What a branch does, by running its declaration and forgetting what it emitted. */
@@ -73,68 +226,4 @@ const terminatorOf = (cpu: WasmCpu, operation: Operation, offset: number): Termi
     cpu.abandon()
     cpu.e.rewind(mark)
   }
-}
-
-const blocksOf = (code: Code, found: ReadonlyMap<number, Found>, leaders: ReadonlySet<number>): Block[] => {
-  const blocks = new Map<number, Block>()
-  for (const offset of leaders) {
-    if (!found.has(offset)) continue
-    const operations: Operation[] = []
-    let end = offset
-    let last: Terminator | undefined
-    do {
-      const { operation, terminator } = found.get(end)!
-      operations.push(operation)
-      last = terminator
-      end += 4
-    } while (!last && found.has(end) && !leaders.has(end))
-    blocks.set(offset, { offset, operations, end, ...ending(code, last, end, found) })
-  }
-  linkReturns(blocks)
-  for (const block of blocks.values()) block.successors = [...new Set(block.successors)].filter((offset) => blocks.has(offset))
-  return [...blocks.values()]
-}
-type Ending = Pick<Block, "kind" | "isCall" | "isReturn" | "successors">
-const ending = (code: Code, last: Terminator | undefined, end: number, found: ReadonlyMap<number, Found>): Ending => {
-  const plain = { isCall: false, isReturn: false }
-  switch (last?.kind) {
-    case "jump":
-      return { kind: "jump", isCall: last.link, isReturn: false, successors: [last.target] }
-    case "if":
-      return { kind: "if", ...plain, successors: [last.target, end] }
-    case "indirect":
-      return { kind: "indirect", isCall: false, isReturn: last.isReturn, successors: [] }
-  }
-  if (found.has(end)) return { kind: "fall", ...plain, successors: [end] }
-  const next = code.at(end)
-  return { kind: next && (next.endsBlock || code.stops(next)) ? "stop" : "cut", ...plain, successors: [] }
-}
-
-/** A return goes on after one of the calls of its function: the code reached from a call's target without following calls in it. */
-const linkReturns = (blocks: ReadonlyMap<number, Block>): void => {
-  const sites = new Map<number, number[]>()
-  for (const block of blocks.values()) {
-    if (!block.isCall) continue
-    const entry = block.successors[0]!
-    const known = sites.get(entry)
-    if (known) known.push(block.end)
-    else sites.set(entry, [block.end])
-  }
-  for (const [entry, after] of sites) {
-    for (const block of functionAt(entry, blocks)) {
-      if (block.isReturn && block.successors.length + after.length <= MAXIMUM_RETURN_SITES) block.successors.push(...after)
-    }
-  }
-}
-const functionAt = (entry: number, blocks: ReadonlyMap<number, Block>): readonly Block[] => {
-  const seen = new Set<Block>()
-  const work = [entry]
-  for (let offset = work.pop(); offset !== undefined; offset = work.pop()) {
-    const block = blocks.get(offset)
-    if (!block || seen.has(block)) continue
-    seen.add(block)
-    if (block.isCall) work.push(block.end)
-    else if (!block.isReturn) work.push(...block.successors)
-  }
-  return [...seen]
 }

@@ -6,9 +6,10 @@ import { branchAddress } from "../processor-state.ts"
 import { onTrapKeysReset } from "../trap-key.ts"
 import { DYNAMIC } from "./exits.ts"
 import { HelperTable } from "./helpers.ts"
+import { laneCounts } from "./integer.ts"
 import { probe } from "./probe.ts"
 import { RegionCache, type TranslatedRegion } from "./region-cache.ts"
-import { Translator } from "./translator.ts"
+import { type Gap, Translator } from "./translator.ts"
 
 const PC_LOW = PE.PC >> 2
 const PC_HIGH = PC_LOW + 1
@@ -18,25 +19,46 @@ const FPSR = PE.FPSR >> 2
 const IXC = 1 << 4
 /** A place is translated when it was reached so often. */
 const HOT = 60
+/** So much hotter must be what lies within a region already: as a rule that region is reached soon. */
+const COVERED = 4
+/** Going on after an instruction that left a region counts so often: it is in hot code. */
+const RESUMED = 8
+/** Most instructions of a region: at first, and when it was found to lead to other regions all the time. */
+const FIRST_LIMIT = 100
+const LATER_LIMIT = 400
+/** A region is translated again with more code after one of its exits led on so often. */
+const MANY_CONTINUATIONS = 4000
 const HEAT_SLOTS = 1 << 14
-/** Generated code returns after so many instructions at the latest: the host exchanges a function for a faster version only between calls. */
-const MAXIMUM_QUANTUM = 1 << 20
-/** After so many early exits of one instruction it gets TLB lookups of its own. */
+/** A region returns to its start after so many instructions: the host exchanges a function for a faster version only between calls. */
+const QUANTUM = 1 << 20
+/** After so many it returns from wherever it is: it is in a loop that does not come back to its start. */
+const LONG_QUANTUM = 1 << 24
+/** What one call may do at most: the budget is a signed number there. */
+const MAXIMUM_BUDGET = 2 ** 31 - 1
+/** When an instruction leaves so often, with so few instructions done in between, it gets TLB lookups of its own. */
 const MANY_EXITS = 64
+const FEW_INSTRUCTIONS = 500
 const WORD = 2 ** 32
 
 export interface JitOptions {
-  /** How often a place must be reached before it is translated; tests set 1. */
+  /** How often a place must be reached before it is translated. 1, for tests: everything is translated at once. */
   readonly hot?: number
-  /** Most instructions of a region. */
-  readonly regionLimit?: number
+  /** Most instructions of a region, at first and later. */
+  readonly limits?: readonly [first: number, later: number]
 }
-/** What happened so far, for reports and tuning. */
 export interface JitCounters {
+  /** Regions translated, and their instructions. */
   regions: number
   instructions: number
+  /** How often generated code was entered, and how often it left for an instruction of the interpreter. */
   entries: number
   interpreted: number
+}
+export interface JitReport extends JitCounters {
+  /** Operations on groups of lanes that had a vector instruction, and those that went lane by lane; of the whole process. */
+  readonly lanes: { readonly vector: number; readonly lanes: number }
+  /** Instructions without lowering, the most frequent words first. */
+  readonly gaps: readonly Gap[]
 }
 
 export class Jit implements RegionEngine {
@@ -46,8 +68,8 @@ export class Jit implements RegionEngine {
 
   constructor(board: Board, options: JitOptions = {}) {
     const helpers = new HelperTable(board.memory)
-    this.translator = new Translator(board, helpers, probe(), options.regionLimit)
-    this.#pes = board.pes.map((pe) => new PeRegions(pe, this.translator, this.counters, options.hot ?? HOT))
+    this.translator = new Translator(board, helpers, probe())
+    this.#pes = board.pes.map((pe) => new PeRegions(pe, this.translator, this.counters, options))
     board.code.onWritten((page) => {
       for (const regions of this.#pes) regions.cache.dropPage(page)
     })
@@ -55,8 +77,13 @@ export class Jit implements RegionEngine {
       for (const regions of this.#pes) regions.forgetKeys()
     })
   }
-  debugRegions() {
-    return this.#pes.flatMap((p) => p.cache.all())
+  /** What happened so far, and what the interpreter had to do because nothing else can. */
+  report(): JitReport {
+    return { ...this.counters, lanes: { ...laneCounts }, gaps: [...this.translator.gaps.values()].sort((a, b) => b.words - a.words) }
+  }
+  /** Every region there is now. */
+  regions(): readonly TranslatedRegion[] {
+    return this.#pes.flatMap((regions) => regions.cache.all())
   }
   enter(pe: Pe): LEAVE {
     return this.#pes[pe.index]!.run()
@@ -76,16 +103,20 @@ class PeRegions {
   readonly #translator: Translator
   readonly #counters: JitCounters
   readonly #hot: number
+  readonly #limits: readonly [first: number, later: number]
   readonly #heat = new Uint16Array(HEAT_SLOTS)
+  /** The last region left because the interpreter had to do an instruction. */
+  #resumed = false
   #key = 0
   #keyFpcr = -1
   #keyInexact = -1
 
-  constructor(pe: Pe, translator: Translator, counters: JitCounters, hot: number) {
+  constructor(pe: Pe, translator: Translator, counters: JitCounters, options: JitOptions) {
     this.#pe = pe
     this.#translator = translator
     this.#counters = counters
-    this.#hot = hot
+    this.#hot = options.hot ?? HOT
+    this.#limits = options.limits ?? [FIRST_LIMIT, LATER_LIMIT]
     this.cache = new RegionCache(pe)
   }
   forgetKeys(): void {
@@ -107,34 +138,40 @@ class PeRegions {
   run(): LEAVE {
     const { words, signedWords, base } = this.#pe
     const key = this.#trapKey()
-    let left = signedWords[BUDGET]!
+    let left = words[BUDGET]!
     for (;;) {
       const region = this.cache.find(words[PC_LOW]!, words[PC_HIGH]!, key) ?? this.#warm(key)
       if (!region) return this.#stop(left, LEAVE.interpret)
       if (left < region.least) return this.#stop(left, LEAVE.budget)
-      const quantum = Math.min(left, MAXIMUM_QUANTUM)
-      signedWords[BUDGET] = quantum
-      const exit = region.run(base)
+      const { least } = region
+      const budget = Math.min(left, MAXIMUM_BUDGET)
+      signedWords[BUDGET] = budget
+      const exit = region.run(base, Math.max(budget - QUANTUM, least), Math.max(budget - LONG_QUANTUM, least))
       this.#counters.entries++
-      left -= quantum - signedWords[BUDGET]! - region.refunds[exit]!
-      region.counts[exit]!++
+      const done = budget - signedWords[BUDGET]! - region.refunds[exit]!
+      left -= done
+      region.done += done
+      const count = ++region.counts[exit]!
       const offset = region.offsets[exit]!
       if (offset === DYNAMIC) this.#branched()
       else this.#goto(region, offset)
       switch (region.leaves[exit]) {
         case LEAVE.interpret:
           this.#counters.interpreted++
-          if (region.counts[exit]! === MANY_EXITS) this.#separate(region, exit)
+          this.#resumed = true
+          if (count % MANY_EXITS === 0) this.#separate(region, exit)
           return this.#stop(left, LEAVE.interpret)
         case LEAVE.budget:
           // the place is a loop, and certainly hot
-          if (left >= MAXIMUM_QUANTUM) this.#translate(key)
+          if (left >= least) this.#translate(key, region.limit)
           break
+        case LEAVE.next:
+          if (count === MANY_CONTINUATIONS && offset !== DYNAMIC) this.#extend(region)
       }
     }
   }
   #stop(left: number, leave: LEAVE): LEAVE {
-    this.#pe.signedWords[BUDGET] = left
+    this.#pe.words[BUDGET] = left
     return leave
   }
   #goto(region: TranslatedRegion, offset: number): void {
@@ -152,23 +189,37 @@ class PeRegions {
   #warm(key: number): TranslatedRegion | undefined {
     const { words } = this.#pe
     const slot = ((words[PC_LOW]! >>> 2) ^ Math.imul(key, 0x9e3779b1)) & (HEAT_SLOTS - 1)
-    if (++this.#heat[slot]! < this.#hot) return undefined
+    const heat = (this.#heat[slot]! += this.#resumed ? RESUMED : 1)
+    this.#resumed = false
+    if (heat < this.#hot || (this.#hot > 1 && heat < this.#hot * COVERED && this.cache.isCovered(words[PC_LOW]!))) return undefined
     this.#heat[slot] = 0
-    return this.#translate(key)
+    return this.#translate(key, this.#limits[0])
   }
-  #translate(key: number): TranslatedRegion | undefined {
+  #translate(key: number, limit: number): TranslatedRegion | undefined {
     const pe = this.#pe
     const known = this.cache.find(pe.pcLow, pe.pcHigh, key)
     if (known) return known
-    const region = this.#translator.translate(pe, key)
+    const wanted = this.cache.wantsMore(pe.pcLow) ? this.#limits[1] : limit
+    const region = this.#translator.translate(pe, key, wanted)
     if (!region) return undefined
     this.#counters.regions++
     this.#counters.instructions += region.instructions
     this.cache.add(region)
     return region
   }
-  /** An instruction that leaves again and again shall not share its TLB lookup: near the end of a page it would leave each time. */
+  /** A region that leads to other code all the time shall contain it, the next time it is reached. */
+  #extend(region: TranslatedRegion): void {
+    if (region.limit >= this.#limits[1]) return
+    this.cache.wantMore(region)
+  }
+  /**
+   * An instruction that leaves each time shall not share its TLB lookup: near the end of a page the shared one may fail where its own does not.
+   * One that leaves now and then only meets new pages.
+   */
   #separate(region: TranslatedRegion, exit: number): void {
+    const done = region.done
+    region.done = 0
+    if (done > MANY_EXITS * FEW_INSTRUCTIONS) return
     const address = (region.low + region.offsets[exit]!) % WORD
     if (this.#translator.setApart(address)) this.cache.drop(region)
   }

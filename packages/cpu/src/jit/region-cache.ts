@@ -14,16 +14,22 @@ export interface TranslatedRegion {
   readonly low: number
   readonly high: number
   readonly key: number
-  readonly run: (base: number) => number
+  readonly run: (base: number, firstFloor: number, otherFloor: number) => number
   /** Instructions the budget must cover. */
   readonly least: number
   readonly instructions: number
+  /** How many it might have had. */
+  readonly limit: number
+  /** Low halves of the addresses of its instructions. */
+  readonly addresses: readonly number[]
   readonly pages: readonly RegionPage[]
   /** By exit: offset of the next instruction, why it leaves, instructions paid for and not done, how often it was taken. */
   readonly offsets: Int32Array
   readonly leaves: Uint8Array
   readonly refunds: Int32Array
   readonly counts: Uint32Array
+  /** Instructions done in it since someone looked. */
+  done: number
   /** `Pe.fetchEpoch` under which its pages were last seen where it expects them. */
   epoch: number
 }
@@ -37,6 +43,10 @@ export class RegionCache {
   readonly #front: (TranslatedRegion | undefined)[] = new Array<TranslatedRegion | undefined>(FRONT_SLOTS).fill(undefined)
   readonly #byAddress = new Map<number, TranslatedRegion[]>()
   readonly #byPage = new Map<number, Set<TranslatedRegion>>()
+  /** Instructions of any region there ever was since `clear`. */
+  readonly #covered = new Set<number>()
+  /** Low halves of the addresses where a region shall have more code than it had. */
+  readonly #larger = new Set<number>()
   #count = 0
 
   constructor(pe: Pe) {
@@ -56,6 +66,10 @@ export class RegionCache {
     const found = this.#byAddress.get(low)?.find((r) => r.high === high && r.key === key && this.#isThere(r))
     if (found) this.#front[slotOf(low, key)] = found
     return found
+  }
+  /** Whether the instruction at an address may be in some region. */
+  isCovered(low: number): boolean {
+    return this.#covered.has(low)
   }
   /** Whether its pages are still mapped where it expects them. */
   #isThere(region: TranslatedRegion): boolean {
@@ -84,6 +98,7 @@ export class RegionCache {
       if (set) set.add(region)
       else this.#byPage.set(code.page, new Set([region]))
     }
+    for (const low of region.addresses) this.#covered.add(low)
     this.#front[slotOf(region.low, region.key)] = region
     this.#count++
   }
@@ -98,6 +113,14 @@ export class RegionCache {
     if (this.#front[slot] === region) this.#front[slot] = undefined
     this.#count--
   }
+  /** Drops a region, to be translated again with more code. */
+  wantMore(region: TranslatedRegion): void {
+    this.#larger.add(region.low)
+    this.drop(region)
+  }
+  wantsMore(low: number): boolean {
+    return this.#larger.has(low)
+  }
   /** Drops every region with code in a page of RAM. */
   dropPage(page: number): void {
     const set = this.#byPage.get(page)
@@ -105,13 +128,15 @@ export class RegionCache {
     for (const region of [...set]) this.drop(region)
     this.#byPage.delete(page)
   }
-  all() {
+  all(): readonly TranslatedRegion[] {
     return [...this.#byAddress.values()].flat()
   }
   clear(): void {
     this.#front.fill(undefined)
     this.#byAddress.clear()
     this.#byPage.clear()
+    this.#covered.clear()
+    this.#larger.clear()
     this.#count = 0
   }
 }

@@ -16,15 +16,22 @@ import { Writer } from "./writer.ts"
 /** So few return sites are compared one after the other. */
 const LINEAR_SEARCH = 2
 
-/** Takes the block's address; gives the number of the exit taken. */
-export const REGION_SIGNATURE: Signature = { parameters: [I32], results: [I32] }
+/**
+ * Takes the block's address and two floors; gives the number of the exit taken. A branch back leaves when fewer instructions than its floor are
+ * left: the first one where it goes back to the region's first block, the second one elsewhere. Neither floor may be below `least`.
+ */
+export const REGION_SIGNATURE: Signature = { parameters: [I32, I32, I32], results: [I32] }
+const FIRST_FLOOR = 1
+const OTHER_FLOOR = 2
 
 export interface Region {
   readonly code: Writer
   readonly exits: readonly Exit[]
-  /** Instructions the budget must cover for the function to be entered. */
+  /** Instructions the budget must cover for the function to be entered, and for each turn of its loops. */
   readonly least: number
   readonly instructions: number
+  /** Offsets of its instructions. */
+  readonly offsets: readonly number[]
 }
 /** The lowering of a word failed: the region must be translated again without it. */
 export interface Failure {
@@ -83,7 +90,7 @@ class RegionWriter {
     e.end()
     this.#epilogue()
     const code = new Writer(e.code.length + 512)
-    const prologue = new Emitter(1)
+    const prologue = new Emitter(REGION_SIGNATURE.parameters.length)
     cpu.registers.load(prologue)
     cpu.memory.prologue(prologue)
     prologue.value(load(I32, OP.i32Load, blockAddress(), PE.BUDGET))
@@ -91,8 +98,15 @@ class RegionWriter {
     code.append(localDeclarations(e.locals))
     code.append(prologue.code)
     code.append(e.code)
-    const instructions = this.#structure.order.reduce((sum, b) => sum + b.operations.length, 0)
-    return { code, exits: cpu.exits, least: this.#structure.longestPath[0]!, instructions }
+    const { order } = this.#structure
+    const instructions = order.reduce((sum, b) => sum + b.operations.length, 0)
+    return {
+      offsets: order.flatMap(({ offset, operations }) => operations.map((_, i) => offset + 4 * i)),
+      code,
+      exits: cpu.exits,
+      least: this.#structure.longestPath.reduce((x, y) => Math.max(x, y)),
+      instructions
+    }
   }
   #current: { readonly word: number; readonly instruction: { readonly name: string } | undefined } = { word: 0, instruction: undefined }
 
@@ -159,15 +173,15 @@ class RegionWriter {
       e.releaseTemporaries()
       if (block.kind === "stop") return this.#exit(LEAVE.interpret, block.end)
       if (block.kind === "cut") return this.#exit(LEAVE.next, block.end)
-      return this.#go(b, block.end, known)
+      return this.#go(b, block.next, block.end, known)
     }
     switch (terminator.kind) {
       case "jump":
         e.releaseTemporaries()
-        return this.#go(b, terminator.target, known)
+        return this.#go(b, block.target, terminator.target, known)
       case "if":
-        this.#if(terminator.condition, () => this.#go(b, terminator.target, known))
-        return this.#go(b, block.end, known)
+        this.#if(terminator.condition, () => this.#go(b, block.target, terminator.target, known))
+        return this.#go(b, block.next, block.end, known)
       case "indirect":
         return this.#indirect(b, block, terminator.target, known)
     }
@@ -189,22 +203,23 @@ class RegionWriter {
     e.value(target)
     e.set(address)
     e.releaseTemporaries()
-    const offsets = [...block.successors].sort((x, y) => x - y)
-    this.#choose(b, local(address, I64), offsets, known)
+    const { order, position } = this.#structure
+    const sites = block.returns.map((key) => order[position.get(key)!]!).sort((x, y) => x.offset - y.offset)
+    this.#choose(b, local(address, I64), sites, known)
     e.store(OP.i64Store, blockAddress(), local(address, I64), PE.PC)
     e.giveBack(address)
     this.#leave(this.#cpu.exit(LEAVE.next, undefined, 0))
   }
-  /** Goes on at that of the offsets which an address is; falls through if it is none. */
-  #choose(b: number, address: Node, offsets: readonly number[], known: Knowledge): void {
-    const at = (offset: number): Node => const64(this.#options.state.start + BigInt(offset))
-    if (offsets.length <= LINEAR_SEARCH) {
-      for (const offset of offsets) this.#if(compare(I64, i64.eq, address, at(offset)), () => this.#go(b, offset, known))
+  /** Goes on at that of the blocks whose address it is; falls through if it is none. */
+  #choose(b: number, address: Node, sites: readonly Block[], known: Knowledge): void {
+    const at = ({ offset }: Block): Node => const64(this.#options.state.start + BigInt(offset))
+    if (sites.length <= LINEAR_SEARCH) {
+      for (const site of sites) this.#if(compare(I64, i64.eq, address, at(site)), () => this.#go(b, site.key, site.offset, known))
       return
     }
-    const middle = offsets.length >> 1
-    this.#if(compare(I64, i64.lt_u, address, at(offsets[middle]!)), () => this.#choose(b, address, offsets.slice(0, middle), known))
-    this.#choose(b, address, offsets.slice(middle), known)
+    const middle = sites.length >> 1
+    this.#if(compare(I64, i64.lt_u, address, at(sites[middle]!)), () => this.#choose(b, address, sites.slice(0, middle), known))
+    this.#choose(b, address, sites.slice(middle), known)
   }
   #exit(leave: LEAVE, offset: number): void {
     this.#leave(this.#cpu.exit(leave, offset, 0))
@@ -213,13 +228,14 @@ class RegionWriter {
     this.#e.value(const32(exit))
     this.#e.branch(this.#cpu.exitDepth)
   }
-  /** From the end of block `from` to the instruction at `offset`. */
-  #go(from: number, offset: number, known: Knowledge): void {
-    const { position, isBack, isIrreducible, isMerge, entries, longestPath } = this.#structure
-    const to = position.get(offset)
+  /** From the end of block `from` to the block of that key; undefined: to the instruction at `offset`, outside the region. */
+  #go(from: number, key: number | undefined, offset: number, known: Knowledge): void {
+    const { position, isBack, isIrreducible, isMerge, entries } = this.#structure
+    const to = key === undefined ? undefined : position.get(key)
     if (to === undefined || isIrreducible(from, to)) return this.#exit(LEAVE.next, offset)
     if (isBack(from, to)) {
-      this.#if(compare(I32, i32.lt_s, local(this.#budget, I32), const32(longestPath[to]!)), () => this.#exit(LEAVE.budget, offset))
+      const floor = local(to === 0 ? FIRST_FLOOR : OTHER_FLOOR, I32)
+      this.#if(compare(I32, i32.lt_s, local(this.#budget, I32), floor), () => this.#exit(LEAVE.budget, offset))
       return this.#e.branch(this.#loops.get(to)!)
     }
     if (isMerge[to]) return this.#e.branch(this.#merges.get(to)!)

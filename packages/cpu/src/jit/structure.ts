@@ -1,9 +1,10 @@
 /** The control flow of a region as nested WebAssembly blocks and loops, after its dominator tree. */
-import type { Block } from "./discover.ts"
+import { type Block, successorsOf } from "./discover.ts"
 
 export interface Structure {
   /** Blocks in reverse postorder, from the entry on; only those that can be reached. Positions in it name blocks below. */
   readonly order: readonly Block[]
+  /** By the block's key. */
   readonly position: ReadonlyMap<number, number>
   /** Blocks each block dominates immediately. */
   readonly children: readonly (readonly number[])[]
@@ -22,8 +23,8 @@ export interface Structure {
 
 export const structureOf = (blocks: readonly Block[]): Structure => {
   const order = reversePostorder(blocks)
-  const position = new Map(order.map((block, i) => [block.offset, i]))
-  const successors = order.map((block) => block.successors.map((offset) => position.get(offset)!))
+  const position = new Map(order.map((block, i) => [block.key, i]))
+  const successors = order.map((block) => successorsOf(block).map((key) => position.get(key)!))
   const predecessors: number[][] = order.map(() => [])
   successors.forEach((list, from) => {
     for (const to of list) predecessors[to]!.push(from)
@@ -52,19 +53,17 @@ export const structureOf = (blocks: readonly Block[]): Structure => {
   }
 }
 
+/** The entry is the first block given. */
 const reversePostorder = (blocks: readonly Block[]): Block[] => {
-  const byOffset = new Map(blocks.map((block) => [block.offset, block]))
+  const byKey = new Map(blocks.map((block) => [block.key, block]))
   const seen = new Set<number>()
   const out: Block[] = []
   const visit = (block: Block): void => {
-    seen.add(block.offset)
-    for (let i = block.successors.length - 1; i >= 0; i--) {
-      const next = block.successors[i]!
-      if (!seen.has(next)) visit(byOffset.get(next)!)
-    }
+    seen.add(block.key)
+    for (const key of successorsOf(block).toReversed()) if (!seen.has(key)) visit(byKey.get(key)!)
     out.push(block)
   }
-  visit(byOffset.get(0)!)
+  visit(blocks[0]!)
   return out.reverse()
 }
 /** Immediate dominators, by position; the entry's is itself. */

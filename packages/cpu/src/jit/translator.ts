@@ -18,10 +18,9 @@ import type { RegionPage, TranslatedRegion } from "./region-cache.ts"
 import { createRuntime, type RuntimeFunctions } from "./runtime.ts"
 import type { TranslationState } from "./wasm-cpu.ts"
 
-const REGION_LIMIT = 400
 const WASM_PAGE = 65536
 const WORD = 2 ** 32
-/** A region spans so many pages to either side at most. */
+/** A region spans so many pages to either side at most: its offsets fit the keys of blocks. */
 const PAGES_AROUND = 16
 /** By the float class of a key: the default FPCR without and with FPSR.IXC set. */
 const FLOATS = ["exact", "inexact"] as const
@@ -37,7 +36,6 @@ export class Translator {
   readonly #board: Board
   readonly #helpers: HelperTable
   readonly #support: HostSupport
-  readonly #limit: number
   #runtime: RuntimeFunctions | undefined
   /** Words without lowering, by trap key. */
   readonly #stops = new Map<number, Set<number>>()
@@ -45,11 +43,10 @@ export class Translator {
   readonly #apart = new Set<number>()
   readonly gaps = new Map<string, Gap>()
 
-  constructor(board: Board, helpers: HelperTable, support: HostSupport, limit = REGION_LIMIT) {
+  constructor(board: Board, helpers: HelperTable, support: HostSupport) {
     this.#board = board
     this.#helpers = helpers
     this.#support = support
-    this.#limit = limit
   }
   /** False when it was so already. */
   setApart(address: number): boolean {
@@ -58,15 +55,15 @@ export class Translator {
     return true
   }
 
-  /** Translates from the PC; undefined when the first instruction there is the interpreter's. */
-  translate(pe: Pe, key: number): TranslatedRegion | undefined {
+  /** Translates up to `limit` instructions from the PC; undefined when the first instruction there is the interpreter's. */
+  translate(pe: Pe, key: number, limit: number): TranslatedRegion | undefined {
     if (pe.pcLow & 3 || pe.pstate & PSTATE.IL) return undefined
     const view = new CodeView(pe, this.#stopsOf(key))
     const options = {
       code: view,
       state: stateOf(pe, key, this.#support),
       helpers: this.#helpers,
-      limit: this.#limit,
+      limit,
       apart: (offset: number) => this.#apart.has((pe.pcLow + offset) % WORD)
     }
     let region = translateRegion(options)
@@ -74,7 +71,7 @@ export class Translator {
       this.#note(region, key)
       region = translateRegion(options)
     }
-    return region && this.#compile(pe, key, region, view.pages())
+    return region && this.#compile(pe, key, limit, region, view.pages())
   }
   #stopsOf(key: number): Set<number> {
     let stops = this.#stops.get(key)
@@ -88,7 +85,7 @@ export class Translator {
     else this.gaps.set(`${name}: ${reason}`, { name, reason, words: 1 })
   }
 
-  #compile(pe: Pe, key: number, region: Region, pages: readonly RegionPage[]): TranslatedRegion {
+  #compile(pe: Pe, key: number, limit: number, region: Region, pages: readonly RegionPage[]): TranslatedRegion {
     this.#runtime ??= createRuntime()
     const { memory } = this.#board
     const limits = { pages: memory.buffer.byteLength / WASM_PAGE }
@@ -99,11 +96,14 @@ export class Translator {
       low: pe.pcLow,
       high: pe.pcHigh,
       key,
-      run: instance.exports["f"] as (base: number) => number,
+      run: instance.exports["f"] as TranslatedRegion["run"],
       least: region.least,
       instructions: region.instructions,
+      limit,
+      addresses: region.offsets.map((offset) => pe.pcLow + offset),
       pages,
       ...exitTables(region.exits),
+      done: 0,
       epoch: pe.fetchEpoch
     }
   }

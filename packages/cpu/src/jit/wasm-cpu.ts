@@ -67,11 +67,13 @@ export type Terminator =
   | { readonly kind: "indirect"; readonly target: Node; readonly isReturn: boolean }
 
 const LINK_REGISTER = 30
+/** Of a region's function. */
+const PARAMETERS = 3
 /** SP must be a multiple of this. */
 const STACK_ALIGNMENT = 16
 
 export class WasmCpu implements Cpu, FloatContext, MemoryContext {
-  readonly e = new Emitter(1)
+  readonly e = new Emitter(PARAMETERS)
   readonly registers: Registers
   readonly memory: Memory
   readonly exits: Exit[] = []
