@@ -29,6 +29,8 @@ export class Translation {
   readonly walker: Walker
   readonly tlb: Tlb
   readonly #pe: Pe
+  /** The TLB bank in use is that of the current context; engines need it to be. */
+  selected = true
   readonly #regimes: Regimes
   readonly request: Request = { user: false, pan: false, needed: 0, alignment: 0, stage1Only: false, ignoresDirty: false }
 
@@ -51,6 +53,7 @@ export class Translation {
       regime = this.current(),
       who = el === 0 ? WHO.user : pstate & PSTATE.PAN && regime.name !== "EL2" ? WHO.neverUser : WHO.all
     this.tlb.select(regime.id * WHO_COUNT + who)
+    this.selected = true
   }
   /** Walks for an access of the current exception level; the result is in `walker`. */
   walk(address: bigint, needed: number, unprivileged: boolean, alignment: number): void {

@@ -28,7 +28,9 @@ export const deriveState = (pe: Pe): void => {
   const { controls, translation, el } = pe
   const sctlr = controls.low(el === 2 || (el === 0 && controls.host) ? controls.slot.SCTLR_EL2 : controls.slot.SCTLR_EL1)
   const regime = translation.current()
-  translation.select()
+  // a modelled kernel fetches nothing and walks for its accesses: the banks of what runs below it stay
+  if (el < pe.modelledEl) translation.select()
+  else translation.selected = false
   pe.alignmentCheck = (sctlr & SCTLR.A) !== 0 || (!regime.enabled && !regime.normalWhenOff)
   pe.nonAligned = (sctlr & SCTLR.nAA) !== 0
   pe.stackAlignmentCheck = (sctlr & (el === 0 ? SCTLR.SA0 : SCTLR.SA)) !== 0

@@ -32,6 +32,7 @@ export const run = (pe: Pe, { instructions, engine = "jit", trace }: RunOptions)
   const regions = engine === "jit" && !trace?.instruction ? pe.board.regions : undefined
   interpreter.trace = trace
   pe.attention = true
+  if (!pe.translation.selected) pe.translation.select()
   let left = instructions
   let untilDeadline = 0
   while (left > 0) {

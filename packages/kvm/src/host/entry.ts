@@ -38,6 +38,7 @@ export const returnToUser = (cpu: PhysicalCpu): void => {
   cpu.write("ELR_EL1", registers.pc)
   cpu.write("SPSR_EL1", registers.pstate)
   cpu.loadGeneral(registers.general)
+  cpu.pe.modelledEl = cpu.hostEl
   cpu.eret()
 }
 
@@ -95,7 +96,6 @@ export const preempt = (cpu: PhysicalCpu, next: Task): void => {
   if (current === next && !current.ended) return
   if (current && !current.ended) {
     pe.lines.irq = true
-    pe.modelledEl = cpu.hostEl
     if (run(pe, { instructions: 1 }).kind !== "exception") throw cpu.bug("A host program cannot be interrupted")
     enterFromUser(cpu, current)
   }
@@ -114,7 +114,6 @@ export const runUser = (host: Host, cpu: PhysicalCpu, instructions: number): Use
   const { pe } = cpu
   const end = pe.retired + BigInt(instructions)
   for (;;) {
-    pe.modelledEl = cpu.hostEl
     const left = Number(end - pe.retired)
     if (left <= 0) return "limit"
     const exit = run(pe, { instructions: left, ...host.run })

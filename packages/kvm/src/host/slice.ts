@@ -24,11 +24,12 @@ const retiredBy = (cpu: PhysicalCpu, what: () => Exit): { readonly exit: Exit; r
  */
 export const runGuest = (cpu: PhysicalCpu, vcpu: Vcpu): ExitCode => {
   const { pe } = cpu
-  pe.modelledEl = 2
   for (;;) {
     const { slice } = vcpu
-    const { exit, retired } = retiredBy(cpu, () => run(pe, { instructions: Math.max(1, slice.left), ...slice.options }))
-    slice.left -= retired
+    const instructions = Math.min(Math.max(1, slice.left), UNLIMITED)
+    const { exit, retired } = retiredBy(cpu, () => run(pe, { instructions, ...slice.options }))
+    // exceptions count too: a guest that only takes exceptions comes to an end
+    slice.left -= exit.kind === "limit" ? instructions : Math.max(1, retired)
     switch (exit.kind) {
       case "exception":
         return leftBy(cpu, exit.exception.kind)

@@ -31,7 +31,6 @@ export const vmmIoctl = (host: Host, cpu: PhysicalCpu, descriptor: number, reque
   pe.x[0] = BigInt(descriptor)
   pe.x[1] = BigInt(request)
   pe.x[2] = 0n
-  pe.modelledEl = cpu.hostEl
   for (;;) {
     const exit = run(pe, { instructions: LONGEST_STEP, ...host.run })
     if (exit.kind !== "exception") throw cpu.bug(`The VMM thread stopped with ${exit.kind}`)

@@ -26,6 +26,7 @@ const guestEnter = (cpu: PhysicalCpu, vcpu: Vcpu): ExitCode => {
   cpu.write("SP_EL0", registers.sp)
   cpu.loadGeneral(registers.general)
   cpu.account.entries++
+  cpu.pe.modelledEl = 2
   cpu.eret()
   const code = runGuest(cpu, vcpu)
   cpu.saveGeneral(registers.general)
