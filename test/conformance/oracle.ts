@@ -12,6 +12,7 @@ const NAMES: Readonly<Record<string, readonly string[]>> = {
   "g++": ["g++", "aarch64-linux-gnu-g++"],
   clang: ["clang"],
   objdump: ["objdump", "aarch64-linux-gnu-objdump"],
+  objcopy: ["objcopy", "aarch64-linux-gnu-objcopy"],
   "qemu-aarch64": ["qemu-aarch64", "qemu-aarch64-static"],
   "qemu-system-aarch64": ["qemu-system-aarch64"]
 }

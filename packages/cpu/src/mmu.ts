@@ -136,7 +136,7 @@ const externalTarget = (pe: Pe): 1 | 2 => (pe.el < 2 && pe.controls.hcrHigh & HC
 const faultOf = (pe: Pe, walker: Walker, address: bigint, access: MemoryAccess, maintenance: boolean): PendingException => {
   const { fault, stage, onWalk, ipa } = walker,
     iss = (onWalk ? S1PTW : 0) | (maintenance ? CM | WNR : 0)
-  if (stage === 2) return abortException(pe, 2, address, access, fault, { iss, hpfar: hpfarOf(ipa) })
+  if (stage === 2) return abortException(pe, 2, address, access, fault, isExternal(fault) ? { iss } : { iss, hpfar: hpfarOf(ipa) })
   return abortException(pe, isExternal(fault) ? externalTarget(pe) : ownTarget(pe), address, access, fault, { iss })
 }
 /** HPFAR_EL2 of an intermediate physical address in bytes. */

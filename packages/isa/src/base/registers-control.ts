@@ -75,7 +75,7 @@ const translation: readonly SystemRegister[] = [
   ...twin(
     "SCTLR2",
     "1 0 3",
-    { fields: {}, feature: "SCTLR2", control: true, traps: [{ control: "HCRX_EL2.SCTLR2En", when: 0, from: [1] }, ...VM] },
+    { fields: {}, feature: "SCTLR2", control: true, traps: [{ control: "HCRX_EL2.SCTLR2En", when: 0, from: [1] }, ...VM], fine: hfg(29) },
     { fields: {}, feature: "SCTLR2", control: true }
   ),
   ...twin("TTBR0", "2 0 0", { fields: TTBR, control: true, traps: VM, fine: hfg(36) }),
@@ -89,7 +89,7 @@ const translation: readonly SystemRegister[] = [
   ...twin(
     "TCR2",
     "2 0 3",
-    { fields: { PIE: "1 if S1PIE" }, feature: "TCR2", control: true, traps: [{ control: "HCRX_EL2.TCR2En", when: 0, from: [1] }, ...VM] },
+    { fields: { PIE: "1 if S1PIE" }, feature: "TCR2", control: true, traps: [{ control: "HCRX_EL2.TCR2En", when: 0, from: [1] }, ...VM], fine: hfg(32) },
     { fields: { PIE: "1 if S1PIE" }, feature: "TCR2", control: true }
   ),
   ...twin("MAIR", "10 2 0", { control: true, traps: VM, fine: hfg(24) }),

@@ -1,0 +1,181 @@
+/** Random translation tables of both stages, and AT instructions that walk them under random configurations. */
+import { type Case, type Chooser, E2H, RW, TABLES } from "./cases.ts"
+
+export type Tables = Uint8Array
+const PAGE = 4096
+/** Pages of stage 1 tables, a quarter for each level; then those of stage 2: a root of two pages, level 2, level 3, and a root of level 0. */
+const FIRST = 48
+const LEVEL2 = 12
+const LEVEL3 = 20
+const SECOND = FIRST
+const S2_LEVEL2 = SECOND + 2
+const S2_LEVEL3 = S2_LEVEL2 + LEVEL2
+const S2_LEVEL0 = S2_LEVEL3 + LEVEL3
+const PAGES = S2_LEVEL0 + 1
+const page = (index: number): bigint => BigInt(TABLES + PAGE * index)
+
+const AF = 1n << 10n
+const leafKind = (level: number): bigint => (level === 3 ? 3n : 1n)
+const blockMask = (level: number): bigint => (1n << BigInt(12 + 9 * (3 - level))) - 1n
+
+class TableMaker {
+  readonly bytes = new Uint8Array(PAGES * PAGE)
+  readonly #view = new DataView(this.bytes.buffer)
+  readonly #choose: Chooser
+  constructor(choose: Chooser) {
+    this.#choose = choose
+    for (let t = 0; t < FIRST; t++) this.#fill(t, () => this.#stage1(Math.floor((4 * t) / FIRST)))
+    this.#stage2()
+  }
+  #fill(index: number, descriptor: (entry: number) => bigint): void {
+    for (let e = 0; e < 512; e++) this.set(index, e, descriptor(e))
+  }
+  set(index: number, entry: number, descriptor: bigint): void {
+    this.#view.setBigUint64(index * PAGE + 8 * entry, descriptor, true)
+  }
+  #stage1(level: number): bigint {
+    const choose = this.#choose
+    if (choose.chance(0.06)) return (choose.bits(64) & ~3n) | choose.of([0n, 2n])
+    if (level === 0 || (level < 3 && choose.chance(0.6))) return this.#table(level)
+    const address = this.#output(),
+      attributes = (choose.bits(2) << 6n) | (BigInt(choose.below(3)) << 2n) | (choose.bits(2) << 8n) | (choose.bits(1) << 11n),
+      execution = choose.chance(0.3) ? choose.bits(2) << 53n : 0n,
+      contiguous = choose.chance(0.1) ? 1n << 52n : 0n
+    return (address & ~blockMask(level)) | (choose.chance(0.9) ? AF : 0n) | attributes | execution | contiguous | leafKind(level)
+  }
+  #table(level: number): bigint {
+    const choose = this.#choose,
+      quarter = FIRST / 4,
+      next = choose.chance(0.9) ? quarter * (level + 1) + choose.below(quarter) : choose.below(FIRST)
+    return (choose.chance(0.99) ? page(next) : this.#output() & ~0xfffn) | (choose.chance(0.2) ? choose.bits(4) << 59n : 0n) | 3n
+  }
+  /** Within RAM, or where neither machine has anything: a table there is an external abort. */
+  #output(): bigint {
+    const choose = this.#choose
+    return choose.of([0x40000000n | choose.bits(26), (1n << 32n) | choose.bits(33), (1n << 47n) | choose.bits(47)])
+  }
+  #stage2(): void {
+    const choose = this.#choose,
+      deeper = (first: number, count: number) => page(first + choose.below(count)) | 3n
+    for (let e = 0; e < 1024; e++) {
+      const kind = choose.below(10)
+      this.set(SECOND + (e >> 9), e & 511, e === 1 ? page(S2_LEVEL2) | 3n : kind === 0 ? 0n : kind < 5 ? deeper(S2_LEVEL2, LEVEL2) : this.#leaf2(1))
+    }
+    for (let t = 0; t < LEVEL2; t++)
+      this.#fill(S2_LEVEL2 + t, (e) => {
+        const kind = choose.below(10)
+        // the tables of stage 1 lie within the first of these: it is nearly flat
+        if (t === 0) return kind > 0 ? this.#leaf2(2, 0x40000000n + BigInt(e) * 0x200000n) : deeper(S2_LEVEL3, LEVEL3)
+        return kind === 0 ? 0n : kind < 6 ? deeper(S2_LEVEL3, LEVEL3) : this.#leaf2(2)
+      })
+    this.set(S2_LEVEL2, (TABLES - 0x40000000) / 0x200000, BigInt(TABLES) | AF | (3n << 6n) | (15n << 2n) | 1n)
+    for (let t = 0; t < LEVEL3; t++) this.#fill(S2_LEVEL3 + t, () => (choose.chance(0.1) ? 0n : this.#leaf2(3)))
+    this.#fill(S2_LEVEL0, (e) => (e === 0 ? page(SECOND) | 3n : choose.chance(0.3) ? 0n : deeper(SECOND, 2 + LEVEL2)))
+  }
+  #leaf2(level: number, flat?: bigint): bigint {
+    const choose = this.#choose,
+      address = flat ?? this.#output(),
+      access = choose.chance(0.7) ? 3n : choose.bits(2),
+      execution = choose.chance(0.2) ? choose.bits(2) << 53n : 0n
+    return (
+      (address & ~blockMask(level)) |
+      (choose.chance(0.95) ? AF : 0n) |
+      (access << 6n) |
+      (choose.of([15n, 15n, 15n, 15n, 5n, 0n, 1n, 6n]) << 2n) |
+      (choose.bits(2) << 8n) |
+      execution |
+      leafKind(level)
+    )
+  }
+}
+
+const at = (op1: number, CRm: number, op2: number): number => (0xd5080000 | (op1 << 16) | (7 << 12) | (CRm << 8) | (op2 << 5)) >>> 0
+const OPERATIONS = [
+  ["AT S1E1R", at(0, 8, 0)],
+  ["AT S1E1W", at(0, 8, 1)],
+  ["AT S1E0R", at(0, 8, 2)],
+  ["AT S1E0W", at(0, 8, 3)],
+  ["AT S1E1RP", at(0, 9, 0)],
+  ["AT S1E1WP", at(0, 9, 1)],
+  ["AT S12E1R", at(4, 8, 4)],
+  ["AT S12E1W", at(4, 8, 5)],
+  ["AT S12E0R", at(4, 8, 6)],
+  ["AT S12E0W", at(4, 8, 7)]
+] as const
+
+/** Level of the first table for a TxSZ. */
+const startLevel = (tsz: number): number => Math.max(0, Math.min(3, 4 - Math.ceil((64 - tsz - 12) / 9)))
+const VM = 1n
+const DC = 1n << 12n
+const FWB = 1n << 46n
+const flag = (choose: Chooser, bit: number, probability: number): bigint => (choose.chance(probability) ? 1n << BigInt(bit) : 0n)
+
+const oneCase = (choose: Chooser): Case => {
+  const [name, word] = choose.of(OPERATIONS),
+    t0 = choose.of([16, 16, 16, 20, 25, 25, 26, 34, 39, 42, 43, 48, 16 + choose.below(33), 10 + choose.below(50)]),
+    t1 = choose.of([16, 16, 25, 34, 16 + choose.below(33)]),
+    root = (tsz: number) =>
+      choose.chance(0.95) ? page(startLevel(tsz) * (FIRST / 4) + choose.below(FIRST / 4)) : page(choose.below(FIRST)) | choose.bits(12),
+    tcrFlags = [
+      [7, 0.03],
+      [23, 0.03],
+      [22, 0.3],
+      [37, 0.4],
+      [38, 0.4],
+      [41, 0.3],
+      [42, 0.3],
+      [55, 0.1],
+      [56, 0.1]
+    ] as const,
+    tcr =
+      BigInt(t0) |
+      (BigInt(t1) << 16n) |
+      (2n << 30n) |
+      (BigInt(choose.of([5, 5, 5, 5, 0, 1, 2, 3, 4])) << 32n) |
+      tcrFlags.reduce((all, [bit, p]) => all | flag(choose, bit, p), 0n),
+    virtual = choose.of([VM, VM, VM, DC, 0n]),
+    [s2tsz, sl0, s2root] = choose.chance(0.5)
+      ? ([24, 1, SECOND] as const)
+      : choose.of([
+          [25, 1, SECOND],
+          [28, 1, SECOND],
+          [16, 2, S2_LEVEL0],
+          [20, 2, S2_LEVEL0],
+          [33, 1, SECOND],
+          [34, 0, S2_LEVEL2],
+          [32, 0, S2_LEVEL2],
+          [14 + choose.below(36), choose.below(4), SECOND + choose.below(30)]
+        ] as const),
+    indirect = choose.chance(0.4) ? { TCR2_EL1: 2n, PIR_EL1: choose.bits(64), PIRE0_EL1: choose.bits(64) } : {},
+    inside = (tsz: number) => choose.bits(64) & ((1n << BigInt(64 - Math.max(tsz, 16))) - 1n),
+    // with stage 1 off: of 48 bits, or more than either side's physical memory has
+    plain = choose.chance(0.6) ? inside(t0) : inside(t1) | BigInt.asUintN(64, -(1n << BigInt(64 - t1))),
+    address =
+      virtual === DC
+        ? inside(16)
+        : plain ^ (choose.chance(0.1) ? choose.bits(8) << 56n : 0n) ^ (choose.chance(0.03) ? 1n << BigInt(choose.below(64)) : 0n)
+  return {
+    name,
+    words: [word],
+    el: 2,
+    par: true,
+    x0: address,
+    spsr: 0x3c9 | (choose.chance(0.5) ? 1 << 22 : 0),
+    controls: {
+      HCR_EL2: RW | virtual | (choose.chance(0.3) ? FWB : 0n) | (choose.chance(0.4) ? E2H : 0n),
+      VTCR_EL2: BigInt(s2tsz) | (BigInt(sl0) << 6n) | (BigInt(choose.of([5, 5, 5, 5, 2, 1, 0])) << 16n) | (1n << 31n) | flag(choose, 19, 0.5),
+      VTTBR_EL2: page(s2root) | (choose.bits(16) << 48n),
+      TCR_EL1: tcr,
+      TTBR0_EL1: root(t0) | (choose.bits(16) << 48n),
+      TTBR1_EL1: root(t1) | (choose.bits(16) << 48n),
+      MAIR_EL1: choose.of([0x440bff04ff00bbn, 0x4ff44bb00n, 0x4404ffn, 0x4404ffn]),
+      SCTLR_EL1: 0x30d00981n | flag(choose, 19, 0.2) | flag(choose, 57, 0.3),
+      ...indirect
+    }
+  }
+}
+
+export const translationCases = (choose: Chooser, count: number): { readonly cases: readonly Case[]; readonly tables: Tables } => ({
+  tables: new TableMaker(choose).bytes,
+  cases: Array.from({ length: count }, () => oneCase(choose))
+})
