@@ -152,7 +152,7 @@ const oneCase = (choose: Chooser): Case => {
     plain = choose.chance(0.6) ? inside(t0) : inside(t1) | BigInt.asUintN(64, -(1n << BigInt(64 - t1))),
     address =
       virtual === DC
-        ? inside(16)
+        ? inside(16) | flag(choose, 54, 0.2)
         : plain ^ (choose.chance(0.1) ? choose.bits(8) << 56n : 0n) ^ (choose.chance(0.03) ? 1n << BigInt(choose.below(64)) : 0n)
   return {
     name,
