@@ -213,8 +213,10 @@ export class Semihosting {
     switch (handle.kind) {
       case "input":
         return this.#readLine(bytes)
-      case "file":
-        return this.#files.read(handle.fd, bytes)
+      case "file": {
+        const piece = this.#files.read(handle.fd, bytes)
+        return piece === "later" ? new Uint8Array(0) : piece
+      }
       case "features": {
         const piece = FEATURES.slice(handle.position, handle.position + bytes)
         handle.position += piece.length
@@ -266,17 +268,17 @@ export class Semihosting {
   #remove(block: bigint): number | bigint {
     const [address, length] = this.#words(block, 2) ?? []
     const name = address === undefined ? undefined : this.#name(address, length!)
-    const path = name === undefined ? ERRNO.EFAULT : this.#files.locate(-100, name, false)
-    if (typeof path === "number") return this.#fail(path)
-    return this.#files.tree?.change?.remove(path) ? 0 : this.#fail(ERRNO.EACCES)
+    const place = name === undefined ? ERRNO.EFAULT : this.#files.locate(-100, name, false)
+    if (typeof place === "number") return this.#fail(place)
+    return this.#files.tree?.change?.remove(place.path) ? 0 : this.#fail(ERRNO.EACCES)
   }
   #rename(block: bigint): number | bigint {
     const [from, fromLength, to, toLength] = this.#words(block, 4) ?? []
     const names = from === undefined ? [] : [this.#name(from, fromLength!), this.#name(to!, toLength!)]
     const [source, target] = names.map((name) => (name === undefined ? ERRNO.EFAULT : this.#files.locate(-100, name, false)))
-    if (typeof source !== "string") return this.#fail(source ?? ERRNO.EFAULT)
-    if (typeof target !== "string") return this.#fail(target ?? ERRNO.EFAULT)
-    return this.#files.tree?.change?.rename(source, target) ? 0 : this.#fail(ERRNO.EACCES)
+    if (typeof source !== "object") return this.#fail(source ?? ERRNO.EFAULT)
+    if (typeof target !== "object") return this.#fail(target ?? ERRNO.EFAULT)
+    return this.#files.tree?.change?.rename(source.path, target.path) ? 0 : this.#fail(ERRNO.EACCES)
   }
 
   /** Writes the text and its length into the caller's buffer. */

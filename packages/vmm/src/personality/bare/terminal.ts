@@ -23,12 +23,14 @@ export class Terminal {
     if (this.#pending > 0) this.#streams.writeOutput(1, this.#output.slice(0, this.#pending))
     this.#pending = 0
   }
-  /** The next byte of standard input, for which the host may have to wait; undefined at its end. */
+  /** The next byte of standard input, for which the host may have to wait; undefined when there is none, now or ever. */
   read(): number | undefined {
     if (this.#next < this.#input.length) return this.#input[this.#next++]
     if (this.#ended) return undefined
     this.flush()
-    this.#input = this.#streams.readInput(PIECE).slice()
+    const input = this.#streams.readInput(PIECE)
+    if (input === undefined) return undefined
+    this.#input = input.slice()
     this.#next = 0
     this.#ended = this.#input.length === 0
     return this.#ended ? undefined : this.#input[this.#next++]

@@ -2,7 +2,20 @@
  * A GuestCpu over a processing element alone: what is above EL1 is this file instead of a modelled kernel. For tests of the personality and of the engines;
  * programs that users run go through the modelled KVM.
  */
-import { type Board, type Exit, readRegister, refuseHalt, registerNamed, run, setState, synchronize, writeRegister } from "@eltwo/cpu"
+import {
+  type Board,
+  type Exit,
+  passTime,
+  readRegister,
+  refuseHalt,
+  registerNamed,
+  run,
+  savedState,
+  setState,
+  synchronize,
+  virtualTime,
+  writeRegister
+} from "@eltwo/cpu"
 import type { Machine, Register } from "@eltwo/isa"
 import type { GuestCpu, GuestMemory, GuestRegister, GuestStop } from "./guest.ts"
 
@@ -43,7 +56,6 @@ export const directCpu = (board: Board, isa: Machine, { engine }: DirectOptions)
     bytes: new Uint8Array(board.memory.buffer, board.ram.offset, board.ram.bytes),
     written: (physical, length) => board.code.storedRange(physical, length)
   }
-  let slept = 0n
   const stopOf = (exit: Exit): GuestStop | "again" => {
     switch (exit.kind) {
       case "limit":
@@ -62,7 +74,10 @@ export const directCpu = (board: Board, isa: Machine, { engine }: DirectOptions)
           setState(pe, PSTATE_EL1H_MASKED)
           return { kind: "service" }
         }
-        return { kind: "dead", message: `exception class 0x${exit.exception.ec.toString(16)} to EL${exit.exception.target}, syndrome 0x${exit.exception.iss.toString(16)}, at 0x${readRegister(pe, registerNamed(pe, "ELR_EL2")).toString(16)}` }
+        return {
+          kind: "dead",
+          message: `exception class 0x${exit.exception.ec.toString(16)} to EL${exit.exception.target}, syndrome 0x${exit.exception.iss.toString(16)}, at 0x${readRegister(pe, registerNamed(pe, "ELR_EL2")).toString(16)}`
+        }
     }
   }
   return {
@@ -75,7 +90,11 @@ export const directCpu = (board: Board, isa: Machine, { engine }: DirectOptions)
     setPc: (value) => {
       pe.pc = value
     },
-    setPstate: (value) => setState(pe, Number(value & 0x0fff_ffffn)),
+    pstate: () => BigInt(savedState(pe)),
+    setPstate: (value) => {
+      pe.flags = Number((value >> 28n) & 15n)
+      setState(pe, Number(value & 0x0fff_ffffn))
+    },
     system: (name) => readRegister(pe, register(name)),
     setSystem: (name, value) => {
       writeRegister(pe, register(name), value)
@@ -87,17 +106,19 @@ export const directCpu = (board: Board, isa: Machine, { engine }: DirectOptions)
       return out
     },
     setVectors: (bytes) => {
-      for (let n = 0; n < 32; n++) pe.z(n).fill(0).set(bytes.subarray(16 * n, 16 * n + 16))
+      for (let n = 0; n < 32; n++)
+        pe.z(n)
+          .fill(0)
+          .set(bytes.subarray(16 * n, 16 * n + 16))
     },
     idRegister: (encoding) => {
       const accessor = isa.registerByEncoding.get(encoding)
       return accessor === undefined ? undefined : readRegister(pe, accessor.register)
     },
     features: isa.features,
-    nanoseconds: () => pe.retired + slept,
-    sleep: (nanoseconds) => {
-      slept += nanoseconds
-    },
+    retired: () => pe.retired,
+    nanoseconds: () => virtualTime(pe),
+    sleep: (nanoseconds) => passTime(pe, virtualTime(pe) + nanoseconds),
     run: (instructions) => {
       const end = pe.retired + BigInt(Math.min(instructions, MAX_SLICE))
       for (;;) {

@@ -1,58 +1,60 @@
-/** Open files of the process: the standard streams and, under --root, files of the host's tree. No path leaves the tree: links and ".." are resolved here, inside it. */
+/** Open files of the process: the standard streams, a few devices and, under --root, files and directories of the host's tree. */
 import { ERRNO } from "./errno.ts"
 import type { FileStatus, Host, HostTree } from "./host.ts"
+import { type Place, resolvePath } from "./paths.ts"
 
 export const O = {
   WRONLY: 1,
   RDWR: 2,
+  ACCMODE: 3,
   CREAT: 0o100,
   EXCL: 0o200,
   TRUNC: 0o1000,
   APPEND: 0o2000,
+  NONBLOCK: 0o4000,
   DIRECTORY: 0o40000,
   NOFOLLOW: 0o100000,
-  CLOEXEC: 0o2000000
+  CLOEXEC: 0o2000000,
+  PATH: 0o10000000,
+  TMPFILE: 0o20000000
 } as const
-const MAX_FILES = 1024
-const MAX_LINKS = 40
+/** Descriptors a process can have (RLIMIT_NOFILE). */
+export const MAX_FILES = 1024
+/** dirfd of calls that mean the working directory. */
+export const CURRENT_DIRECTORY = -100
 
+export type Device = "null" | "zero" | "full" | "urandom"
+const DEVICES: ReadonlyMap<string, Device> = new Map([
+  ["/dev/null", "null"],
+  ["/dev/zero", "zero"],
+  ["/dev/full", "full"],
+  ["/dev/urandom", "urandom"],
+  ["/dev/random", "urandom"]
+])
+const STREAMS: ReadonlyMap<string, 0 | 1 | 2> = new Map([
+  ["/dev/stdin", 0],
+  ["/dev/stdout", 1],
+  ["/dev/stderr", 2]
+])
+
+/** What descriptors refer to: duplicates share it, position included. */
 export type OpenFile =
   | { readonly kind: "stream"; readonly stream: 0 | 1 | 2; flags: number }
+  | { readonly kind: "device"; readonly device: Device; flags: number }
   | { readonly kind: "file"; readonly path: string; position: number; flags: number }
-  | { readonly kind: "directory"; readonly path: string; position: number; flags: number }
-  | { readonly kind: "null"; readonly name: "null" | "zero" | "urandom"; flags: number }
+  | { readonly kind: "directory"; readonly path: string; position: number; flags: number; names?: readonly string[] }
 
-/** A path inside the tree after all links; `last` tells whether it exists. A number is an errno. */
-export const resolvePath = (tree: HostTree, from: string, path: string, followLast: boolean): string | number => {
-  let rest = path.split("/")
-  let at: string[] = path.startsWith("/") ? [] : from.split("/").filter((part) => part !== "")
-  for (let links = 0; rest.length > 0; ) {
-    const part = rest.shift()!
-    if (part === "" || part === ".") continue
-    if (part === "..") {
-      at.pop()
-      continue
-    }
-    if (part.length > 255) return ERRNO.ENAMETOOLONG
-    const here = `/${[...at, part].join("/")}`
-    const target = rest.length > 0 || followLast ? tree.readLink(here) : undefined
-    if (target !== undefined) {
-      if (++links > MAX_LINKS) return ERRNO.ELOOP
-      if (target.startsWith("/")) at = []
-      rest = [...target.split("/"), ...rest]
-      continue
-    }
-    if (rest.some((p) => p !== "" && p !== ".") && tree.status(here)?.kind !== "directory")
-      return tree.status(here) === undefined ? ERRNO.ENOENT : ERRNO.ENOTDIR
-    at.push(part)
-  }
-  return `/${at.join("/")}`
-}
+const canRead = ({ flags }: OpenFile): boolean => (flags & O.WRONLY) === 0 && (flags & O.PATH) === 0
+const canWrite = ({ flags }: OpenFile): boolean => (flags & (O.WRONLY | O.RDWR)) !== 0 && (flags & O.PATH) === 0
 
 export class Files {
   readonly #table = new Map<number, OpenFile>()
+  readonly #closeOnExec = new Set<number>()
   readonly #host: Host
   workingDirectory = "/"
+  umask = 0o022
+  /** Soft limit of descriptors. */
+  limit = MAX_FILES
 
   constructor(host: Host) {
     this.#host = host
@@ -64,83 +66,116 @@ export class Files {
   get tree(): HostTree | undefined {
     return this.#host.tree
   }
+  /** Descriptors in use, in [from, to]. */
+  inUse(from: number, to: number): readonly number[] {
+    return [...this.#table.keys()].filter((fd) => fd >= from && fd <= to)
+  }
   /** Lowest free descriptor from `from`; undefined when the table is full. */
   #lowest(from: number): number | undefined {
-    for (let fd = from; fd < MAX_FILES; fd++) if (!this.#table.has(fd)) return fd
+    for (let fd = from; fd < this.limit; fd++) if (!this.#table.has(fd)) return fd
     return undefined
+  }
+  #put(fd: number, file: OpenFile, closeOnExec: boolean): number {
+    this.#table.set(fd, file)
+    this.setCloseOnExec(fd, closeOnExec)
+    return fd
   }
   #add(file: OpenFile): number {
     const fd = this.#lowest(0)
-    if (fd === undefined) return -ERRNO.EMFILE
-    this.#table.set(fd, file)
-    return fd
+    return fd === undefined ? -ERRNO.EMFILE : this.#put(fd, file, (file.flags & O.CLOEXEC) !== 0)
   }
   close(fd: number): number {
+    this.#closeOnExec.delete(fd)
     return this.#table.delete(fd) ? 0 : -ERRNO.EBADF
   }
+  closeOnExec(fd: number): boolean {
+    return this.#closeOnExec.has(fd)
+  }
+  setCloseOnExec(fd: number, on: boolean): void {
+    if (on) this.#closeOnExec.add(fd)
+    else this.#closeOnExec.delete(fd)
+  }
   /** dup, dup3 and F_DUPFD: both descriptors name one open file, position included. */
-  duplicate(fd: number, to: { readonly exactly: number } | { readonly from: number }): number {
+  duplicate(fd: number, to: { readonly exactly: number } | { readonly from: number }, closeOnExec = false): number {
     const file = this.#table.get(fd)
     if (file === undefined) return -ERRNO.EBADF
-    const target = "exactly" in to ? to.exactly : this.#lowest(to.from)
-    if (target === undefined || target < 0 || target >= MAX_FILES) return -("exactly" in to ? ERRNO.EBADF : ERRNO.EMFILE)
-    this.#table.set(target, file)
-    return target
+    if ("from" in to) {
+      if (to.from < 0 || to.from >= this.limit) return -ERRNO.EINVAL
+      const target = this.#lowest(to.from)
+      return target === undefined ? -ERRNO.EMFILE : this.#put(target, file, closeOnExec)
+    }
+    if (to.exactly < 0 || to.exactly >= this.limit) return -ERRNO.EBADF
+    return this.#put(to.exactly, file, closeOnExec)
   }
 
-  /** The path a system call names, relative to directory `dirfd`. */
-  locate(dirfd: number, path: string, followLast: boolean): string | number {
+  /** The place a system call names, relative to directory `dirfd`. A number is an errno. */
+  locate(dirfd: number, path: string, followLast: boolean): Place | number {
     const tree = this.#host.tree
     if (path === "") return ERRNO.ENOENT
-    if (tree === undefined) return ERRNO.ENOENT
     let from = this.workingDirectory
-    if (!path.startsWith("/") && dirfd !== -100) {
+    if (!path.startsWith("/") && dirfd !== CURRENT_DIRECTORY) {
       const directory = this.#table.get(dirfd)
       if (directory === undefined) return ERRNO.EBADF
       if (directory.kind !== "directory") return ERRNO.ENOTDIR
       from = directory.path
     }
-    return resolvePath(tree, from, path, followLast)
+    return tree === undefined ? ERRNO.ENOENT : resolvePath(tree, from, path, followLast)
   }
 
   open(dirfd: number, path: string, flags: number, mode: number): number {
-    const device = /^\/dev\/(null|zero|urandom|random|stdin|stdout|stderr|tty)$/.exec(path)?.[1]
-    if (device === "null" || device === "zero" || device === "urandom") return this.#add({ kind: "null", name: device, flags })
-    if (device === "random") return this.#add({ kind: "null", name: "urandom", flags })
-    if (device === "stdin" || device === "stdout" || device === "stderr")
-      return this.duplicate(["stdin", "stdout", "stderr"].indexOf(device), { from: 0 })
-    const full = this.locate(dirfd, path, (flags & O.NOFOLLOW) === 0)
-    if (typeof full === "number") return -full
-    const tree = this.#host.tree!
+    const device = DEVICES.get(path)
+    if (device !== undefined) return (flags & O.DIRECTORY) !== 0 ? -ERRNO.ENOTDIR : this.#add({ kind: "device", device, flags })
+    const stream = STREAMS.get(path)
+    if (stream !== undefined) return this.duplicate(stream, { from: 0 }, (flags & O.CLOEXEC) !== 0)
+    if ((flags & O.TMPFILE) !== 0) return -ERRNO.EOPNOTSUPP
+    const exclusive = (flags & (O.CREAT | O.EXCL)) === (O.CREAT | O.EXCL)
+    const place = this.locate(dirfd, path, (flags & O.NOFOLLOW) === 0 && !exclusive)
+    if (typeof place === "number") return -place
+    if (this.#lowest(0) === undefined) return -ERRNO.EMFILE
+    if (place.status !== undefined) return exclusive ? -ERRNO.EEXIST : this.#openPlace(place.path, place.status, flags)
+    if ((flags & O.CREAT) === 0) return -ERRNO.ENOENT
+    return place.slash ? -ERRNO.EISDIR : this.#create(place.path, flags, mode)
+  }
+  #openPlace(path: string, status: FileStatus, flags: number): number {
+    const { change } = this.#host.tree!
     const writes = (flags & (O.WRONLY | O.RDWR)) !== 0
-    let status = tree.status(full)
-    if (status === undefined) {
-      if ((flags & O.CREAT) === 0) return -ERRNO.ENOENT
-      if (tree.change === undefined) return -ERRNO.EROFS
-      if (!tree.change.create(full, mode)) return -ERRNO.EACCES
-      status = tree.status(full)
-      if (status === undefined) return -ERRNO.EIO
-    } else if ((flags & (O.CREAT | O.EXCL)) === (O.CREAT | O.EXCL)) return -ERRNO.EEXIST
-    if (status.kind === "directory") return writes ? -ERRNO.EISDIR : this.#add({ kind: "directory", path: full, position: 0, flags })
+    switch (status.kind) {
+      case "directory":
+        return writes || (flags & O.CREAT) !== 0 ? -ERRNO.EISDIR : this.#add({ kind: "directory", path, position: 0, flags })
+      case "link":
+        return -((flags & O.DIRECTORY) !== 0 ? ERRNO.ENOTDIR : ERRNO.ELOOP)
+      case "file":
+        break
+      default:
+        return -((flags & O.DIRECTORY) !== 0 ? ERRNO.ENOTDIR : ERRNO.ENXIO)
+    }
     if ((flags & O.DIRECTORY) !== 0) return -ERRNO.ENOTDIR
-    if (status.kind === "link") return -ERRNO.ELOOP
-    if (status.kind !== "file") return -ERRNO.EACCES
-    if (writes && tree.change === undefined) return -ERRNO.EROFS
-    if (writes && (flags & O.TRUNC) !== 0 && !tree.change!.truncate(full, 0)) return -ERRNO.EACCES
-    return this.#add({ kind: "file", path: full, position: 0, flags })
+    if ((flags & O.PATH) === 0) {
+      if (writes && change === undefined) return -ERRNO.EROFS
+      if ((flags & O.WRONLY) === 0 && this.#host.tree!.read(path, 0, 0) === undefined) return -ERRNO.EACCES
+      if (writes && (flags & O.TRUNC) !== 0 && !change!.truncate(path, 0)) return -ERRNO.EACCES
+    }
+    return this.#add({ kind: "file", path, position: 0, flags })
+  }
+  #create(path: string, flags: number, mode: number): number {
+    const { change } = this.#host.tree!
+    if (change === undefined) return -ERRNO.EROFS
+    if (!change.create(path, mode & 0o777 & ~this.umask)) return -ERRNO.EACCES
+    return this.#add({ kind: "file", path, position: 0, flags })
   }
 
-  /** Reads at `offset`, or at the file's position when it is undefined. A number is a negative errno. */
-  read(fd: number, bytes: number, offset?: number): Uint8Array | number {
+  /** Reads at `offset`, or at the file's position when it is undefined. A number is a negative errno; "later": there is no input yet. */
+  read(fd: number, bytes: number, offset?: number): Uint8Array | number | "later" {
     const file = this.#table.get(fd)
-    if (file === undefined || (file.flags & O.WRONLY) !== 0) return -ERRNO.EBADF
+    if (file === undefined || !canRead(file)) return -ERRNO.EBADF
     switch (file.kind) {
       case "stream":
-        return offset === undefined ? this.#host.streams.readInput(bytes) : -ERRNO.ESPIPE
+        if (offset !== undefined) return -ERRNO.ESPIPE
+        return this.#host.streams.readInput(bytes) ?? ((file.flags & O.NONBLOCK) !== 0 ? -ERRNO.EAGAIN : "later")
       case "directory":
         return -ERRNO.EISDIR
-      case "null":
-        return file.name === "null" ? new Uint8Array(0) : file.name === "zero" ? new Uint8Array(bytes) : this.#host.random(bytes)
+      case "device":
+        return file.device === "null" ? new Uint8Array(0) : file.device === "urandom" ? this.#host.random(bytes) : new Uint8Array(bytes)
       case "file": {
         const data = this.#host.tree!.read(file.path, offset ?? file.position, bytes)
         if (data === undefined) return -ERRNO.EIO
@@ -152,19 +187,20 @@ export class Files {
   /** Bytes written, or a negative errno. */
   write(fd: number, bytes: Uint8Array, offset?: number): number {
     const file = this.#table.get(fd)
-    if (file === undefined || (file.flags & (O.WRONLY | O.RDWR)) === 0) return -ERRNO.EBADF
+    if (file === undefined || !canWrite(file)) return -ERRNO.EBADF
     switch (file.kind) {
       case "stream":
         if (offset !== undefined) return -ERRNO.ESPIPE
         return file.stream !== 0 && this.#host.streams.writeOutput(file.stream, bytes) ? bytes.length : -ERRNO.EPIPE
-      case "null":
-        return bytes.length
+      case "device":
+        return file.device === "full" ? -ERRNO.ENOSPC : bytes.length
       case "directory":
         return -ERRNO.EBADF
       case "file": {
         const tree = this.#host.tree!
         const at = offset ?? ((file.flags & O.APPEND) !== 0 ? (tree.status(file.path)?.size ?? 0) : file.position)
-        if (!tree.change?.write(file.path, at, bytes)) return -ERRNO.EIO
+        if (at + bytes.length > Number.MAX_SAFE_INTEGER) return -ERRNO.EFBIG
+        if (bytes.length > 0 && !tree.change?.write(file.path, at, bytes)) return -ERRNO.EIO
         if (offset === undefined) file.position = at + bytes.length
         return bytes.length
       }
@@ -172,19 +208,32 @@ export class Files {
   }
   seek(fd: number, offset: number, whence: number): number {
     const file = this.#table.get(fd)
-    if (file === undefined) return -ERRNO.EBADF
+    if (file === undefined || (file.flags & O.PATH) !== 0) return -ERRNO.EBADF
     if (file.kind === "stream") return -ERRNO.ESPIPE
-    if (file.kind === "null") return 0
+    if (file.kind === "device") return whence >= 0 && whence <= 2 ? 0 : -ERRNO.EINVAL
     const size = file.kind === "file" ? (this.#host.tree!.status(file.path)?.size ?? 0) : 0
+    // SEEK_DATA and SEEK_HOLE: the only hole is the one behind the end.
+    if (whence === 3 || whence === 4) {
+      if (offset < 0 || offset >= size) return -ERRNO.ENXIO
+      file.position = whence === 3 ? offset : size
+      return file.position
+    }
     const base = [0, file.position, size][whence]
     if (base === undefined || base + offset < 0 || base + offset > Number.MAX_SAFE_INTEGER) return -ERRNO.EINVAL
     file.position = base + offset
+    if (file.kind === "directory") delete file.names
     return file.position
+  }
+
+  /** What the device or stream of this name is; undefined for other names. */
+  specialStatus(path: string): FileStatus | undefined {
+    return DEVICES.has(path) || STREAMS.has(path) ? DEVICE_STATUS : undefined
   }
   status(fd: number): FileStatus | number {
     const file = this.#table.get(fd)
     if (file === undefined) return -ERRNO.EBADF
-    if (file.kind === "stream" || file.kind === "null") return { kind: "other", size: 0, mode: 0o620, inode: 3, modified: 0 }
+    if (file.kind === "device" || this.isTerminal(fd)) return DEVICE_STATUS
+    if (file.kind === "stream") return { kind: "pipe", size: 0, mode: 0o600, inode: 4 + file.stream, modified: 0 }
     return this.#host.tree!.status(file.path) ?? -ERRNO.ENOENT
   }
   isTerminal(fd: number): boolean {
@@ -192,3 +241,4 @@ export class Files {
     return file?.kind === "stream" && this.#host.streams.isTerminal(file.stream)
   }
 }
+const DEVICE_STATUS: FileStatus = { kind: "device", size: 0, mode: 0o666, inode: 3, modified: 0 }

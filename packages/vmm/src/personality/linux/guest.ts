@@ -42,10 +42,11 @@ export interface GuestCpu {
   /** X0..X30. */
   x(n: number): bigint
   setX(n: number, value: bigint): void
-  /** The interrupted EL1 context: where the processor goes on. */
+  /** Where the processor goes on: in the stub at EL1, or at EL0 after a limit. */
   pc(): bigint
   setPc(value: bigint): void
   /** PSTATE in the format of SPSR_ELx. */
+  pstate(): bigint
   setPstate(value: bigint): void
   system(register: GuestRegister): bigint
   setSystem(register: GuestRegister, value: bigint): void
@@ -56,9 +57,11 @@ export interface GuestCpu {
   idRegister(encoding: number): bigint | undefined
   /** FEAT_ names the guest may use. */
   readonly features: ReadonlySet<string>
-  /** Virtual time in nanoseconds since the machine started. */
+  /** Instructions retired since the machine started. */
+  retired(): bigint
+  /** Virtual time in nanoseconds since the machine started: instructions, and what passed without. */
   nanoseconds(): bigint
-  /** Virtual time passes without instructions: the only thread sleeps. */
+  /** Virtual time passes without instructions: the only thread sleeps. The guest's counters go on. */
   sleep(nanoseconds: bigint): void
   /** Runs at most `instructions` instructions. */
   run(instructions: number): GuestStop

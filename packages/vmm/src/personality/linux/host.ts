@@ -1,7 +1,7 @@
 /** What the personality needs of the outside world. Implemented over node: in one file, and over arrays in tests. */
 
 export interface FileStatus {
-  readonly kind: "file" | "directory" | "link" | "other"
+  readonly kind: "file" | "directory" | "link" | "pipe" | "device" | "other"
   readonly size: number
   readonly mode: number
   readonly inode: number
@@ -24,12 +24,15 @@ export interface HostTree {
     makeDirectory(path: string, mode: number): boolean
     remove(path: string): boolean
     rename(from: string, to: string): boolean
+    setMode(path: string, mode: number): boolean
+    /** Milliseconds since 1970. */
+    setModified(path: string, time: number): boolean
   }
 }
 
 export interface HostStreams {
-  /** At most `bytes` bytes of standard input; empty at its end. */
-  readInput(bytes: number): Uint8Array
+  /** At most `bytes` bytes of standard input; empty at its end, undefined when there is nothing yet. */
+  readInput(bytes: number): Uint8Array | undefined
   /** Standard output (1) or standard error (2). False: the reader is gone (EPIPE). */
   writeOutput(stream: 1 | 2, bytes: Uint8Array): boolean
   /** True when the stream is a terminal. */

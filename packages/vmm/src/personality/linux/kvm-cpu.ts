@@ -1,4 +1,5 @@
 /** A GuestCpu that is a vCPU of the modelled KVM: each run is KVM_RUN, each register access KVM_GET_ONE_REG or KVM_SET_ONE_REG. */
+import { passTime, virtualTime } from "@eltwo/cpu"
 import { type Host, isErrno, REG, type RunExit, VcpuFeature } from "@eltwo/kvm"
 import type { GuestCpu, GuestMemory, GuestRegister, GuestStop } from "./guest.ts"
 import { SERVICE_CALL } from "./stub.ts"
@@ -66,7 +67,6 @@ export const kvmCpu = (host: Host, guestBytes: number): GuestCpu | string => {
     }
   }
   const pe = host.board.pes[0]!
-  let slept = 0n
   const stopOf = (exit: RunExit): GuestStop | "again" => {
     switch (exit.reason) {
       case "hypercall":
@@ -92,6 +92,7 @@ export const kvmCpu = (host: Host, guestBytes: number): GuestCpu | string => {
     setX: (n, value) => set(X[n]!, value),
     pc: () => get(REG.pc),
     setPc: (value) => set(REG.pc, value),
+    pstate: () => get(REG.pstate),
     setPstate: (value) => set(REG.pstate, value),
     system: (name) => get(REGISTER[name]),
     setSystem: (name, value) => set(REGISTER[name], value),
@@ -113,10 +114,9 @@ export const kvmCpu = (host: Host, guestBytes: number): GuestCpu | string => {
       return isErrno(value) ? undefined : value
     },
     features: pe.controls.machine.features,
-    nanoseconds: () => pe.retired + slept,
-    sleep: (nanoseconds) => {
-      slept += nanoseconds
-    },
+    retired: () => pe.retired,
+    nanoseconds: () => virtualTime(pe),
+    sleep: (nanoseconds) => passTime(pe, virtualTime(pe) + nanoseconds),
     run: (instructions) => {
       const end = pe.retired + BigInt(Math.min(instructions, MAX_SLICE))
       for (;;) {

@@ -15,8 +15,8 @@ const PXN = 1 << 21
 const UXN = 1 << 22
 /** MAIR_EL1 with attribute 0 = Normal, write-back. */
 export const MAIR = 0xffn
-/** TCR_EL1: T0SZ 16, write-back inner shareable walks, 4 KiB, TTBR1 walks off (EPD1), IPS 48 bits. */
-export const TCR = 16n | (1n << 8n) | (1n << 10n) | (3n << 12n) | (1n << 23n) | (5n << 32n)
+/** TCR_EL1: T0SZ 16, write-back inner shareable walks, 4 KiB, TTBR1 walks off (EPD1), IPS 48 bits, top byte ignored (TBI0) as Linux has it. */
+export const TCR = 16n | (1n << 8n) | (1n << 10n) | (3n << 12n) | (1n << 23n) | (5n << 32n) | (1n << 37n)
 
 /** Hands out zeroed pages of guest RAM. */
 export class PageAllocator {
@@ -54,6 +54,9 @@ export class PageTables {
   readonly #view: DataView
   readonly #memory: GuestMemory
   readonly #pages: PageAllocator
+  /** Entries in use by table, so that an empty table goes back; and the tables on the way to the last address. */
+  readonly #used = new Map<number, number>()
+  readonly #path = [0, 0, 0, 0]
   /** IPA of the level-0 table: TTBR0_EL1. */
   readonly root: number
   /** Set when a valid entry was changed or removed: the guest must invalidate its TLB before it goes on. */
@@ -68,73 +71,98 @@ export class PageTables {
     this.root = root
   }
 
+  #at(table: number, address: number, level: number): number {
+    return table - this.#memory.base + 8 * (Math.floor(address / 2 ** (39 - 9 * level)) % 512)
+  }
+  #low(at: number): number {
+    return this.#view.getUint32(at, true)
+  }
+  /** The output address of an entry whose low word is known. */
+  #output(at: number, low: number): number {
+    return (this.#view.getUint32(at + 4, true) & 0xffff) * 2 ** 32 + (low - (low % PAGE))
+  }
+  #put(table: number, at: number, physical: number, low: number, high: number): void {
+    if (this.#low(at) === 0) this.#used.set(table, (this.#used.get(table) ?? 0) + 1)
+    this.#view.setUint32(at, ((physical % 2 ** 32) | low) >>> 0, true)
+    this.#view.setUint32(at + 4, (Math.floor(physical / 2 ** 32) | high) >>> 0, true)
+  }
   /** Offset in memory of the level-3 entry for `address`, making tables when asked to; -1 when there is none (or no memory for one). */
   #entry(address: number, make: boolean): number {
     let table = this.root
     for (let level = 0; level < 3; level++) {
-      const index = Math.floor(address / 2 ** (39 - 9 * level)) % 512
-      const at = table - this.#memory.base + 8 * index
-      const low = this.#view.getUint32(at, true)
-      if ((low & VALID) === 0) {
+      this.#path[level] = table
+      const at = this.#at(table, address, level)
+      const low = this.#low(at)
+      if (low !== 0) table = this.#output(at, low)
+      else {
         const page = make ? this.#pages.take() : undefined
         if (page === undefined) return -1
-        this.#put(at, page, TABLE_OR_PAGE | VALID, 0)
+        this.#put(table, at, page, TABLE_OR_PAGE | VALID, 0)
         table = page
-      } else table = (this.#view.getUint32(at + 4, true) & 0xffff) * 2 ** 32 + (low - (low % PAGE))
+      }
     }
-    return table - this.#memory.base + 8 * (Math.floor(address / PAGE) % 512)
-  }
-  #put(at: number, physical: number, low: number, high: number): void {
-    this.#view.setUint32(at, ((physical % 2 ** 32) | low) >>> 0, true)
-    this.#view.setUint32(at + 4, (Math.floor(physical / 2 ** 32) | high) >>> 0, true)
+    this.#path[3] = table
+    return this.#at(table, address, 3)
   }
 
-  /** IPA of the page at `address` (page aligned); undefined when not mapped. */
+  /** IPA of the page at `address` (page aligned), whatever its permissions; undefined when there is none. */
   physical(address: number): number | undefined {
     const at = this.#entry(address, false)
     if (at < 0) return undefined
-    const low = this.#view.getUint32(at, true)
-    if ((low & VALID) === 0) return undefined
-    return (this.#view.getUint32(at + 4, true) & 0xffff) * 2 ** 32 + (low - (low % PAGE))
+    const low = this.#low(at)
+    return low === 0 ? undefined : this.#output(at, low)
   }
-  /** Maps one page for EL0 with these permissions, or for EL1 alone (`kernel`: readable and executable). False: no memory for a table. */
+  /**
+   * Puts one page in place for EL0 with these permissions, or for EL1 alone (`kernel`: readable and executable). With PROTECTION.none the page stays where
+   * it is behind an invalid entry. False: no memory for a table.
+   */
   map(address: number, physical: number, protection: number, kernel = false): boolean {
     const at = this.#entry(address, true)
     if (at < 0) return false
-    if ((this.#view.getUint32(at, true) & VALID) !== 0) this.stale = true
-    const writable = (protection & PROTECTION.write) !== 0
-    const low = VALID | TABLE_OR_PAGE | ATTRIBUTES.normal | ATTRIBUTES.innerShareable | ATTRIBUTES.accessed
-    const user = kernel ? 0 : ATTRIBUTES.user | ATTRIBUTES.notGlobal
-    this.#put(
-      at,
-      physical,
-      low | user | (writable ? 0 : ATTRIBUTES.readOnly),
-      kernel ? UXN : PXN | ((protection & PROTECTION.execute) === 0 ? UXN : 0)
-    )
+    if ((this.#low(at) & VALID) !== 0) this.stale = true
+    const readable = (protection & PROTECTION.read) !== 0
+    const user = kernel ? 0 : ATTRIBUTES.notGlobal | (readable ? ATTRIBUTES.user : 0)
+    const access =
+      ATTRIBUTES.normal | ATTRIBUTES.innerShareable | ATTRIBUTES.accessed | ((protection & PROTECTION.write) === 0 ? ATTRIBUTES.readOnly : 0)
+    const low = TABLE_OR_PAGE | access | user | (protection === PROTECTION.none ? 0 : VALID)
+    this.#put(this.#path[3]!, at, physical, low, kernel ? UXN : PXN | ((protection & PROTECTION.execute) === 0 ? UXN : 0))
     return true
   }
-  /** The mapped pages in [start, end), by ascending address: absent tables are skipped whole, so a huge empty range costs nothing. */
-  *mapped(start: number, end: number): Generator<readonly [address: number, physical: number]> {
-    yield* this.#mappedBelow(this.root, 0, 0, start, end)
+  /** The pages in [start, end), by ascending address: absent tables are skipped whole, so a huge empty range costs nothing. */
+  pages(start: number, end: number): readonly (readonly [address: number, physical: number])[] {
+    const found: [number, number][] = []
+    this.#collect(this.root, 0, 0, start, end, found)
+    return found
   }
-  *#mappedBelow(table: number, level: number, base: number, start: number, end: number): Generator<readonly [number, number]> {
+  #collect(table: number, level: number, base: number, start: number, end: number, found: [number, number][]): void {
     const span = 2 ** (39 - 9 * level)
     const first = Math.max(0, Math.floor((start - base) / span))
     for (let i = first; i < 512 && base + i * span < end; i++) {
       const at = table - this.#memory.base + 8 * i
-      const low = this.#view.getUint32(at, true)
-      if ((low & VALID) === 0) continue
-      const physical = (this.#view.getUint32(at + 4, true) & 0xffff) * 2 ** 32 + (low - (low % PAGE))
-      if (level === 3) yield [base + i * span, physical]
-      else yield* this.#mappedBelow(physical, level + 1, base + i * span, start, end)
+      const low = this.#low(at)
+      if (low === 0) continue
+      const physical = this.#output(at, low)
+      if (level === 3) found.push([base + i * span, physical])
+      else this.#collect(physical, level + 1, base + i * span, start, end, found)
     }
   }
-  /** Removes the page at `address` and gives its IPA back; undefined when there was none. */
+  /** Removes the page at `address` and gives its IPA; undefined when there was none. Tables that become empty are given back. */
   unmap(address: number): number | undefined {
-    const physical = this.physical(address)
-    if (physical === undefined) return undefined
-    this.#put(this.#entry(address, false), 0, 0, 0)
-    this.stale = true
-    return physical
+    let at = this.#entry(address, false)
+    const low = at < 0 ? 0 : this.#low(at)
+    if (low === 0) return undefined
+    const physical = this.#output(at, low)
+    if ((low & VALID) !== 0) this.stale = true
+    for (let level = 3; ; level--) {
+      const table = this.#path[level]!
+      this.#view.setBigUint64(at, 0n, true)
+      const left = this.#used.get(table)! - 1
+      this.#used.set(table, left)
+      if (left > 0 || level === 0) return physical
+      this.#used.delete(table)
+      this.#pages.give(table)
+      this.stale = true
+      at = this.#at(this.#path[level - 1]!, address, level - 1)
+    }
   }
 }

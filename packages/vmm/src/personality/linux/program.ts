@@ -1,8 +1,9 @@
 /** Lays a static ELF program out in a fresh address space, as execve does: segments, stack, arguments, auxiliary vector. */
 import type { Elf } from "../../elf.ts"
 import { type AddressSpace, pageDown, pageUp } from "./address-space.ts"
-import { hwcap, hwcap2 } from "./hwcap.ts"
+import { hwcap, hwcap2, hwcap3 } from "./hwcap.ts"
 import { PAGE, PROTECTION } from "./page-tables.ts"
+import { SIGNAL_STACK_BYTES } from "./signal-frame.ts"
 
 export interface ProgramStart {
   readonly entry: bigint
@@ -15,7 +16,6 @@ export interface ProgramOptions {
   readonly features: ReadonlySet<string>
   /** 16 bytes for AT_RANDOM. */
   readonly random: Uint8Array
-  readonly midr: bigint
 }
 
 /** Where position-independent programs go, and the stack. */
@@ -44,6 +44,7 @@ const AT = {
   SECURE: 23,
   RANDOM: 25,
   HWCAP2: 26,
+  HWCAP3: 29,
   EXECFN: 31,
   MINSIGSTKSZ: 51
 } as const
@@ -58,14 +59,15 @@ export const loadProgram = (space: AddressSpace, elf: Elf, options: ProgramOptio
     const stop = pageUp(address + segment.memoryBytes)
     if (start < PAGE || stop > STACK_TOP - STACK_BYTES) return `segment at 0x${address.toString(16)} is outside of the addresses a program may have`
     const protection =
-      (segment.readable ? PROTECTION.read : 0) | (segment.writable ? PROTECTION.write : 0) | (segment.executable ? PROTECTION.execute : 0)
+      (segment.readable || segment.writable ? PROTECTION.read : 0) |
+      (segment.writable ? PROTECTION.write : 0) |
+      (segment.executable ? PROTECTION.execute : 0)
     const shared = space.areaAt(start)
     // The last page of one segment can be the first of the next: the later one's permissions count, the contents stay.
     const from = shared !== undefined ? Math.min(pageUp(start + 1), stop) : start
     if (shared !== undefined) space.protect(start, PAGE, protection | shared.protection)
-    if (stop > from) space.map(from, stop - from, protection)
-    if (space.write(address, segment.contents, true) !== segment.contents.length)
-      return "the program does not fit into the machine's memory (see --mem)"
+    if (stop > from) space.map(from, stop - from, protection, false)
+    if (space.load(address, segment.contents) !== segment.contents.length) return "the program does not fit into the machine's memory (see --mem)"
     end = Math.max(end, stop)
   }
   space.brkStart = space.brk = end
@@ -111,10 +113,11 @@ const start = (space: AddressSpace, elf: Elf, bias: number, options: ProgramOpti
     [AT.CLKTCK, 100n],
     [AT.HWCAP, hwcap(options.features)],
     [AT.HWCAP2, hwcap2(options.features)],
+    [AT.HWCAP3, hwcap3(options.features)],
     [AT.PLATFORM, BigInt(platform)],
     [AT.RANDOM, BigInt(random)],
     [AT.EXECFN, BigInt(execName)],
-    [AT.MINSIGSTKSZ, 5120n],
+    [AT.MINSIGSTKSZ, BigInt(SIGNAL_STACK_BYTES)],
     [AT.NULL, 0n]
   ]
   const words = [BigInt(argv.length), ...argv.map(BigInt), 0n, ...envp.map(BigInt), 0n, ...auxiliary.flatMap(([key, value]) => [BigInt(key), value])]

@@ -1,45 +1,36 @@
+/** System calls about the process and the machine it runs on: its end, limits, scheduling, names. */
 import { ERRNO } from "../errno.ts"
 import type { Process } from "../process.ts"
-import { STACK_BYTES } from "../program.ts"
-import { int, size } from "./arguments.ts"
-import type { SystemCalls } from "./table.ts"
+import { encode, give, giveInts, giveTimespec, int, size, view } from "./arguments.ts"
+import { limits, setLimit } from "./limits.ts"
+import type { SystemCall, SystemCalls } from "./table.ts"
 
-const encoder = new TextEncoder()
 const UNAME = ["Linux", "eltwo", "7.2.0-eltwo", "#1 SMP", "aarch64", "(none)"] as const
 const UNAME_FIELD = 65
-const LIMIT = { stack: 3, files: 7 } as const
-const INFINITY = (1n << 64n) - 1n
-const PR = { SET_PDEATHSIG: 1, GET_DUMPABLE: 3, SET_DUMPABLE: 4, SET_NAME: 15, GET_NAME: 16, SET_NO_NEW_PRIVS: 38, GET_NO_NEW_PRIVS: 39 } as const
-
-const limitOf = (resource: number): readonly [bigint, bigint] => {
-  if (resource === LIMIT.stack) return [BigInt(STACK_BYTES), INFINITY]
-  if (resource === LIMIT.files) return [1024n, 1024n]
-  return [INFINITY, INFINITY]
-}
-const writeLimit = (process: Process, resource: bigint, at: bigint): number => {
-  if (int(resource) < 0 || int(resource) > 15) return -ERRNO.EINVAL
-  if (at === 0n) return 0
-  return process.space.write(size(at), new Uint8Array(BigUint64Array.from(limitOf(int(resource))).buffer)) === 16 ? 0 : -ERRNO.EFAULT
-}
+const NAME_BYTES = 16
+const MAX_RANDOM = 256 * 1024
+const RANDOM_FLAGS = 7
+const PR = { SET_PDEATHSIG: 1, GET_DUMPABLE: 3, SET_DUMPABLE: 4, SET_NAME: 15, GET_NAME: 16, GET_NO_NEW_PRIVS: 39, SET_NO_NEW_PRIVS: 38 } as const
 
 const uname = (process: Process, [at]: readonly bigint[]): number => {
   const bytes = new Uint8Array(UNAME_FIELD * UNAME.length)
-  UNAME.forEach((text, i) => bytes.set(encoder.encode(text), i * UNAME_FIELD))
-  return process.space.write(size(at!), bytes) === bytes.length ? 0 : -ERRNO.EFAULT
+  UNAME.forEach((text, i) => bytes.set(encode(text), i * UNAME_FIELD))
+  return give(process, at!, bytes)
 }
 
 const prctl = (process: Process, [option, value]: readonly bigint[]): number => {
   switch (int(option!)) {
     case PR.SET_NAME: {
-      const name = process.space.readString(size(value!), 15)
+      const bytes = process.space.readString(size(value!), NAME_BYTES - 1)
+      const name = bytes === "too-long" ? process.space.read(size(value!), NAME_BYTES - 1) : bytes
       if (name === undefined) return -ERRNO.EFAULT
-      if (name !== "too-long") process.name = name
+      process.name = name.slice()
       return 0
     }
     case PR.GET_NAME: {
-      const bytes = new Uint8Array(16)
-      bytes.set(encoder.encode(process.name).subarray(0, 15))
-      return process.space.write(size(value!), bytes) === 16 ? 0 : -ERRNO.EFAULT
+      const bytes = new Uint8Array(NAME_BYTES)
+      bytes.set(process.name)
+      return give(process, value!, bytes)
     }
     case PR.GET_DUMPABLE:
       return 1
@@ -53,80 +44,75 @@ const prctl = (process: Process, [option, value]: readonly bigint[]): number => 
   }
 }
 
-const getrandom = (process: Process, [at, count]: readonly bigint[]): number => {
-  const bytes = process.host.random(Math.min(size(count!), 256 * 1024))
-  const written = process.space.write(size(at!), bytes)
-  return written > 0 || bytes.length === 0 ? written : -ERRNO.EFAULT
+const getrandom = (process: Process, [at, count, flags]: readonly bigint[]): number => {
+  if ((int(flags!) & ~RANDOM_FLAGS) !== 0) return -ERRNO.EINVAL
+  const room = process.space.writable(size(at!), Math.min(size(count!), MAX_RANDOM))
+  if (room === 0) return count === 0n ? 0 : -ERRNO.EFAULT
+  return process.space.write(size(at!), process.host.random(room))
 }
 
-/** Only the waits of a single thread exist: nobody else can wake it. */
-const futex = (process: Process, [at, operation, value, timeout]: readonly bigint[]) => {
-  const command = int(operation!) & 0x7f
-  if (command === 1 || command === 3 || command === 4 || command === 10) return 0
-  if (command !== 0 && command !== 9) return -ERRNO.ENOSYS
-  const word = process.space.read(size(at!), 4)
-  if (word === undefined) return -ERRNO.EFAULT
-  if (new DataView(word.buffer).getUint32(0, true) !== Number(value! & 0xffffffffn)) return -ERRNO.EAGAIN
-  if (timeout === 0n) return { wait: "signal", result: -ERRNO.EINTR } as const
-  const time = process.space.read(size(timeout!), 16)
-  if (time === undefined) return -ERRNO.EFAULT
-  const view = new DataView(time.buffer)
-  const length = view.getBigInt64(0, true) * 1_000_000_000n + view.getBigInt64(8, true)
-  const now = process.cpu.nanoseconds()
-  return { wait: command === 9 ? (length > now ? length : now) : now + length, result: -ERRNO.ETIMEDOUT } as const
-}
-
-const affinity = (process: Process, [, bytes, at]: readonly bigint[]): number => {
-  if (size(bytes!) < 8) return -ERRNO.EINVAL
-  return process.space.write(size(at!), Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0)) === 8 ? 8 : -ERRNO.EFAULT
-}
+const CPU_SET = Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0)
+const affinity = (process: Process, [, bytes, at]: readonly bigint[]): number =>
+  size(bytes!) < CPU_SET.length || size(bytes!) % 8 !== 0 ? -ERRNO.EINVAL : give(process, at!, CPU_SET) || CPU_SET.length
 
 const sysinfo = (process: Process, [at]: readonly bigint[]): number => {
-  const view = new DataView(new ArrayBuffer(112))
-  view.setBigUint64(0, process.cpu.nanoseconds() / 1_000_000_000n, true)
-  view.setBigUint64(32, BigInt(process.cpu.memory.bytes.length), true)
-  view.setBigUint64(40, BigInt(process.cpu.memory.bytes.length), true)
-  view.setUint16(80, 1, true)
-  view.setUint32(104, 1, true)
-  return process.space.write(size(at!), new Uint8Array(view.buffer)) === 112 ? 0 : -ERRNO.EFAULT
+  const data = new DataView(new ArrayBuffer(112))
+  data.setBigUint64(0, process.cpu.nanoseconds() / 1_000_000_000n, true)
+  data.setBigUint64(32, BigInt(process.cpu.memory.bytes.length), true)
+  data.setBigUint64(40, BigInt(process.space.available), true)
+  data.setUint16(80, 1, true)
+  data.setUint32(104, 1, true)
+  return give(process, at!, new Uint8Array(data.buffer))
 }
 
-const user = { run: () => 1000 }
+/** Real-time policies have priorities 1 to 99, others 0. */
+const priorityOf =
+  (realtime: number) =>
+  (_: Process, [policy]: readonly bigint[]): number =>
+    int(policy!) === 1 || int(policy!) === 2 ? realtime : [0, 3, 5, 6].includes(int(policy!)) ? 0 : -ERRNO.EINVAL
+const nothingToDo = (name: string): SystemCall => ({ name, run: () => 0 })
+/** The nice value 0 as getpriority tells it. */
+const PRIORITY = 20
+
 export const processCalls: SystemCalls = {
   90: { name: "capget", run: () => -ERRNO.EINVAL },
+  92: { name: "personality", run: () => 0 },
   93: { name: "exit", run: (_, [status]) => ({ exit: int(status!) }) },
   94: { name: "exit_group", run: (_, [status]) => ({ exit: int(status!) }) },
+  95: { name: "waitid", run: () => -ERRNO.ECHILD },
   96: { name: "set_tid_address", run: ({ id }) => id },
-  98: { name: "futex", run: futex },
-  99: { name: "set_robust_list", run: () => 0 },
-  123: { name: "sched_getaffinity", run: affinity },
-  124: { name: "sched_yield", run: () => 0 },
-  155: { name: "getpgid", run: ({ id }) => id },
-  156: { name: "getsid", run: ({ id }) => id },
-  160: { name: "uname", run: uname },
-  163: { name: "getrlimit", run: (process, [resource, at]) => writeLimit(process, resource!, at!) },
-  165: {
-    name: "getrusage",
-    run: (process, [, at]) => {
-      const usage = new BigUint64Array(18)
-      usage[0] = process.cpu.nanoseconds() / 1_000_000_000n
-      usage[1] = (process.cpu.nanoseconds() / 1000n) % 1_000_000n
-      return process.space.write(size(at!), new Uint8Array(usage.buffer)) === 144 ? 0 : -ERRNO.EFAULT
-    }
+  99: { name: "set_robust_list", run: (_, [, bytes]) => (bytes === 24n ? 0 : -ERRNO.EINVAL) },
+  119: { name: "sched_setscheduler", run: (_, [, policy]) => (int(policy!) === 0 ? 0 : -ERRNO.EPERM) },
+  120: nothingToDo("sched_getscheduler"),
+  121: { name: "sched_getparam", run: (process, [, at]) => giveInts(process, at!, 0) },
+  122: {
+    name: "sched_setaffinity",
+    run: (process, [, bytes, at]) => (view(process, at!, Math.min(size(bytes!), 8)) === undefined ? -ERRNO.EFAULT : 0)
   },
+  123: { name: "sched_getaffinity", run: affinity },
+  124: nothingToDo("sched_yield"),
+  125: { name: "sched_get_priority_max", run: priorityOf(99) },
+  126: { name: "sched_get_priority_min", run: priorityOf(1) },
+  127: { name: "sched_rr_get_interval", run: (process, [, at]) => giveTimespec(process, at!, 0n) },
+  140: nothingToDo("setpriority"),
+  141: { name: "getpriority", run: () => PRIORITY },
+  160: { name: "uname", run: uname },
+  163: { name: "getrlimit", run: (process, [resource, at]) => limits(process, int(resource!), at!) },
+  164: { name: "setrlimit", run: (process, [resource, at]) => setLimit(process, int(resource!), at!) },
   167: { name: "prctl", run: prctl },
-  172: { name: "getpid", run: ({ id }) => id },
-  173: { name: "getppid", run: () => 1 },
-  174: { name: "getuid", ...user },
-  175: { name: "geteuid", ...user },
-  176: { name: "getgid", ...user },
-  177: { name: "getegid", ...user },
-  178: { name: "gettid", run: ({ id }) => id },
+  168: {
+    name: "getcpu",
+    run: (process, [cpu, node]) => [cpu!, node!].reduce((fault, at) => fault || (at === 0n ? 0 : giveInts(process, at, 0)), 0)
+  },
   179: { name: "sysinfo", run: sysinfo },
+  260: { name: "wait4", run: () => -ERRNO.ECHILD },
   261: {
     name: "prlimit64",
-    run: (process, [target, resource, next, old]) =>
-      target !== 0n && int(target!) !== process.id ? -ERRNO.ESRCH : next !== 0n && old === 0n ? 0 : writeLimit(process, resource!, old!)
+    run: (process, [target, resource, next, old]) => {
+      if (int(target!) !== 0 && int(target!) !== process.id) return -ERRNO.ESRCH
+      const fault = old === 0n ? 0 : limits(process, int(resource!), old!)
+      return fault || (next === 0n ? 0 : setLimit(process, int(resource!), next!))
+    }
   },
   278: { name: "getrandom", run: getrandom }
 }

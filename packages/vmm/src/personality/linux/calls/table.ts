@@ -1,10 +1,15 @@
 /** Every system call that is implemented, by number (asm-generic table of arm64). */
 import type { CallResult, Process } from "../process.ts"
-import { fileCalls } from "./files.ts"
+import { descriptorCalls } from "./descriptors.ts"
+import { identityCalls } from "./identity.ts"
 import { memoryCalls } from "./memory.ts"
+import { nameCalls } from "./names.ts"
 import { processCalls } from "./process.ts"
 import { signalCalls } from "./signals.ts"
+import { statusCalls } from "./status.ts"
 import { timeCalls } from "./time.ts"
+import { transferCalls } from "./transfer.ts"
+import { waitingCalls } from "./waiting.ts"
 
 export interface SystemCall {
   readonly name: string
@@ -12,4 +17,15 @@ export interface SystemCall {
 }
 export type SystemCalls = Readonly<Record<number, SystemCall>>
 
-export const SYSTEM_CALLS: SystemCalls = { ...fileCalls, ...memoryCalls, ...processCalls, ...signalCalls, ...timeCalls }
+export const SYSTEM_CALLS: SystemCalls = {
+  ...descriptorCalls,
+  ...identityCalls,
+  ...memoryCalls,
+  ...nameCalls,
+  ...processCalls,
+  ...signalCalls,
+  ...statusCalls,
+  ...timeCalls,
+  ...transferCalls,
+  ...waitingCalls
+}
