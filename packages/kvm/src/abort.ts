@@ -3,6 +3,7 @@
 import { PAGE_BYTES } from "@eltwo/cpu"
 import { EC } from "@eltwo/isa"
 import type { Handled } from "./exit.ts"
+import { descriptorLevel } from "./guest-walk.ts"
 import { NO_IPA } from "./hyp/guest.ts"
 import { injectAbort, injectSError, skipInstruction } from "./inject.ts"
 import type { MemorySlot } from "./memory-slots.ts"
@@ -67,18 +68,20 @@ const mapPage = ({ vm }: Vcpu, slot: MemorySlot, ipa: number): Handled => {
   return vm.stage2.map(from, slot.hostPhysical + from - slot.guestPhysical, bytes, !slot.readonly) ? undefined : "ENOMEM"
 }
 
-/** External abort on a walk at this level of the guest's tables. */
-const walkAbort = (iss: number): number => FSC.externalOnWalk + (iss & 3)
+/** An external abort for the guest: on a walk of its tables with the level there; nothing if the walk would not come there any more. */
+const externalAbort = (vcpu: Vcpu, { fetch, onWalk, ipa }: Abort): void => {
+  const { far } = vcpu.fault
+  const level = onWalk ? descriptorLevel(vcpu, far, ipa) : undefined
+  if (onWalk && level === undefined) return
+  injectAbort(vcpu, fetch ? "instruction" : "data", level === undefined ? FSC.external : FSC.externalOnWalk + level, far)
+}
 
 /** io_mem_abort and what comes before it: nothing backs the access. */
-const ioAbort = (vcpu: Vcpu, { iss, fetch, write, onWalk, ipa }: Abort, hasSlot: boolean): Handled => {
-  const { fault, vm } = vcpu
-  if (fetch) {
-    injectAbort(vcpu, "instruction", FSC.external, fault.far)
-    return undefined
-  }
-  if (onWalk) {
-    injectAbort(vcpu, "data", walkAbort(iss), fault.far)
+const ioAbort = (vcpu: Vcpu, abort: Abort, hasSlot: boolean): Handled => {
+  const { iss, write, ipa } = abort
+  const { vm } = vcpu
+  if (abort.fetch || abort.onWalk) {
+    externalAbort(vcpu, abort)
     return undefined
   }
   if (iss & ISS.CM && !hasSlot) {

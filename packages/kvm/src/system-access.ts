@@ -67,10 +67,10 @@ const CACHES: ReadonlyMap<number, { readonly sets: number; readonly ways: number
   [2, { sets: 1024, ways: 8 }]
 ])
 const LINE_64_BYTES = 2
-/** CCSIDR_EL1 as a cache selector (CSSELR_EL1) chooses it. */
+/** CCSIDR_EL1 as a cache selector (CSSELR_EL1) chooses it: one line where there is no cache. */
 export const cacheGeometry = (selector: number): bigint => {
-  const cache = CACHES.get(selector)
-  return cache ? BigInt(((cache.sets - 1) << 13) | ((cache.ways - 1) << 3) | LINE_64_BYTES) : 0n
+  const { sets, ways } = CACHES.get(selector) ?? { sets: 1, ways: 1 }
+  return BigInt(((sets - 1) << 13) | ((ways - 1) << 3) | LINE_64_BYTES)
 }
 export const CACHE_SELECTORS = 14
 const ccsidr = (vcpu: Vcpu): bigint =>
