@@ -35,6 +35,12 @@ export const baseFeatures: readonly Feature[] = [
   feature("UAO", id("MMFR2", 4, 1)),
   feature("IDST", id("MMFR2", 36, 1)),
   feature("RAS", id("PFR0", 28, 1)),
+  // nothing here speculates
+  feature("CSV2", id("PFR0", 56, 1)),
+  feature("CSV3", id("PFR0", 60, 1)),
+  feature("ECBHB", id("MMFR1", 60, 1)),
+  feature("CLRBHB", id("ISAR2", 28, 1)),
+  feature("DGH", id("ISAR1", 48, 1)),
   // translation
   feature("HPDS", id("MMFR1", 12, 1)),
   feature("TTCNP", id("MMFR2", 0, 1)),

@@ -1,5 +1,5 @@
 /** Registers of the exception levels: system control, translation, exceptions, and the hypervisor's controls. */
-import { type FieldTable, type FineTrap, type RegisterTrap, type SystemRegister, trapEL1 } from "../register.ts"
+import { type FieldTable, type FineTrap, type RegisterFile, type RegisterTrap, type SystemRegister, trapEL1 } from "../register.ts"
 
 const hfg = (read: number, write = read): FineTrap => ({ pair: "HFG", read, write })
 const negative = (bit: number): FineTrap => ({ pair: "HFG", read: bit, write: bit, negative: true })
@@ -89,7 +89,13 @@ const translation: readonly SystemRegister[] = [
   ...twin(
     "TCR2",
     "2 0 3",
-    { fields: { PIE: "1 if S1PIE" }, feature: "TCR2", control: true, traps: [{ control: "HCRX_EL2.TCR2En", when: 0, from: [1] }, ...VM], fine: hfg(32) },
+    {
+      fields: { PIE: "1 if S1PIE" },
+      feature: "TCR2",
+      control: true,
+      traps: [{ control: "HCRX_EL2.TCR2En", when: 0, from: [1] }, ...VM],
+      fine: hfg(32)
+    },
     { fields: { PIE: "1 if S1PIE" }, feature: "TCR2", control: true }
   ),
   ...twin("MAIR", "10 2 0", { control: true, traps: VM, fine: hfg(24) }),
@@ -138,6 +144,8 @@ const SPSR: FieldTable = {
   DAIF: "9:6",
   M: "4:0"
 }
+const HCR_AMO = 1n << 5n
+const deferredErrors = (file: RegisterFile): string => (file.el === 1 && file.get("HCR_EL2") & HCR_AMO ? "VDISR_EL2" : "DISR_EL1")
 const exceptions: readonly SystemRegister[] = [
   ...twin("SPSR", "4 0 0", { fields: SPSR }),
   ...twin("ELR", "4 0 1", {}),
@@ -150,7 +158,17 @@ const exceptions: readonly SystemRegister[] = [
   { name: "RVBAR_EL2", encoding: "3 4 12 0 1", write: 3, fields: {} },
   { name: "RMR_EL2", encoding: "3 4 12 0 2", fields: {}, ones: 1n },
   { name: "ISR_EL1", encoding: "3 0 12 1 0", write: 3, storage: "ISR", fine: { pair: "HFG", read: 18 } },
-  { name: "DISR_EL1", encoding: "3 0 12 1 1", feature: "RAS", fields: { A: 31, IDS: 24, AET: "12:10", EA: 9, DFSC: "5:0", ISS: "23:13" } },
+  {
+    name: "DISR_EL1",
+    encoding: "3 0 12 1 1",
+    feature: "RAS",
+    fields: { A: 31, IDS: 24, ISS: "23:0" },
+    compute: {
+      read: (file) => file.get(deferredErrors(file)),
+      write: (file, value) => file.set(deferredErrors(file), value)
+    },
+    doc: "With virtual SErrors enabled, EL1 reaches VDISR_EL2 by this name"
+  },
   { name: "VDISR_EL2", encoding: "3 4 12 1 1", feature: "RAS", fields: { A: 31, IDS: 24, ISS: "23:0" } },
   { name: "VSESR_EL2", encoding: "3 4 5 2 3", feature: "RAS", fields: { IDS: 24, ISS: "23:0" } },
   {

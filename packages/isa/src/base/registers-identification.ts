@@ -6,7 +6,7 @@ const MMFR0 = 0x5n | (0xfn << 24n) | (0x1n << 32n) | (0x1n << 36n)
 /** EL0, EL1 and EL2 in AArch64 state only; no EL3. Without a plugin for them there is neither FP nor Advanced SIMD (0xf). */
 const PFR0 = 0xff0111n
 /** Armv8 debug with the least number of breakpoints and watchpoints (two of each); no double lock; no performance monitors, no trace. */
-const DFR0 = 0x6n | (1n << 12n) | (1n << 20n) | (0xfn << 36n)
+const DFR0 = 0x7n | (1n << 12n) | (1n << 20n) | (0xfn << 36n)
 
 /** Registers of op1 = 0, CRn = 0 by CRm and op2; the rest of CRm 1..7 is reserved and reads as zero. */
 const NAMES: Readonly<Record<string, { readonly name: string; readonly value?: bigint }>> = {
