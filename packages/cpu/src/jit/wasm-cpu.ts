@@ -24,10 +24,12 @@ import { nibbleOf } from "./flags.ts"
 import { type FloatContext, WasmFloat } from "./float.ts"
 import { callHelper, type HelperTable } from "./helpers.ts"
 import { WasmInteger } from "./integer.ts"
+import { intrinsics } from "./intrinsics.ts"
 import { Memory, type MemoryContext } from "./memory.ts"
 import { asBits, both, compare, const32, const64, either, extendU, integer, load, local, Node, not, smallConstant, wrap } from "./node.ts"
 import { I32, I64, i32, i64, OP, v128 } from "./opcodes.ts"
 import { block, Registers, STACK_POINTER } from "./registers.ts"
+import type { SystemRead } from "./system-reads.ts"
 import {
   asValue,
   Chunks,
@@ -59,6 +61,8 @@ export interface TranslationState {
   /** What hardware arithmetic may do, by FPCR and FPSR.IXC: see FloatContext. */
   readonly floats: "inexact" | "exact" | "none"
   readonly fusedMultiplyAdd: boolean
+  /** How to read a system register; undefined: the interpreter must. */
+  systemRead(encoding: number): SystemRead | undefined
 }
 /** How an instruction ends its block. Targets are offsets from the region's start. */
 export type Terminator =
@@ -67,6 +71,8 @@ export type Terminator =
   | { readonly kind: "indirect"; readonly target: Node; readonly isReturn: boolean }
 
 const LINK_REGISTER = 30
+/** NZCV in the register of that name. */
+const NZCV_SHIFT = 28
 /** Of a region's function. */
 const PARAMETERS = 3
 /** SP must be a multiple of this. */
@@ -234,7 +240,21 @@ export class WasmCpu implements Cpu, FloatContext, MemoryContext {
     return conditionOf(this.registers.holds(condition))
   }
   systemRegister(encoding: number): Value {
-    return unlowered(`system register ${encoding.toString(16)}`)
+    const read = this.state.systemRead(encoding)
+    switch (read?.kind) {
+      case "slot":
+        return asValue(load(I64, OP.i64Load, block(), read.offset))
+      case "constant":
+        return asValue(const64(read.value))
+      case "FPCR":
+        return asValue(extendU(load(I32, OP.i32Load, block(), PE.FPCR)))
+      case "FPSR":
+        return asValue(extendU(this.registers.fpsr()))
+      case "NZCV":
+        return asValue(integer(I64, i64.shl, extendU(this.registers.nibble()), const64(NZCV_SHIFT)))
+      default:
+        return unlowered(`system register ${encoding.toString(16)}`)
+    }
   }
   setSystemRegister(encoding: number, _value: Value): void {
     unlowered(`write of system register ${encoding.toString(16)}`)
@@ -427,9 +447,17 @@ export class WasmCpu implements Cpu, FloatContext, MemoryContext {
     const x = operandOf(target)
     if (!(x instanceof Node)) return unlowered("a wide branch target")
     if (x.op === OP.i64Const) this.terminator = { kind: "jump", target: this.#offsetOf(BigInt.asUintN(64, x.data as bigint)), link: this.#link }
-    else this.terminator = { kind: "indirect", target: x, isReturn: this.registers.isX(x, LINK_REGISTER) && !this.#link }
+    else this.terminator = { kind: "indirect", target: this.#link ? this.#kept(x) : x, isReturn: this.registers.isX(x, LINK_REGISTER) && !this.#link }
+  }
+  /** A copy made now: BLR X30 writes the register it branches to. */
+  #kept(x: Node): Node {
+    const copy = this.e.temporary(I64)
+    this.e.value(x)
+    this.e.set(copy)
+    return local(copy, I64)
   }
   branchIf(condition: Condition, target: bigint): void {
+    if (smallConstant(truthOf(condition) as Node) === 0) return
     this.terminator = { kind: "if", condition: truthOf(condition) as Node, target: this.#offsetOf(target) }
   }
   /** Branches reach 128 MiB: the distance is a number. */
@@ -440,6 +468,8 @@ export class WasmCpu implements Cpu, FloatContext, MemoryContext {
     unlowered(`exception ${exception}`)
   }
   call<Takes extends readonly Kind[], Gives extends Kind>(helper: Helper<Takes, Gives>, ...operands: NodesOf<Takes>): Nodes[Gives] {
+    const intrinsic = intrinsics.get(helper.name)
+    if (intrinsic) return intrinsic(this, operands as unknown as readonly number[]) as unknown as Nodes[Gives]
     return callHelper(this.e, this.helpers, helper as unknown as Helper<readonly Kind[], Kind>, operands) as unknown as Nodes[Gives]
   }
 
