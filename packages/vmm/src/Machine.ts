@@ -57,14 +57,14 @@ const join = (extensions: readonly Extension[], { cpu: { features } }: MachineOp
   )
 }
 
-/** The hardware of a machine: one processing element, RAM, and the engine chosen. */
-export const makeBoard = ({ isa, lengths, options }: MachineModel): Effect.Effect<Board, OptionError> =>
+/** The hardware of a machine: one processing element, `ramBytes` of RAM, and the engine chosen. */
+export const makeBoard = ({ isa, lengths, options }: MachineModel, ramBytes: number): Effect.Effect<Board, OptionError> =>
   Effect.try({
     try: () => {
       const board = createBoard({
         isa,
         ramBase: RAM_BASE,
-        ramBytes: options.mem,
+        ramBytes,
         seed: BigInt(options.seed),
         vectorLengths: lengths.vector,
         streamingVectorLengths: lengths.streaming
@@ -74,5 +74,5 @@ export const makeBoard = ({ isa, lengths, options }: MachineModel): Effect.Effec
     },
     // The sizes are checked: what is left is a host that does not have that much memory.
     catch: (error) =>
-      OptionError.of([{ option: "mem", message: `this host cannot give ${options.mem} bytes: ${(error as Error).message}` }], "Ask for less memory.")
+      OptionError.of([{ option: "mem", message: `this host cannot give ${ramBytes} bytes: ${(error as Error).message}` }], "Ask for less memory.")
   })

@@ -3,19 +3,13 @@
  * architecture is always there. Whether they fit together is isa's compose() to say.
  */
 import { API_VERSION, base, type Extension, type PluginFactory, type PluginOption } from "@eltwo/isa"
+import { MODE_API_VERSION, type Mode } from "@eltwo/kvm"
 import { Effect, Either } from "effect"
 import { PluginLoadError } from "./errors.ts"
 import { Platform, type PlatformService, type PluginPlace } from "./platform.ts"
 import { ArrayFormatter, Schema, withDefault } from "./schema.ts"
 
-/** A mode as the loader sees it; the kvm package knows the rest. */
-export interface ModePlugin {
-  readonly kind: "mode"
-  readonly name: string
-  readonly apiVersion: number
-  readonly doc?: string
-}
-export type Plugin = Extension | ModePlugin
+export type Plugin = Extension | Mode
 export interface LoadedPlugin {
   readonly plugin: Plugin
   /** What was asked for: a name, a path, a package, or "value". */
@@ -102,8 +96,10 @@ const checkShape = (value: object, from: string): Either.Either<Plugin | PluginF
   if (!isPlugin(value)) return problem(from, "is not a plugin: it has no kind")
   const checked = Schema.decodeUnknownEither(Shape, { errors: "all" })(value)
   if (Either.isRight(checked)) {
-    if (value.apiVersion === API_VERSION || value.kind === "extension") return Either.right(value)
-    return problem(from, `is written for plugin API ${value.apiVersion}; this is ${API_VERSION}`)
+    const version = value.kind === "mode" ? MODE_API_VERSION : API_VERSION
+    // Of extensions compose() says it, together with everything else.
+    if (value.apiVersion === version || value.kind === "extension") return Either.right(value)
+    return problem(from, `is written for ${value.kind === "mode" ? "mode" : "plugin"} API ${value.apiVersion}; this is ${version}`)
   }
   const issues = ArrayFormatter.formatErrorSync(checked.left).filter(({ path }) => path[0] !== "kind")
   return problem(from, issues.map(({ path, message }) => `${path.join(".")}: ${message}`).join("; "))
@@ -181,12 +177,13 @@ export const loadPlugins = (asked: readonly (string | object)[]): Effect.Effect<
     return [{ plugin: base, from: "base" }, ...loaded.flatMap((one) => (Either.isRight(one) ? [one.right] : []))]
   })
 
-/** The mode with this name: one that is loaded already, else the plugin of that name. Undefined when there is none. */
-export const loadMode = (name: string, loaded: readonly LoadedPlugin[]): Effect.Effect<LoadedPlugin | undefined, never, Platform> =>
+/** The mode with this name: one that is loaded already, else the plugin of that name. A string says why there is none. */
+export const loadMode = (name: string, loaded: readonly LoadedPlugin[]): Effect.Effect<LoadedPlugin | string, never, Platform> =>
   Effect.gen(function* () {
     const there = loaded.find(({ plugin }) => plugin.kind === "mode" && plugin.name === name)
     if (there !== undefined) return there
     const platform = yield* Platform
     const found = yield* Effect.promise(() => load(platform, { from: name, find: { place: { kind: "name", specifier: name } }, options: {} }))
-    return Either.isRight(found) && found.right.plugin.kind === "mode" ? found.right : undefined
+    if (Either.isLeft(found)) return found.left.message
+    return found.right.plugin.kind === "mode" ? found.right : "the plugin of this name is no mode"
   })

@@ -39,11 +39,12 @@ export class PluginConflictError extends Schema.TaggedError<PluginConflictError>
 export class GuestNotFoundError extends Schema.TaggedError<GuestNotFoundError>()("GuestNotFoundError", { path: Schema.String, ...common }) {
   readonly code = "GUEST_NOT_FOUND"
 }
-/** The guest is there but cannot be run; `reason` is stable, `at` the byte offset or line where it lies. */
+/** The guest is there but cannot be run; `reason` is stable, `at` the byte offset or line where it lies, `problems` everything wrong with a source. */
 export class GuestImageError extends Schema.TaggedError<GuestImageError>()("GuestImageError", {
   path: Schema.String,
   reason: Schema.String,
-  at: Schema.optional(Schema.Number),
+  at: Schema.optional(Schema.UndefinedOr(Schema.Number)),
+  problems: Schema.optional(Schema.Array(Schema.String)),
   ...common
 }) {
   readonly code = "GUEST_IMAGE"

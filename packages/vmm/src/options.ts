@@ -31,7 +31,7 @@ const numberOr = (parse: (text: string) => number | undefined, expected: string,
     strict: true,
     decode: (input, _, ast) => {
       const value = typeof input === "number" ? input : parse(input)
-      if (value !== undefined && value >= least && value <= most) return ParseResult.succeed(value)
+      if (value !== undefined && Number.isInteger(value) && value >= least && value <= most) return ParseResult.succeed(value)
       return ParseResult.fail(new ParseResult.Type(ast, input, `${JSON.stringify(input)} is not ${expected}`))
     },
     encode: ParseResult.succeed
@@ -136,7 +136,7 @@ const HINT = "`eltwo run --help` lists the options with their forms."
 /** "signal[0]" for an element of a list, "cpu" for the option itself. */
 const placeOf = (issue: readonly PropertyKey[]): string =>
   issue.map((part, i) => (i === 0 ? String(part) : `[${String(part)}]`)).join("") || "options"
-/** Only the first message of a place: unions report one for each alternative. */
+/** Only the first message of a place, and none of a list whose element has one: unions report every alternative. */
 const problemsOf = (error: ParseResult.ParseError): readonly OptionProblem[] => {
   const problems = new Map<string, string>()
   for (const issue of ArrayFormatter.formatErrorSync(error)) {
@@ -144,7 +144,8 @@ const problemsOf = (error: ParseResult.ParseError): readonly OptionProblem[] => 
     const message = issue._tag === "Unexpected" ? "no such option" : issue._tag === "Missing" ? "is missing" : issue.message
     if (!problems.has(option)) problems.set(option, message)
   }
-  return [...problems].map(([option, message]) => ({ option, message }))
+  const places = [...problems.keys()]
+  return [...problems].filter(([option]) => !places.some((place) => place.startsWith(`${option}[`))).map(([option, message]) => ({ option, message }))
 }
 const decode = <A, I>(schema: Schema.Schema<A, I>, input: unknown): Effect.Effect<A, OptionError> =>
   Schema.decodeUnknown(schema, { errors: "all", onExcessProperty: "error" })(input).pipe(

@@ -3,6 +3,7 @@ import * as Schema from "@effect/schema/Schema"
 
 export * as ArrayFormatter from "@effect/schema/ArrayFormatter"
 export * as ParseResult from "@effect/schema/ParseResult"
+export * as TreeFormatter from "@effect/schema/TreeFormatter"
 export { Schema }
 
 /** A field that may be left out. */

@@ -38,6 +38,15 @@ export class SignalClock {
   constructor(schedules: readonly SignalSchedule[]) {
     this.#due = schedules.map((schedule) => ({ ...schedule }))
   }
+  /** More signals will come. */
+  get pending(): boolean {
+    return this.#due.some(({ at }) => at < Number.POSITIVE_INFINITY)
+  }
+  /** Makes the nearest signal due now: the guest does nothing until it comes. */
+  advance(now: number): void {
+    const nearest = this.#due.reduce((one, other) => (other.at < one.at ? other : one))
+    nearest.at = Math.min(nearest.at, now)
+  }
   /** Instructions from `now` to the next signal; Infinity when there is none. */
   until(now: number): number {
     return this.#due.reduce((nearest, { at }) => Math.min(nearest, Math.max(0, at - now)), Number.POSITIVE_INFINITY)

@@ -1,5 +1,4 @@
 /** Images of bare-metal programs in RAM. */
-import type { Board } from "@eltwo/cpu"
 import type { Elf } from "../../elf.ts"
 
 /** What to run: an ELF file, loaded at its physical addresses, or bytes for the start of RAM. */
@@ -12,8 +11,15 @@ export interface LoadedImage {
   readonly end: bigint
 }
 
+/** RAM to load into: a board, or a VM's memory. */
+export interface ImageMemory {
+  readonly ram: { readonly base: number; readonly bytes: number }
+  /** False when the bytes do not lie in RAM. */
+  write(physical: number, bytes: Uint8Array): boolean
+}
+
 /** Puts an image into RAM. A string says why it does not fit; then nothing was written. */
-export const loadImage = (board: Board, image: BareImage): LoadedImage | string => {
+export const loadImage = (board: ImageMemory, image: BareImage): LoadedImage | string => {
   const { base, bytes: ramBytes } = board.ram
   if (image.format === "flat") {
     if (!board.write(base, image.bytes)) return `the image has ${image.bytes.length} bytes; the machine has ${ramBytes} (see --mem)`

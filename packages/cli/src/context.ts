@@ -1,0 +1,34 @@
+/** What commands share: where their output goes, what came after `--`, and how they end. */
+
+import type { VmmError } from "@eltwo/vmm"
+import { Effect } from "effect"
+import { exitOfError } from "./exit-codes.ts"
+import { type Report, renderReport, reportOf } from "./report.ts"
+
+/** The streams of the process, or a test's. Writes are synchronous. */
+export interface Io {
+  readonly out: (text: string | Uint8Array) => void
+  readonly error: (text: string | Uint8Array) => void
+  /** Standard output shows colours. */
+  readonly colours: boolean
+}
+export interface Context {
+  readonly io: Io
+  /** Everything after the first `--` of the command line. */
+  readonly guestArgs: readonly string[]
+  readonly json: boolean
+  /** The exit code; commands set it. */
+  exit: number
+}
+
+/** Prints an error and makes it the exit code. */
+export const fail = (context: Context, report: Report): void => {
+  context.io.error(renderReport(report, context.json))
+  context.exit = exitOfError(report.code)
+}
+/** A command's work: errors of the VMM end here. */
+export const reported = <R>(context: Context, work: Effect.Effect<void, VmmError, R>): Effect.Effect<void, never, R> =>
+  Effect.catchAll(work, (error) => Effect.sync(() => fail(context, reportOf(error))))
+/** One value as a line of JSON. 64-bit values are "0x..." strings. */
+export const jsonText = (value: unknown): string =>
+  `${JSON.stringify(value, (_, v: unknown) => (typeof v === "bigint" ? `0x${v.toString(16)}` : v))}\n`

@@ -1,0 +1,65 @@
+/** The command: reads its line with @effect/cli, runs one command, ends with its exit code. */
+import * as Command from "@effect/cli/Command"
+import * as HelpDoc from "@effect/cli/HelpDoc"
+import * as ValidationError from "@effect/cli/ValidationError"
+import * as Cause from "effect/Cause"
+import type * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import { asm } from "./commands/asm.ts"
+import { disasm } from "./commands/disasm.ts"
+import { help } from "./commands/help.ts"
+import { isa } from "./commands/isa.ts"
+import { plugins } from "./commands/plugins.ts"
+import { run } from "./commands/run.ts"
+import { type Context, fail, type Io } from "./context.ts"
+import { environment } from "./environment.ts"
+import { internalReport, usageReport } from "./report.ts"
+import { VERSION } from "./version.ts"
+
+const SUMMARY = "Runs AArch64 programs and machines, and shows what happens to their FP, SVE and SME registers."
+const FOOTER = `${SUMMARY}
+
+  eltwo run guests/hello                 a program from its source
+  eltwo run --json ./a.out -- --flag x   a static Linux program with arguments
+
+--version prints the version, --completions bash|zsh|fish|sh a completion script.`
+
+// ESC begins the sequences that set colours.
+const SEQUENCE = new RegExp(`${String.fromCharCode(27)}\\[[0-9;]*m`, "g")
+const plain = (text: string): string => text.replace(SEQUENCE, "")
+
+/** @effect/cli prints help, versions and completion scripts through this; its errors are reported by us. */
+const consoleOf = ({ out, colours }: Io): Console.Console => {
+  const print = (...texts: readonly unknown[]) => Effect.sync(() => out(`${colours ? texts.join(" ") : plain(texts.join(" "))}\n`))
+  // Only these two are used.
+  return { log: print, error: () => Effect.void } as unknown as Console.Console
+}
+
+/** Runs one command line (without the program's name); gives the exit code. */
+export const main = async (argv: readonly string[], io: Io): Promise<number> => {
+  const end = argv.indexOf("--")
+  const own = end < 0 ? argv : argv.slice(0, end)
+  const context: Context = { io, guestArgs: end < 0 ? [] : argv.slice(end + 1), json: own.includes("--json"), exit: 0 }
+  if (own.includes("--wizard")) {
+    fail(context, usageReport("there is no wizard"))
+    return context.exit
+  }
+  const eltwo = Command.make("eltwo").pipe(
+    Command.withDescription(FOOTER),
+    Command.withSubcommands([run(context), asm(context), disasm(context), isa(context), plugins(context), help(context)])
+  )
+  const line = own.length === 0 ? ["--help"] : own
+  const program = Command.run(eltwo, { name: "eltwo", version: VERSION })(["node", "eltwo", ...line])
+  const result = await Effect.runPromiseExit(program.pipe(Effect.provide(environment), Effect.withConsole(consoleOf(io))))
+  if (Exit.isFailure(result)) {
+    const error = Cause.squash(result.cause)
+    fail(
+      context,
+      ValidationError.isValidationError(error)
+        ? usageReport(plain(HelpDoc.toAnsiText(error.error)).trim().replace(/\s+/g, " "))
+        : internalReport(error)
+    )
+  }
+  return context.exit
+}

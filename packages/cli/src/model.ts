@@ -1,0 +1,27 @@
+/** The instruction set that tools look at: plugins and CPU model of the command line, composed. */
+
+import { composeMachine, decodeMachineOptions, type MachineModel, Platform, type VmmError } from "@eltwo/vmm"
+import { Effect } from "effect"
+import { type Context, fail, reported } from "./context.ts"
+import { platform } from "./distribution.ts"
+import { given, type Value } from "./options.ts"
+import { usageReport } from "./report.ts"
+
+/** Runs a tool's work on the composed machine. */
+export const withModel = (
+  context: Context,
+  { cpu, plugin }: { readonly cpu: Value; readonly plugin: Value },
+  work: (model: MachineModel) => Effect.Effect<void, VmmError>
+): Promise<void> => {
+  if (context.guestArgs.length > 0) return Promise.resolve(fail(context, usageReport("only `eltwo run` takes arguments after --")))
+  return Effect.runPromise(
+    reported(
+      context,
+      decodeMachineOptions(given({ cpu, plugin })).pipe(
+        Effect.flatMap(composeMachine),
+        Effect.flatMap(work),
+        Effect.provideService(Platform, platform())
+      )
+    )
+  )
+}

@@ -1,0 +1,37 @@
+/** Options that several commands have. Their values go to the VMM as text: its schema says what is wrong with them. */
+import * as Options from "@effect/cli/Options"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+
+/** A text option that may be left out. */
+export const text = (name: string, pseudoName: string, description: string) =>
+  Options.text(name).pipe(Options.withPseudoName(pseudoName), Options.withDescription(description), Options.optional)
+export const many = (name: string, pseudoName: string, description: string) =>
+  Options.text(name).pipe(Options.withPseudoName(pseudoName), Options.withDescription(description), Options.repeated)
+export const flag = (name: string, description: string) => Options.boolean(name).pipe(Options.withDescription(description))
+
+export const json = flag("json", "Print results and errors as JSON.")
+/** What makes the instruction set of a machine. */
+export const machine = {
+  cpu: text("cpu", "MODEL", "max[,FEATURE=on|off...][,vl=BITS][,svl=BITS] (default max)"),
+  plugin: many("plugin", "PLUGIN", "Another plugin: a name, ./path.js or package, then ,option=value; may be repeated.")
+}
+
+export type Value = Option.Option<string> | readonly string[] | boolean | string
+/** Only what was given, as the VMM wants it: an option left out is its schema's to fill in. */
+export const given = (options: Readonly<Record<string, Value>>): Record<string, unknown> => {
+  const values: Record<string, unknown> = {}
+  for (const [name, value] of Object.entries(options)) {
+    if (typeof value === "boolean") {
+      if (value) values[name] = true
+    } else if (typeof value === "string") values[name] = value
+    else if (!Option.isOption(value)) {
+      if (value.length > 0) values[name] = value
+    } else if (Option.isSome(value)) values[name] = value.value
+  }
+  return values
+}
+
+/** Loads the code of a command when it is needed: help and errors of usage come at once. */
+export const later = <Module>(load: () => Promise<Module>, act: (module: Module) => Promise<void>): Effect.Effect<void> =>
+  Effect.promise(async () => act(await load()))

@@ -1,0 +1,81 @@
+/** The work of `eltwo run`: options to the VMM, events to their places, the end to the exit code. */
+
+import { Platform, type PlatformService, type RunRequest, type RunResult, run, type TraceEvent } from "@eltwo/vmm"
+import { Effect, Option } from "effect"
+import { accountText, endText } from "./account.ts"
+import type { RunGiven } from "./commands/run.ts"
+import { type Context, fail, jsonText, reported } from "./context.ts"
+import { platform } from "./distribution.ts"
+import { consoleEvents, eventText, fileError, fileWriter, helloLine, type LineWriter, lineWriter } from "./events.ts"
+import { exitOfEnd } from "./exit-codes.ts"
+import { given } from "./options.ts"
+import { usageReport } from "./report.ts"
+import { VERSION } from "./version.ts"
+
+export const runGuest = (context: Context, options: RunGiven): Promise<void> => {
+  const { json, quiet, verbose, bare, trace, traceFile, kind, ...rest } = options
+  const { io } = context
+  const wrong = contradiction(options)
+  if (wrong !== undefined) return Promise.resolve(fail(context, usageReport(wrong)))
+  const events = json ? lineWriter(io.out) : undefined
+  const kinds = Option.map(trace, (text) => text.split(","))
+  const path = Option.getOrUndefined(traceFile)
+  const work = Effect.gen(function* () {
+    const lines =
+      path === undefined
+        ? (events ?? lineWriter(io.error))
+        : yield* Effect.try({ try: () => fileWriter(path), catch: (error) => fileError(path, error as Error) })
+    const here = flushing(platform(), [lines, events ?? lines])
+    events?.line(helloLine(VERSION, options.guest))
+    // The VMM's schema checks what the line gave as text.
+    const request = {
+      ...given({ ...rest, kind: bare ? Option.some("bare") : kind }),
+      args: context.guestArgs,
+      ...(Option.isSome(kinds) && { trace: kinds.value, onEvent: (event: TraceEvent) => lines.line(eventText(event, json)) }),
+      ...(events && { streams: consoleEvents(here.streams, events) })
+    } as unknown as RunRequest
+    const result = yield* run(request).pipe(Effect.provideService(Platform, here), Effect.ensuring(Effect.sync(() => lines.flush())))
+    const failure = lines.close()
+    if (path !== undefined && failure !== undefined) return yield* fileError(path, failure)
+    conclude(context, result, events, options)
+  })
+  return Effect.runPromise(reported(context, work))
+}
+const contradiction = ({ bare, kind, quiet, verbose, trace, traceFile }: RunGiven): string | undefined => {
+  if (bare && Option.isSome(kind) && kind.value !== "bare") return "--bare and --kind contradict each other"
+  if (quiet && verbose) return "--quiet and --verbose contradict each other"
+  if (Option.isSome(traceFile) && Option.isNone(trace)) return "--trace-file needs --trace"
+  return undefined
+}
+
+/** Lines are written out whenever the guest may be seen waiting. */
+const flushing = (service: PlatformService, writers: readonly LineWriter[]): PlatformService => {
+  const flush = () => {
+    for (const writer of writers) writer.flush()
+  }
+  return {
+    ...service,
+    turn: (milliseconds) => {
+      flush()
+      return service.turn(milliseconds)
+    },
+    streams: {
+      ...service.streams,
+      readInput: (bytes) => {
+        flush()
+        return service.streams.readInput(bytes)
+      }
+    }
+  }
+}
+
+const conclude = (context: Context, result: RunResult, events: LineWriter | undefined, { quiet, verbose }: RunGiven): void => {
+  const { end } = result
+  const { io } = context
+  context.exit = exitOfEnd(end)
+  if (events !== undefined) {
+    events.line(jsonText({ type: "result", exit: context.exit, ...result }).trimEnd())
+    events.close()
+  } else if (!quiet) io.error(accountText(result, verbose))
+  else if (end.kind !== "exited" || end.status !== context.exit) io.error(`eltwo: ${endText(end)}\n`)
+}

@@ -1,0 +1,45 @@
+/** A Linux program as something to drive: the process of the Linux personality on a processor, its outcome, and what it did. */
+
+import type { Runnable } from "./drive.ts"
+import type { Elf } from "./elf.ts"
+import type { GuestCpu } from "./personality/linux/guest.ts"
+import type { Host } from "./personality/linux/host.ts"
+import { Process, type ProcessEnd } from "./personality/linux/process.ts"
+import type { Tracer } from "./Trace.ts"
+
+export interface ProgramOptions {
+  /** What the program sees as its own path, argv[0]. */
+  readonly path: string
+  readonly args: readonly string[]
+  readonly environment: readonly string[]
+  readonly tracer: Tracer | undefined
+}
+export interface Program extends Runnable<ProcessEnd> {
+  readonly process: Process
+}
+
+/** Loads a program; a string says why it cannot start. */
+export const startProgram = (cpu: GuestCpu, host: Host, elf: Elf, { path, args, environment, tracer }: ProgramOptions): Program | string => {
+  const emit = tracer?.wants.has("syscalls") ? tracer.emit : undefined
+  const process = Process.start(cpu, host, elf, {
+    path,
+    args,
+    environment,
+    ...(emit && {
+      onSystemCall: ({ name, args, result }) =>
+        emit({ type: "syscall", step: cpu.retired(), name, args, result, implemented: !name.startsWith("syscall_") }),
+      onSignal: ({ signal, code, address }) =>
+        emit({ type: "signal", step: cpu.retired(), signal, code, ...(address === undefined ? {} : { address }) })
+    })
+  })
+  if (typeof process === "string") return process
+  return {
+    process,
+    run: (instructions) => {
+      const stop = process.run(instructions)
+      return stop.kind === "limit" ? undefined : stop
+    },
+    executed: () => Number(cpu.retired()),
+    signal: (signal) => process.send(signal)
+  }
+}

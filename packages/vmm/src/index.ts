@@ -1,0 +1,24 @@
+export { type Elf, type ElfProblem, isElfProblem, looksLikeElf, parseElf, type Segment } from "./elf.ts"
+export * from "./errors.ts"
+export { type GuestImage, readGuest } from "./GuestImage.ts"
+export type { SwitchAccount } from "./KvmHost.ts"
+export { composeMachine, type MachineModel, makeBoard, RAM_BASE } from "./Machine.ts"
+export {
+  decodeMachineOptions,
+  decodeRunOptions,
+  ENGINES,
+  ERAS,
+  KINDS,
+  type MachineOptions,
+  MODES,
+  type RunInput,
+  type RunOptions,
+  TRACES
+} from "./options.ts"
+export { type LoadedPlugin, loadMode, loadPlugins, type Plugin } from "./PluginLoader.ts"
+export type { FileStatus, Host, HostStreams, HostTree } from "./personality/linux/host.ts"
+export { type FileProblem, isFileProblem, Platform, type PlatformService, type PluginPlace } from "./platform.ts"
+export { type RunRequest, run } from "./run.ts"
+export type { RunAccount, RunEnd, RunMachine, RunResult } from "./run-result.ts"
+export { signalName, signalNumber } from "./signal-schedule.ts"
+export { EVENT_SCHEMA, type TraceEvent, type TraceListener, traceJson, traceText } from "./Trace.ts"

@@ -1,0 +1,363 @@
+/** The VMM on Node: files, a folder as the guest's root, standard streams, signals, plugin modules. The only file of the VMM that imports node:. */
+import * as fs from "node:fs"
+import * as Module from "node:module"
+import { constants as os } from "node:os"
+import { isAbsolute, join, resolve } from "node:path"
+import { isatty } from "node:tty"
+import { fileURLToPath, pathToFileURL } from "node:url"
+import { setFlagsFromString } from "node:v8"
+import { Effect, Layer } from "effect"
+import type { VmmError } from "./errors.ts"
+import type { FileStatus, HostStreams, HostTree } from "./personality/linux/host.ts"
+import { type FileProblem, Platform, type PlatformService, type PluginPlace } from "./platform.ts"
+import { type RunRequest, run } from "./run.ts"
+import type { RunResult } from "./run-result.ts"
+
+/** How a program that carries its own copy of the packages and plugins says where they are. */
+export interface Distribution {
+  /** Folder with NAME.js for each plugin that comes along. */
+  readonly plugins: URL
+  /** What "@eltwo/isa" and other packages mean to a plugin from outside: the copy that runs. */
+  readonly packages: Readonly<Record<string, URL>>
+}
+
+const codeOf = (error: unknown): string => (error as NodeJS.ErrnoException).code ?? ""
+const isMissing = (error: unknown): boolean => ["ENOENT", "ENOTDIR"].includes(codeOf(error))
+const fileProblem = (path: string, error: unknown): FileProblem =>
+  isMissing(error) ? { problem: "missing", message: `there is no ${path}` } : { problem: "refused", message: `${path}: ${(error as Error).message}` }
+
+const readFile = (path: string, limit: number): Uint8Array | FileProblem => {
+  try {
+    const status = fs.statSync(path)
+    // A pipe or a device could block or never end.
+    if (!status.isFile()) return { problem: "refused", message: `${path} is not a regular file` }
+    if (status.size > limit) return { problem: "too-large", message: `${path} has ${status.size} bytes; at most ${limit} are read` }
+    return fs.readFileSync(path)
+  } catch (error) {
+    return fileProblem(path, error)
+  }
+}
+
+const kindOf = (status: fs.Stats): FileStatus["kind"] => {
+  if (status.isFile()) return "file"
+  if (status.isDirectory()) return "directory"
+  if (status.isSymbolicLink()) return "link"
+  if (status.isFIFO()) return "pipe"
+  return status.isCharacterDevice() || status.isBlockDevice() ? "device" : "other"
+}
+
+/**
+ * A folder as a file system. Links are the caller's to resolve: a path whose last part or any other part is a link on the host is refused, so nothing
+ * outside of the folder can be reached.
+ */
+class FolderTree implements HostTree {
+  declare readonly change?: NonNullable<HostTree["change"]>
+  readonly #root: string
+  /** The file read last, kept open: programs read in small pieces. */
+  #open: { readonly path: string; readonly fd: number } | undefined
+
+  constructor(root: string, writable: boolean) {
+    this.#root = fs.realpathSync.native(root)
+    if (writable) this.change = this.#changes()
+  }
+  /** The host's path; undefined when the path has a form or a link on its way that it must not have. */
+  #host(path: string): string | undefined {
+    if (!path.startsWith("/") || path.includes("\0") || path.split("/").some((part) => part === ".." || part === ".")) return undefined
+    const host = join(this.#root, path)
+    const parent = path === "/" ? host : resolve(host, "..")
+    try {
+      return fs.realpathSync.native(parent) === parent ? host : undefined
+    } catch {
+      return undefined
+    }
+  }
+  #lstat(path: string): fs.Stats | undefined {
+    const host = this.#host(path)
+    try {
+      return host === undefined ? undefined : fs.lstatSync(host, { throwIfNoEntry: false })
+    } catch {
+      return undefined
+    }
+  }
+
+  status(path: string): FileStatus | undefined {
+    const status = this.#lstat(path)
+    return status && { kind: kindOf(status), size: status.size, mode: status.mode & 0o7777, inode: status.ino, modified: status.mtimeMs }
+  }
+  readLink(path: string): string | undefined {
+    if (!this.#lstat(path)?.isSymbolicLink()) return undefined
+    try {
+      return fs.readlinkSync(this.#host(path)!)
+    } catch {
+      return undefined
+    }
+  }
+  read(path: string, offset: number, bytes: number): Uint8Array | undefined {
+    const fd = this.#open?.path === path ? this.#open.fd : this.#openToRead(path)
+    if (fd === undefined) return undefined
+    const buffer = new Uint8Array(bytes)
+    try {
+      let done = 0
+      while (done < bytes) {
+        const count = fs.readSync(fd, buffer, done, bytes - done, offset + done)
+        if (count === 0) break
+        done += count
+      }
+      return buffer.subarray(0, done)
+    } catch {
+      return undefined
+    }
+  }
+  list(path: string): readonly string[] | undefined {
+    const host = this.#host(path)
+    try {
+      return host === undefined || !fs.lstatSync(host).isDirectory() ? undefined : fs.readdirSync(host)
+    } catch {
+      return undefined
+    }
+  }
+
+  #close(): void {
+    if (this.#open !== undefined) fs.closeSync(this.#open.fd)
+    this.#open = undefined
+  }
+  #openToRead(path: string): number | undefined {
+    this.#close()
+    const fd = this.#openFile(path, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK)
+    if (fd !== undefined) this.#open = { path, fd }
+    return fd
+  }
+  /** Opens a regular file that is no link. */
+  #openFile(path: string, flags: number, mode = 0o666): number | undefined {
+    const host = this.#host(path)
+    if (host === undefined) return undefined
+    try {
+      const fd = fs.openSync(host, flags | fs.constants.O_NOFOLLOW, mode)
+      if (fs.fstatSync(fd).isFile()) return fd
+      fs.closeSync(fd)
+    } catch {
+      return undefined
+    }
+    return undefined
+  }
+
+  #changes(): NonNullable<HostTree["change"]> {
+    const { O_WRONLY, O_CREAT, O_EXCL } = fs.constants
+    const attempt = (path: string, act: (host: string) => void): boolean => {
+      this.#close()
+      const host = this.#host(path)
+      if (host === undefined) return false
+      try {
+        act(host)
+        return true
+      } catch {
+        return false
+      }
+    }
+    const withFile = (path: string, flags: number, mode: number, act: (fd: number) => void): boolean => {
+      this.#close()
+      const fd = this.#openFile(path, flags, mode)
+      if (fd === undefined) return false
+      try {
+        act(fd)
+        return true
+      } catch {
+        return false
+      } finally {
+        fs.closeSync(fd)
+      }
+    }
+    return {
+      write: (path, offset, bytes) =>
+        withFile(path, O_WRONLY, 0, (fd) => {
+          for (let done = 0; done < bytes.length; ) done += fs.writeSync(fd, bytes, done, bytes.length - done, offset + done)
+        }),
+      truncate: (path, size) => withFile(path, O_WRONLY, 0, (fd) => fs.ftruncateSync(fd, size)),
+      create: (path, mode) => withFile(path, O_WRONLY | O_CREAT | O_EXCL, mode & 0o777, () => {}),
+      makeDirectory: (path, mode) => attempt(path, (host) => fs.mkdirSync(host, mode & 0o777)),
+      remove: (path) => attempt(path, (host) => (fs.lstatSync(host).isDirectory() ? fs.rmdirSync(host) : fs.unlinkSync(host))),
+      rename: (from, to) => attempt(from, (host) => fs.renameSync(host, this.#host(to) ?? "")),
+      setMode: (path, mode) => !this.#lstat(path)?.isSymbolicLink() && attempt(path, (host) => fs.chmodSync(host, mode & 0o777)),
+      setModified: (path, time) => attempt(path, (host) => fs.lutimesSync(host, time / 1000, time / 1000))
+    }
+  }
+}
+const openTree = (path: string, writable: boolean): HostTree | FileProblem => {
+  try {
+    return fs.statSync(path).isDirectory() ? new FolderTree(path, writable) : { problem: "refused", message: `${path} is not a folder` }
+  } catch (error) {
+    return fileProblem(path, error)
+  }
+}
+const isFolder = (path: string): boolean => {
+  try {
+    return fs.statSync(path).isDirectory()
+  } catch {
+    return false
+  }
+}
+
+const cell = new Int32Array(new SharedArrayBuffer(4))
+/** Blocks this thread. */
+const pause = (milliseconds: number): void => {
+  Atomics.wait(cell, 0, 0, milliseconds)
+}
+/**
+ * A descriptor to read standard input from. A pipe or terminal is opened once more without blocking: others who have it open do not notice. Where that
+ * cannot be done (sockets), reading blocks, and signals wait.
+ */
+const openInput = (): number => {
+  try {
+    if (fs.fstatSync(0).isFile()) return 0
+    return fs.openSync("/dev/stdin", fs.constants.O_RDONLY | fs.constants.O_NONBLOCK | fs.constants.O_NOCTTY)
+  } catch {
+    return 0
+  }
+}
+let input: number | undefined
+/** Synchronous, so that nothing is lost whenever the process ends. */
+const streams: HostStreams = {
+  readInput(bytes) {
+    input ??= openInput()
+    const buffer = new Uint8Array(bytes)
+    try {
+      return buffer.subarray(0, bytes === 0 ? 0 : fs.readSync(input, buffer, 0, bytes, null))
+    } catch (error) {
+      return codeOf(error) === "EAGAIN" ? undefined : new Uint8Array(0)
+    }
+  },
+  writeOutput(stream, bytes) {
+    for (let done = 0; done < bytes.length; )
+      try {
+        done += fs.writeSync(stream, bytes, done, bytes.length - done)
+      } catch (error) {
+        if (codeOf(error) !== "EAGAIN") return false
+        pause(1)
+      }
+    return true
+  },
+  isTerminal: (stream) => isatty(stream)
+}
+
+/** Signals a guest may get from outside. SIGKILL and SIGSTOP cannot be caught; SIGTSTP and faults are ours. */
+const FORWARDED = ["SIGHUP", "SIGINT", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGALRM", "SIGTERM", "SIGCONT", "SIGWINCH"] as const
+/** Those waiting in turn(); a signal wakes them. */
+const sleepers = new Set<() => void>()
+const onSignal = (listener: (signal: number) => void): (() => void) => {
+  const handlers = FORWARDED.map((name) => {
+    const handler = () => {
+      listener(os.signals[name])
+      for (const wake of [...sleepers]) wake()
+    }
+    process.on(name, handler)
+    return () => process.off(name, handler)
+  })
+  return () => {
+    for (const remove of handlers) remove()
+  }
+}
+const turn = (milliseconds?: number): Promise<void> =>
+  new Promise((done) => {
+    if (milliseconds === undefined) return void setImmediate(done)
+    const wake = () => {
+      clearTimeout(timer)
+      sleepers.delete(wake)
+      done()
+    }
+    const timer = setTimeout(wake, milliseconds)
+    sleepers.add(wake)
+  })
+
+type ResolveHook = (specifier: string, context: object, next: (specifier: string, context: object) => unknown) => unknown
+/** Makes packages mean the copies of this distribution, for modules loaded from now on. */
+const redirect = ({ packages, plugins }: Distribution): void => {
+  const own = fs
+    .readdirSync(plugins)
+    .flatMap((file): readonly (readonly [string, URL])[] =>
+      /^[a-z][a-z0-9-]*\.js$/.test(file) ? [[`@eltwo/plugin-${file.slice(0, -3)}`, new URL(file, plugins)]] : []
+    )
+  const urls = Object.fromEntries([...Object.entries(packages), ...own].map(([name, url]) => [name, url.href]))
+  const { registerHooks, register } = Module as unknown as {
+    registerHooks?: (hooks: { resolve: ResolveHook }) => void
+    register?: typeof Module.register
+  }
+  if (registerHooks !== undefined) {
+    registerHooks({
+      resolve: (specifier, context, next) => (specifier in urls ? { url: urls[specifier], shortCircuit: true } : next(specifier, context))
+    })
+    return
+  }
+  const source = `const urls = ${JSON.stringify(urls)}
+export const resolve = (specifier, context, next) => specifier in urls ? { url: urls[specifier], shortCircuit: true } : next(specifier, context)`
+  register?.(`data:text/javascript,${encodeURIComponent(source)}`)
+}
+const TYPESCRIPT_REFUSED = ["ERR_UNKNOWN_FILE_EXTENSION", "ERR_UNSUPPORTED_NODE_MODULES_TYPE_STRIPPING"]
+
+const importPlugin = (distribution: Distribution | undefined) => {
+  let redirected = false
+  const outside = async (url: string): Promise<object> => {
+    if (distribution !== undefined && !redirected) redirect(distribution)
+    redirected = true
+    try {
+      return (await import(url)) as object
+    } catch (error) {
+      if (TYPESCRIPT_REFUSED.includes(codeOf(error)))
+        throw new Error(`Node ${process.version} cannot load TypeScript: compile it to JavaScript, or use Node 22.18 or later`)
+      throw error
+    }
+  }
+  const packageFrom = (specifier: string): string => {
+    try {
+      return pathToFileURL(Module.createRequire(join(process.cwd(), "plugins.js")).resolve(specifier)).href
+    } catch {
+      return specifier
+    }
+  }
+  return async ({ kind, specifier }: PluginPlace): Promise<object> => {
+    if (kind === "path") {
+      const path = specifier.startsWith("file:") ? fileURLToPath(specifier) : isAbsolute(specifier) ? specifier : resolve(specifier)
+      if (!fs.existsSync(path)) throw new Error(`there is no file ${path}`)
+      return outside(pathToFileURL(path).href)
+    }
+    const own = distribution === undefined ? undefined : new URL(`${specifier}.js`, distribution.plugins)
+    if (kind === "name" && own !== undefined && fs.existsSync(own)) return (await import(own.href)) as object
+    const name = kind === "name" ? `@eltwo/plugin-${specifier}` : specifier
+    try {
+      return await outside(packageFrom(name))
+    } catch (error) {
+      if (!["ERR_MODULE_NOT_FOUND", "MODULE_NOT_FOUND"].includes(codeOf(error)) || !String((error as Error).message).includes(name)) throw error
+      throw new Error(kind === "name" ? `there is no plugin of this name, nor a package ${name}` : "there is no such package")
+    }
+  }
+}
+
+/** V8 11.3 (Node 20) has the fused multiply-add of relaxed SIMD behind a flag; later ones have it always. */
+const allowRelaxedSimd = (): void => {
+  if (process.versions.v8.startsWith("11.3.")) setFlagsFromString("--experimental-wasm-relaxed-simd")
+}
+
+/** Node as the VMM's platform. */
+export const nodePlatform = (distribution?: Distribution): PlatformService => {
+  allowRelaxedSimd()
+  return {
+    readFile,
+    isFolder,
+    openTree,
+    streams,
+    importPlugin: importPlugin(distribution),
+    milliseconds: () => performance.now(),
+    now: () => BigInt(Date.now()) * 1_000_000n,
+    turn,
+    onSignal
+  }
+}
+export const NodePlatform = Layer.sync(Platform, () => nodePlatform())
+
+/** Runs a guest with this process's streams; rejects with a VmmError. */
+export const runGuest = (request: RunRequest): Promise<RunResult> => {
+  const program: Effect.Effect<RunResult, VmmError, Platform> = run(request)
+  return Effect.runPromise(Effect.either(program.pipe(Effect.provide(NodePlatform)))).then((result) => {
+    if (result._tag === "Left") throw result.left
+    return result.right
+  })
+}

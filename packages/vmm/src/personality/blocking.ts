@@ -1,0 +1,17 @@
+/** Input for images: a UART or debug console has no way to say "not yet" that leaves the run deterministic, so the reader waits. */
+import type { HostStreams } from "./linux/host.ts"
+
+const cell = new Int32Array(new SharedArrayBuffer(4))
+const POLL = 3
+
+/** The same streams; reading waits until there is something or the end. */
+export const blocking = (streams: HostStreams): HostStreams => ({
+  ...streams,
+  readInput: (bytes) => {
+    for (;;) {
+      const data = streams.readInput(bytes)
+      if (data !== undefined) return data
+      Atomics.wait(cell, 0, 0, POLL)
+    }
+  }
+})

@@ -1,0 +1,181 @@
+/** An image at EL1 of a VM: KVM_RUN's exits answered with a PL011, semihosting and the VM's power states. */
+import { isErrno, type Host as KvmHost, REG, type RunExit, SystemEvent, type Vcpu, VcpuFeature, type Vm } from "@eltwo/kvm"
+import { type BareImage, type LoadedImage, loadImage } from "../bare/image.ts"
+import { PL011_BASE, PL011_BYTES, Pl011 } from "../bare/pl011.ts"
+import { SEMIHOSTING_IMMEDIATE, Semihosting } from "../bare/semihosting.ts"
+import { Terminal } from "../bare/terminal.ts"
+import type { Host } from "../linux/host.ts"
+import { guestView } from "./guest-view.ts"
+
+export interface VmOptions {
+  readonly host: Host
+  /** Guest-physical address and bytes of RAM. */
+  readonly ram: { readonly base: number; readonly bytes: number }
+  /** What SYS_GET_CMDLINE gives. */
+  readonly commandLine: string
+}
+/** How an image in a VM ended. */
+export type VmEnd =
+  | { readonly kind: "exited"; readonly status: number }
+  /** WFI with nothing that could wake it. */
+  | { readonly kind: "idle"; readonly pc: bigint }
+  | { readonly kind: "dead"; readonly message: string }
+
+const HEAP_ALIGNMENT = 0x1_0000n
+/** A run is at most this many instructions. */
+const MAX_SLICE = 0x7fff_0000
+
+export class VmMachine {
+  readonly #kvm: KvmHost
+  readonly #vm: Vm
+  readonly #vcpu: Vcpu
+  readonly #image: BareImage
+  readonly #options: VmOptions
+  readonly #entry: bigint
+  readonly #uart: Pl011
+  readonly #terminal: Terminal
+  readonly #semihosting: Semihosting
+  #uartAsserts = false
+
+  private constructor(kvm: KvmHost, vm: Vm, vcpu: Vcpu, image: BareImage, { entry, end }: LoadedImage, options: VmOptions) {
+    this.#kvm = kvm
+    this.#vm = vm
+    this.#vcpu = vcpu
+    this.#image = image
+    this.#options = options
+    this.#entry = entry
+    this.#terminal = new Terminal(options.host.streams)
+    this.#uart = new Pl011(this.#terminal, (asserted) => {
+      this.#uartAsserts = asserted
+    })
+    const heapBase = ((end + HEAP_ALIGNMENT - 1n) / HEAP_ALIGNMENT) * HEAP_ALIGNMENT
+    const ramEnd = BigInt(options.ram.base + options.ram.bytes)
+    this.#semihosting = new Semihosting({
+      host: options.host,
+      memory: guestView(vm, vcpu),
+      nanoseconds: () => kvm.cpus[0]!.pe.retired,
+      commandLine: options.commandLine,
+      heap: { heapBase, heapLimit: ramEnd, stackBase: ramEnd, stackLimit: heapBase },
+      console: this.#terminal
+    })
+    this.#setPc(entry)
+  }
+
+  /** Creates the VM and loads the image; a string says what the host refused or why the image does not fit. */
+  static start(kvm: KvmHost, image: BareImage, options: VmOptions): VmMachine | string {
+    const vm = kvm.createVm()
+    if (isErrno(vm)) return `KVM_CREATE_VM: ${vm}`
+    const { ram } = options
+    const region = vm.setMemoryRegion({ slot: 0, guestPhysical: ram.base, bytes: ram.bytes })
+    if (isErrno(region)) return `KVM_SET_USER_MEMORY_REGION: ${region}`
+    if ("kind" in region) return `KVM_SET_USER_MEMORY_REGION: ${region.message}`
+    const vcpu = vm.createVcpu(0)
+    if (isErrno(vcpu)) return `KVM_CREATE_VCPU: ${vcpu}`
+    const initialised = vcpu.init({ features: 1 << VcpuFeature.PSCI_0_2 })
+    if (initialised !== undefined) return `KVM_ARM_VCPU_INIT: ${initialised}`
+    const loaded = loadImage(memoryOf(vm, ram), image)
+    return typeof loaded === "string" ? loaded : new VmMachine(kvm, vm, vcpu, image, loaded, options)
+  }
+
+  /** Retired instructions. */
+  executed(): number {
+    return Number(this.#kvm.cpus[0]!.pe.retired)
+  }
+  /** Runs at most so many instructions; undefined when they are used up. What the image wrote has then reached the host. */
+  run(instructions: number): VmEnd | undefined {
+    const until = this.executed() + Math.min(instructions, MAX_SLICE)
+    let end: VmEnd | undefined
+    for (let left = until - this.executed(); left > 0 && end === undefined; left = until - this.executed()) {
+      const exit = this.#vcpu.run(left)
+      end = isErrno(exit) ? { kind: "dead", message: `KVM_RUN: ${exit}` } : this.#answer(exit)
+      // The budget also pays for what retires nothing.
+      if (!isErrno(exit) && exit.reason === "intr" && exit.deviceIrqLevel === 0) break
+    }
+    this.#terminal.flush()
+    return end
+  }
+
+  #setPc(pc: bigint): void {
+    this.#vcpu.setOneReg(REG.pc, pc)
+  }
+  /** The vCPU's one IRQ input is the timers' and the UART's. */
+  #updateIrq(deviceIrqLevel: number): void {
+    this.#vcpu.setIrqLine("irq", deviceIrqLevel !== 0 || this.#uartAsserts)
+  }
+  #answer(exit: RunExit): VmEnd | undefined {
+    switch (exit.reason) {
+      case "intr":
+        this.#updateIrq(exit.deviceIrqLevel)
+        return undefined
+      case "mmio":
+        this.#access(exit)
+        this.#updateIrq(this.#vcpu.deviceIrqLevel)
+        return undefined
+      case "debug":
+        return this.#halt(exit.immediate)
+      case "systemEvent":
+        return this.#power(exit.type)
+      case "wfi":
+        if (this.#uart.waitsForInput && this.#uart.receive()) {
+          this.#updateIrq(this.#vcpu.deviceIrqLevel)
+          return undefined
+        }
+        return { kind: "idle", pc: this.#pc() }
+      case "stopped":
+        return { kind: "exited", status: 0 }
+      case "crash":
+        return { kind: "dead", message: `${exit.crash.kind}: ${exit.crash.message}` }
+      case "internalError":
+        return { kind: "dead", message: exit.message }
+      default:
+        return { kind: "dead", message: `the virtual machine stopped with exit ${exit.reason}` }
+    }
+  }
+  #pc(): bigint {
+    const pc = this.#vcpu.getOneReg(REG.pc)
+    return isErrno(pc) ? 0n : pc
+  }
+  /** Where there is no device, reads give zero and writes do nothing. */
+  #access({ physical, bytes, isWrite, value }: Extract<RunExit, { reason: "mmio" }>): void {
+    const offset = physical - PL011_BASE
+    const isUart = offset >= 0 && offset + bytes <= PL011_BYTES
+    if (isWrite && isUart) this.#uart.write(offset, bytes, value)
+    if (!isWrite) this.#vcpu.setMmioData(isUart ? this.#uart.read(offset) : 0n)
+  }
+  #halt(immediate: number): VmEnd | undefined {
+    const vcpu = this.#vcpu
+    if (immediate !== SEMIHOSTING_IMMEDIATE) {
+      vcpu.refuseHalt()
+      return undefined
+    }
+    const [operation, parameter] = [vcpu.getOneReg(REG.x(0)), vcpu.getOneReg(REG.x(1))]
+    const result = this.#semihosting.call(Number(BigInt.asUintN(32, BigInt(operation))), BigInt(parameter))
+    vcpu.completeHalt()
+    if (result.kind === "exit") return { kind: "exited", status: result.status }
+    vcpu.setOneReg(REG.x(0), result.value)
+    return undefined
+  }
+  #power(type: SystemEvent): VmEnd | undefined {
+    switch (type) {
+      case SystemEvent.RESET: {
+        const vcpu = this.#vcpu
+        loadImage(memoryOf(this.#vm, this.#options.ram), this.#image)
+        this.#uart.reset()
+        vcpu.init({ features: 1 << VcpuFeature.PSCI_0_2 })
+        vcpu.setMpState("runnable")
+        this.#setPc(this.#entry)
+        return undefined
+      }
+      case SystemEvent.CRASH:
+        return { kind: "dead", message: "the guest reported a crash" }
+      default:
+        return { kind: "exited", status: 0 }
+    }
+  }
+}
+
+/** Guest RAM as loadImage wants it. */
+const memoryOf = (vm: Vm, { base, bytes }: VmOptions["ram"]): Parameters<typeof loadImage>[0] => ({
+  ram: { base, bytes },
+  write: (physical, content) => vm.write(physical, content) === undefined
+})

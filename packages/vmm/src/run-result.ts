@@ -1,0 +1,73 @@
+/** What a run needs when everything but its guest is ready, and what it comes to. */
+import type { LimitReached } from "./drive.ts"
+import type { SwitchAccount } from "./KvmHost.ts"
+import type { MachineModel } from "./Machine.ts"
+import type { GuestKind, RunOptions } from "./options.ts"
+import type { Host } from "./personality/linux/host.ts"
+import type { ProcessEnd } from "./personality/linux/process.ts"
+import type { PlatformService } from "./platform.ts"
+import type { Tracer } from "./Trace.ts"
+
+/** How a run ended; all of these are outcomes of the guest, none is a failure. */
+export type RunEnd =
+  | Exclude<ProcessEnd, { kind: "dead" }>
+  | LimitReached
+  /** An image waits for an interrupt that nothing can send. */
+  | { readonly kind: "idle"; readonly pc: bigint }
+  /** An image took an exception whose vector cannot be executed. `signal` is what a program would have got for it. */
+  | {
+      readonly kind: "unhandled"
+      readonly signal: number
+      readonly el: number
+      readonly pc: bigint
+      readonly ec: number
+      readonly iss: number
+      readonly far?: bigint
+    }
+
+/** What the run did. */
+export interface RunAccount {
+  readonly instructions: bigint
+  /** Time of the host for the run itself, without loading. */
+  readonly milliseconds: number
+  /** What the modelled KVM did; undefined for a bare image. */
+  readonly kvm?: SwitchAccount
+  /** Of a Linux program: its system calls, and the numbers of those answered ENOSYS with their counts. */
+  readonly systemCalls?: number
+  readonly unimplemented?: Readonly<Record<string, number>>
+}
+/** What it ran on. */
+export interface RunMachine {
+  readonly kind: GuestKind
+  readonly engine: RunOptions["engine"]
+  /** The modelled kernel's; undefined for a bare image. */
+  readonly mode?: RunOptions["mode"]
+  readonly era?: RunOptions["era"]
+  readonly seed: number
+  /** Bytes of guest RAM. */
+  readonly memory: number
+  readonly plugins: readonly string[]
+  /** FEAT_ names. */
+  readonly features: readonly string[]
+}
+export interface RunResult {
+  readonly end: RunEnd
+  readonly account: RunAccount
+  readonly machine: RunMachine
+}
+
+/** What the runners of one kind give. */
+export type Outcome = Omit<RunResult, "machine">
+
+/** A run with everything but its guest ready. */
+export interface Prepared {
+  readonly options: RunOptions
+  readonly model: MachineModel
+  readonly platform: PlatformService
+  /** The guest's outside: streams, the folder given as root, the clock, randomness. */
+  readonly host: Host
+  readonly tracer: Tracer | undefined
+}
+
+/** What an image is told of its name and arguments. */
+export const commandLine = ({ guest, args }: RunOptions): string => [guest.replace(/\/+$/, "").split("/").at(-1), ...args].join(" ")

@@ -1,0 +1,62 @@
+/** Runs one guest from its options to its end: the public verb of the VMM. */
+import { Effect } from "effect"
+import { FileError, type VmmError } from "./errors.ts"
+import { readGuest } from "./GuestImage.ts"
+import { findMode } from "./KvmHost.ts"
+import { composeMachine, type MachineModel } from "./Machine.ts"
+import { decodeRunOptions, type GuestKind, type RunInput, type RunOptions } from "./options.ts"
+import type { Host, HostStreams } from "./personality/linux/host.ts"
+import { isFileProblem, Platform, type PlatformService } from "./platform.ts"
+import { seededBytes } from "./random.ts"
+import { runBare } from "./run-bare.ts"
+import { runLinux } from "./run-linux.ts"
+import type { Prepared, RunMachine, RunResult } from "./run-result.ts"
+import { runVm } from "./run-vm.ts"
+import { type TraceListener, tracer } from "./Trace.ts"
+
+/** Options, and what only a program can give. */
+export type RunRequest = RunInput & {
+  /** Sees the events that `trace` asks for, as they happen. */
+  readonly onEvent?: TraceListener
+  /** Where the guest's input comes from and its output goes; the platform's streams when left out. */
+  readonly streams?: HostStreams
+}
+export const run = ({ onEvent, streams, ...input }: RunRequest): Effect.Effect<RunResult, VmmError, Platform> =>
+  Effect.gen(function* () {
+    const options = yield* decodeRunOptions(input)
+    const model = yield* composeMachine(options)
+    const mode = options.kind === "bare" ? undefined : yield* findMode(model)
+    const image = yield* readGuest(options, model.isa)
+    const given = yield* Platform
+    const platform = streams === undefined ? given : { ...given, streams }
+    const prepared: Prepared = { options, model, platform, host: yield* outside(options, platform), tracer: tracer(options.trace, onEvent) }
+    const { kind } = image
+    const work =
+      kind === "bare" || mode === undefined
+        ? runBare(prepared, image)
+        : kind === "linux"
+          ? runLinux(prepared, image, mode)
+          : runVm(prepared, image, mode)
+    return { ...(yield* work), machine: machineOf(model, options, kind) }
+  })
+
+const machineOf = ({ plugins, isa }: MachineModel, { engine, mode, era, seed, mem: memory }: RunOptions, kind: GuestKind): RunMachine => ({
+  kind,
+  engine,
+  ...(kind !== "bare" && { mode, era }),
+  seed,
+  memory,
+  plugins: plugins.map(({ plugin }) => plugin.name),
+  features: [...isa.features]
+})
+
+const outside = ({ root, rootWritable, clock, seed }: RunOptions, platform: PlatformService): Effect.Effect<Host, FileError> => {
+  const tree = root === undefined ? undefined : platform.openTree(root, rootWritable)
+  if (tree !== undefined && isFileProblem(tree)) return new FileError({ path: root!, message: tree.message, hint: "--root names a folder." })
+  return Effect.succeed({
+    streams: platform.streams,
+    tree,
+    startTime: clock === "now" ? platform.now() : BigInt(clock) * 1_000_000_000n,
+    random: seededBytes(seed)
+  })
+}
