@@ -29,6 +29,8 @@ const runVcpu = (cpu: PhysicalCpu, vcpu: Vcpu): Handled => {
   if (vcpu.features === undefined) return "ENOEXEC"
   if (!vcpu.hasRun) firstRun(vcpu)
   completeMmio(vcpu)
+  // a question not answered is asked again, if the PC is still there
+  vcpu.halt = undefined
   vcpuLoad(cpu, vcpu)
   const result = vcpu.immediateExit ? "EINTR" : loop(cpu, vcpu)
   commitPending(vcpu)

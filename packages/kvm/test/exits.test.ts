@@ -198,8 +198,6 @@ describe("SMCCC and PSCI", () => {
     expect(vcpu.run(100)).toEqual(halt(1))
     expect(x(vcpu, 0)).toBe(NOT_SUPPORTED)
     vcpu.setOneReg(REG.pc, BigInt(GUEST_RAM))
-    vcpu.completeHalt()
-    vcpu.setOneReg(REG.pc, BigInt(GUEST_RAM))
     vcpu.setOneReg(REG.x(0), 0x95c1ba5fn)
     expect(vcpu.run(100)).toEqual({ reason: "stopped" })
   })
