@@ -4,7 +4,7 @@ import type { Board } from "./board.ts"
 import { evaluate, needsLegality } from "./gates.ts"
 import { PE, PSTATE } from "./layout.ts"
 import type { Pe } from "./pe.ts"
-import { accessIsFree } from "./system-registers.ts"
+import { accessIsFree, readRegister, registerNamed } from "./system-registers.ts"
 
 /** FPCR bits that arithmetic depends on: AHP, DN, FZ, RMode, FZ16, EBF, NEP, AH, FIZ. */
 const FPCR_BITS = [26, 25, 24, 23, 22, 19, 13, 2, 1, 0]
@@ -95,7 +95,9 @@ const classOf = (fpcr: number, fpsr: number): number => {
 }
 
 /** Registers that engines may read or write in place while nothing traps the access. */
-const IN_PLACE = ["TPIDR_EL0", "TPIDRRO_EL0"] as const
+export const IN_PLACE = ["TPIDR_EL0", "TPIDRRO_EL0"] as const
+/** Registers whose value is part of the key, while reading them is free. */
+export const CONSTANT = ["DCZID_EL0"] as const
 const KEPT_STATE = PSTATE.EL | PSTATE.SP | PSTATE.IL
 
 const factsOf = (pe: Pe): string => {
@@ -106,12 +108,14 @@ const factsOf = (pe: Pe): string => {
       evaluate(pe, gate, true) ? 0 : needsLegality(gate) && evaluate(pe, gate, false) ? 1 : 2
     ),
     inPlace = IN_PLACE.map((name) => (accessIsFree(pe, name, true) ? 1 : 0) + (accessIsFree(pe, name, false) ? 2 : 0)),
+    constants = CONSTANT.map((name) => (accessIsFree(pe, name, true) ? readRegister(pe, registerNamed(pe, name)) : "-")),
     checks = (pe.alignmentCheck ? 1 : 0) | (pe.nonAligned ? 2 : 0) | (pe.stackAlignmentCheck ? 4 : 0),
     topByte = regime.ranges.map((r) => (r?.topByteIgnored ? 1 : 0))
   return [
     words[PE.PSTATE >> 2]! & KEPT_STATE,
     verdicts.join(""),
     inPlace.join(""),
+    constants.join(""),
     checks,
     topByte.join(""),
     regime.name,

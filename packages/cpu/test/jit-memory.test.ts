@@ -106,6 +106,45 @@ describe("memory under generated code", () => {
       400
     )
   })
+  it("memory copy and memory set, of all sizes and across pages", () => {
+    const twins = agree(
+      `
+      loop:
+        add x10, x0, x5
+        add x11, x1, x5, lsl #2
+        and x12, x5, #127
+        cpyfp [x10]!, [x11]!, x12!
+        cpyfm [x10]!, [x11]!, x12!
+        cpyfe [x10]!, [x11]!, x12!
+        add x13, x1, #300
+        lsl x14, x5, #1
+        setp [x13]!, x14!, x5
+        setm [x13]!, x14!, x5
+        sete [x13]!, x14!, x5
+        add x10, x1, #9
+        mov x12, #40
+        mov x11, x1
+        cpyp [x11]!, [x10]!, x12!
+        cpym [x11]!, [x10]!, x12!
+        cpye [x11]!, [x10]!, x12!
+        mov x10, x1
+        add x11, x1, #9
+        mov x12, #40
+        cpyp [x11]!, [x10]!, x12!
+        cpym [x11]!, [x10]!, x12!
+        cpye [x11]!, [x10]!, x12!
+        subs x5, x5, #1
+        b.ne =loop
+      self:
+        b =self
+      `,
+      { 0: BigInt(DATA + 0x800), 1: BigInt(DATA + 0x2800), 5: 700n },
+      19_000
+    )
+    // page crossings, new pages, and the copies that run backwards
+    expect(twins.jit.x[5]).toBe(0n)
+    expect(twins.engine.counters.interpreted).toBeLessThan(700 * 4)
+  })
   it("exclusive loads and stores, and atomics", () => {
     agree(
       `

@@ -26,14 +26,16 @@ const RAM_BYTES = 4 << 20
 const TABLE = 0x1000
 const BLOCK = 1 | (1 << 6) | (3 << 8) | (1 << 10)
 const SCTLR_SP_ALIGNMENT = 0x18n
+const SCTLR_MSCEN = 1n << 33n
 const CONTROLS: Readonly<Record<string, bigint>> = {
   MAIR_EL1: 0xffn,
   TCR_EL1: 25n | (1n << 8n) | (1n << 10n) | (3n << 12n) | (1n << 23n),
   TTBR0_EL1: BigInt(TABLE),
-  SCTLR_EL1: 0x30d0_0800n | 0x1005n | (1n << 26n) | (1n << 15n) | (1n << 14n) | SCTLR_SP_ALIGNMENT,
+  SCTLR_EL1: 0x30d0_0800n | 0x1005n | (1n << 26n) | (1n << 15n) | (1n << 14n) | SCTLR_SP_ALIGNMENT | SCTLR_MSCEN,
   CPACR_EL1: 3n << 20n,
   CPTR_EL2: 0x33ffn & ~(1n << 10n),
-  HCR_EL2: 1n << 31n
+  HCR_EL2: 1n << 31n,
+  HCRX_EL2: 1n << 11n
 }
 
 /** Numbers from a seed: xorshift of 32 bits. */

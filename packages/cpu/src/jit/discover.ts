@@ -117,8 +117,8 @@ class Discovery {
     const operation = this.#code.at(offset)
     if (!operation || this.#code.stops(operation)) return undefined
     if (!operation.endsBlock) return { operation, terminator: undefined }
-    const terminator = terminatorOf(this.#cpu, operation, offset)
-    return terminator && { operation, terminator }
+    const ending = endingOf(this.#cpu, operation, offset)
+    return ending === "unlowered" ? undefined : { operation, terminator: ending }
   }
 
   /** Takes the instructions from an offset to the end of their block, and finds what follows. */
@@ -212,18 +212,19 @@ class Discovery {
   }
 }
 
-/** What a branch does, by running its declaration and forgetting what it emitted. */
-const terminatorOf = (cpu: WasmCpu, operation: Operation, offset: number): Terminator | undefined => {
+/** How an instruction ends its block, by running its declaration and forgetting what it emitted; undefined: after all it does not. */
+const endingOf = (cpu: WasmCpu, operation: Operation, offset: number): Terminator | undefined | "unlowered" => {
   const mark = cpu.e.mark()
   cpu.begin(offset, 0, false)
   try {
     operation.instruction!.declaration.execute(cpu, operation.fields)
     return cpu.terminator
   } catch (error) {
-    if (error instanceof Unlowered) return undefined
+    if (error instanceof Unlowered) return "unlowered"
     throw error
   } finally {
     cpu.abandon()
+    cpu.blockDone()
     cpu.e.rewind(mark)
   }
 }

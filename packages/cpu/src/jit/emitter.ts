@@ -218,10 +218,17 @@ export class Emitter {
   }
 
   /** Where the code stands, to be taken back to by `rewind`. Locals handed out since then stay. */
-  mark(): number {
-    return this.code.length
+  mark(): Mark {
+    return { length: this.code.length, depth: this.depth, open: this.#open.length }
   }
-  rewind(mark: number): void {
-    this.code.length = mark
+  rewind({ length, depth, open }: Mark): void {
+    this.code.length = length
+    this.depth = depth
+    this.#open.length = open
   }
+}
+interface Mark {
+  readonly length: number
+  readonly depth: number
+  readonly open: number
 }

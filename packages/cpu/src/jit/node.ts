@@ -129,6 +129,8 @@ export const integer = (type: number, op: number, a: Node, b: Node): Node => {
 /** A comparison of integers of `type`: 0 or 1. */
 export const compare = (type: number, op: number, a: Node, b: Node): Node => {
   const names = type === I32 ? i32 : i64
+  if ((op === names.eq || op === names.ne) && isConstant(a) && isConstant(b))
+    return const32((patternOf(a) === patternOf(b)) === (op === names.eq) ? 1 : 0)
   if (isZero(b) && op === names.eq) return make(I32, names.eqz, a)
   return make(I32, op, a, b)
 }

@@ -2,7 +2,23 @@
 import { FLAGS, PE } from "../layout.ts"
 import type { Emitter } from "./emitter.ts"
 import { holds, holdsUnknown, kindOf, nibbleOf } from "./flags.ts"
-import { asFloat, const32, const64, extendU, integer, isConstant, lane, load, local, type Node, select, smallConstant, zero128 } from "./node.ts"
+import { IMPORT } from "./imports.ts"
+import {
+  asFloat,
+  call,
+  const32,
+  const64,
+  extendU,
+  integer,
+  isConstant,
+  lane,
+  load,
+  local,
+  type Node,
+  select,
+  smallConstant,
+  zero128
+} from "./node.ts"
 import { F32, F64, floatPattern, I32, I64, i32, lanePattern, OP, V128, v128 } from "./opcodes.ts"
 import { type Flags, FlagsChoice, FlagsOf, unlowered } from "./values.ts"
 
@@ -134,6 +150,13 @@ export class Registers {
     this.#flagLocals()
     return holdsUnknown(local(this.#flagsA, I64), local(this.#flagsB, I64), local(this.#flagsKind, I32), code)
   }
+  /** NZCV, as a nibble. */
+  nibble(): Node {
+    const { flags } = this.#known
+    if (flags) return nibbleOf(flags)
+    this.#flagLocals()
+    return call(I32, IMPORT.flags, local(this.#flagsA, I64), local(this.#flagsB, I64), local(this.#flagsKind, I32))
+  }
   #queueFlags(flags: Flags): Flags {
     this.#flagLocals()
     this.#flagsWritten = true
@@ -174,6 +197,12 @@ export class Registers {
     const before = local(this.#saturated, I32)
     const pending = this.#queue.find((w) => w.local === this.#saturated)
     this.queue(this.#saturated, or(pending?.value ?? before, condition))
+  }
+
+  fpsr(): Node {
+    if (this.#saturated === NONE) this.#saturated = this.#e.reserve(I32)
+    const bit = integer(I32, i32.shl, local(this.#saturated, I32), const32(QC_BIT))
+    return or(load(I32, OP.i32Load, block(), PE.FPSR), bit)
   }
 
   // the queue
@@ -293,9 +322,7 @@ export class Registers {
       e.store(OP.i64Store, block(), local(this.#flagsB, I64), PE.FLAGS_B)
       e.store(OP.i32Store, block(), local(this.#flagsKind, I32), PE.FLAGS_KIND)
     }
-    if (this.#saturated === NONE) return
-    const bit = integer(I32, i32.shl, local(this.#saturated, I32), const32(QC_BIT))
-    e.store(OP.i32Store, block(), or(load(I32, OP.i32Load, block(), PE.FPSR), bit), PE.FPSR)
+    if (this.#saturated !== NONE) e.store(OP.i32Store, block(), this.fpsr(), PE.FPSR)
   }
   #vOffset(key: number): number {
     return PE.Z + Z_BYTES * Math.floor(key / this.#chunks) + 16 * (key % this.#chunks)

@@ -16,6 +16,7 @@ import type { HostSupport } from "./probe.ts"
 import { type Failure, REGION_SIGNATURE, type Region, translateRegion } from "./region.ts"
 import type { RegionPage, TranslatedRegion } from "./region-cache.ts"
 import { createRuntime, type RuntimeFunctions } from "./runtime.ts"
+import { systemReadOf } from "./system-reads.ts"
 import type { TranslationState } from "./wasm-cpu.ts"
 
 const WASM_PAGE = 65536
@@ -122,7 +123,8 @@ const stateOf = (pe: Pe, key: number, support: HostSupport): TranslationState =>
   alignmentCheck: pe.alignmentCheck,
   stackAlignmentCheck: pe.stackAlignmentCheck,
   floats: FLOATS[floatClass(key)] ?? "none",
-  fusedMultiplyAdd: support.fusedMultiplyAdd
+  fusedMultiplyAdd: support.fusedMultiplyAdd,
+  systemRead: (encoding) => systemReadOf(pe, encoding)
 })
 
 /** Guest code around the PC, as this processing element would fetch it now. */
