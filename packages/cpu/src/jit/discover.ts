@@ -49,8 +49,8 @@ interface Found {
   readonly terminator: Terminator | undefined
 }
 
-/** Offsets a region may have, in words: keys stay small integers. */
-const OFFSETS = 2 ** 16
+/** Offsets a branch from a region may lead to, in words: also those too far to be followed have keys of their own. */
+const OFFSETS = 2 ** 27
 const keyOf = (activation: Activation, offset: number): number => activation.id * OFFSETS + (offset >> 2) + OFFSETS / 2
 
 /** Follows direct branches and calls from the first instruction, nearest first, until `limit` instructions are found. */
