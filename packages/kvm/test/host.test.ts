@@ -29,6 +29,18 @@ describe("host programs", () => {
     expect([output, task.ended]).toEqual(["hello", { status: 7 }])
     expect(host.runTask(task, 1000)).toBe("ended")
   })
+  it("give their memory back", () => {
+    const host = boot()
+    const before = host.pages.available
+    const { task } = program(host, "again:\nb =again")
+    expect(host.runTask(task, 10)).toBe("limit")
+    expect(host.pages.available).toBeLessThan(before)
+    expect(host.mapMemory(task, 0x700001, new Uint8Array(1), {})).toBe("EINVAL")
+    expect(host.destroyTask(task)).toBeUndefined()
+    expect(host.pages.available).toBe(before)
+    expect(host.runTask(task, 10)).toBe("ended")
+    expect(guest("hlt #5", { host }).vcpu.run(10)).toEqual({ reason: "debug", immediate: 5 })
+  })
   it("get errors as negative numbers", () => {
     const host = boot()
     const { task, data } = program(

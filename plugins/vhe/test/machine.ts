@@ -68,13 +68,9 @@ export const DATA = 0x500000
 /** A host program with one page of code and one of data. */
 export const program = (host: Host, source: string, data: Uint8Array = new Uint8Array(0)): { readonly task: Task; readonly data: Uint8Array } => {
   const task = ok(host.createTask())
-  const code = ok(host.pages.allocate(4096))
-  const page = ok(host.pages.allocate(4096))
-  host.board.write(code, assemble(source, PROGRAM))
-  host.board.write(page, data)
-  const mapped = host.inKernel(() => task.space.map(PROGRAM, code, 4096, { execute: true }) ?? task.space.map(DATA, page, 4096, { write: true }))
-  if (mapped) throw new Error(JSON.stringify(mapped))
+  ok(host.mapMemory(task, PROGRAM, assemble(source, PROGRAM), { execute: true }))
+  const view = ok(host.mapMemory(task, DATA, data, { write: true }))
   task.registers.pc = BigInt(PROGRAM)
-  return { task, data: host.pages.view(page, 4096) }
+  return { task, data: view }
 }
 export { Task, Vcpu, Vm }

@@ -10,7 +10,7 @@ import { type TrapWords, trapWords } from "../hyp/trap-words.ts"
 import { MODE_API_VERSION, type Mode } from "../mode.ts"
 import { type SystemRegisterTable, systemRegisterTable } from "../system-registers.ts"
 import { Vm } from "../vm.ts"
-import { AddressSpace, kernelTables, linear } from "./address-space.ts"
+import { AddressSpace, kernelTables, linear, type Permissions } from "./address-space.ts"
 import { enableKernelSpace, initialiseEl2 } from "./boot.ts"
 import { PhysicalCpu } from "./cpu.ts"
 import { type CpuFeatures, cpuFeatures } from "./cpu-features.ts"
@@ -32,6 +32,7 @@ const IPA_SIZE = 0xffn
 const DEFAULT_IPA_BITS = 40
 const SMALLEST_IPA_BITS = 32
 const ANY_REQUEST = 0
+const ASID_SHIFT = 48n
 
 export class Host {
   readonly board: Board
@@ -116,6 +117,33 @@ export class Host {
     const root = this.tables.allocate()
     if (root === undefined) return "ENOMEM"
     return new Task(this.#nextTask++, new AddressSpace(this.tables, root, this.#nextAsid++))
+  }
+  /** Gives a program memory at a user address (page aligned), beginning with `content`; the result is a view of it. */
+  mapMemory(task: Task, address: number, content: Uint8Array, permissions: Permissions): Uint8Array | Errno | Crash {
+    return this.inKernel(() => {
+      const bytes = Math.max(1, Math.ceil(content.length / PAGE_BYTES)) * PAGE_BYTES
+      const physical = this.pages.allocate(bytes)
+      if (physical === undefined) return "ENOMEM"
+      const problem = task.space.map(address, physical, bytes, permissions)
+      if (problem) {
+        this.pages.free(physical, bytes)
+        return problem
+      }
+      task.pages.push({ physical, bytes })
+      this.board.write(physical, content)
+      return this.pages.view(physical, bytes)
+    })
+  }
+  /** Takes a program's memory back. It must not run any more. */
+  destroyTask(task: Task): Crash | undefined {
+    return this.inKernel(() => {
+      task.ended ??= { status: 0 }
+      task.space.tables.destroy()
+      this.pages.free(task.space.tables.root, PAGE_BYTES)
+      for (const { physical, bytes } of task.pages.splice(0)) this.pages.free(physical, bytes)
+      this.cpus[0]!.sys("tlbi aside1is", BigInt(task.space.asid) << ASID_SHIFT)
+      return undefined
+    })
   }
   /** The VMM thread's ioctl on one of its descriptors: from EL0 into the kernel and back. */
   ioctl(descriptor: number, request: number): Crash | undefined {

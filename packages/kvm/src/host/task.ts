@@ -38,6 +38,8 @@ export class Task {
   fpsimdCpu = NR_CPUS
   /** What the program has open, by descriptor. */
   readonly files = new Map<number, HostFile>()
+  /** Physical memory that is its own, and goes with it. */
+  readonly pages: { readonly physical: number; readonly bytes: number }[] = []
   /** Why it is gone: exit_group's status, or the signal that killed it. */
   ended: { readonly status: number } | { readonly signal: string; readonly esr: bigint; readonly far: bigint } | undefined
 
