@@ -67,7 +67,7 @@ try {
     kept.push(a)
     if (a === b) return
     different++
-    if (different > 20) return
+    if (different > 40) return
     const controls = Object.entries(test.controls).map(([name, value]) => `${name}=${value.toString(16)}`)
     console.log(`${test.name} at EL${test.el}, x0 ${test.x0?.toString(16)}, ${controls.join(" ")}\n  QEMU ${a}\n  ours ${b}`)
   })

@@ -85,14 +85,14 @@ export const translate = (
 
 /**
  * Enters the page of `address` into the TLB bank in use. False when it must stay on the slow path: it would fault, is a device or Device memory, or is
- * to be written and holds code. While stage 1 is off all data is Device memory: then `Pe.alignmentCheck` is set, and RAM may be entered.
+ * to be written and holds code. Device memory in RAM may be entered while every misaligned access faults anyway, as with stage 1 off.
  */
 export const fillTlb = (pe: Pe, address: bigint, forWrite: boolean): boolean => {
   const { translation, board } = pe,
     { walker, tlb } = translation
   translation.walk(address, 0, false, 0)
   if (walker.fault !== NO_FAULT || !(walker.permissions & (forWrite ? WRITE : READ))) return false
-  if (walker.device && translation.current().enabled) return false
+  if (walker.device && !pe.alignmentCheck) return false
   const page = walker.physical - (walker.physical % PAGE_BYTES),
     offset = board.physical.at(page, PAGE_BYTES)
   if (offset < 0) return false

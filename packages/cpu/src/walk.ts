@@ -245,6 +245,7 @@ export class Walker {
       this.#shareability2 = (low >>> 8) & 3
       this.#level2 = level
       this.#permissions2 = ((low >>> 6) & 3) | (stage2Executes((high >>> 21) & 3, request.user) ? EXECUTE : 0)
+      if (this.#device2 && ipa % (request.alignment + 1) !== 0) return this.#fail(FSC.alignment)
       if ((this.#permissions2 & request.needed) !== request.needed) return this.#fail(FSC.permission + level)
       return base + (ipa % 2 ** shift)
     }

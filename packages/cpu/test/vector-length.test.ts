@@ -110,6 +110,20 @@ describe("SVCR", () => {
 })
 
 describe("the trap key", () => {
+  beforeEach(() => set("CPACR_EL1", 3n << 20n))
+  const setFpcr = (value: number) => () => {
+    pe.fpcr = value
+  }
+  const setFpsr = (value: number) => () => {
+    pe.fpsr = value
+  }
+  const setFlags = (value: number) => () => {
+    pe.flags = value
+  }
+  const leaveStreaming = () => {
+    writeSvcr(pe, 0)
+    pe.fpsr = 0
+  }
   const changes = (change: () => void, back: () => void): [boolean, boolean] => {
     const before = trapKey(pe)
     change()
@@ -121,28 +135,28 @@ describe("the trap key", () => {
     ["exception level", () => at(0), () => at(1)],
     ["stack pointer", () => setState(pe, 4), () => at(1)],
     ["illegal state", () => setState(pe, 5 | PSTATE.IL), () => at(1)],
-    ["FP enable", () => set("CPACR_EL1", 3n << 20n), () => set("CPACR_EL1", 0n)],
-    ["SVE enable", () => set("CPACR_EL1", (3n << 16n) | (3n << 20n)), () => set("CPACR_EL1", 0n)],
-    ["a trap to EL2", () => (at(2), set("CPTR_EL2", 1n << 10n)), () => (set("CPTR_EL2", 0n), at(1))],
+    ["FP enable", () => set("CPACR_EL1", 0n), () => set("CPACR_EL1", 3n << 20n)],
+    ["SVE enable", () => set("CPACR_EL1", (3n << 16n) | (3n << 20n)), () => set("CPACR_EL1", 3n << 20n)],
+    ["a trap to EL2", () => set("CPTR_EL2", 1n << 10n), () => set("CPTR_EL2", 0n)],
     ["vector length", () => set("ZCR_EL1", 3n), () => set("ZCR_EL1", 0n)],
     ["streaming vector length", () => set("SMCR_EL1", 3n), () => set("SMCR_EL1", 0n)],
-    ["streaming mode", () => writeSvcr(pe, 1), () => (writeSvcr(pe, 0), void (pe.fpsr = 0))],
+    ["streaming mode", () => writeSvcr(pe, 1), leaveStreaming],
     ["ZA", () => writeSvcr(pe, 2), () => writeSvcr(pe, 0)],
     ["alignment checking", () => set("SCTLR_EL1", 1n), () => set("SCTLR_EL1", 0n)],
     ["stack alignment checking", () => set("SCTLR_EL1", 8n), () => set("SCTLR_EL1", 0n)],
     ["ignored top bytes", () => set("TCR_EL1", 1n << 37n), () => set("TCR_EL1", 0n)],
     ["a trap of TPIDR_EL0", () => set("HFGRTR_EL2", (1n << 35n) | (0xfff4n << 48n)), () => set("HFGRTR_EL2", 0xfff4n << 48n)],
-    ["FPCR", () => void (pe.fpcr = 1 << 22), () => void (pe.fpcr = 0)],
-    ["FPSR.IXC", () => void (pe.fpsr = 1 << 4), () => void (pe.fpsr = 0)]
+    ["FPCR", setFpcr(1 << 22), setFpcr(0)],
+    ["FPSR.IXC", setFpsr(1 << 4), setFpsr(0)]
   ])("changes with %s, and back", (_, change, back) => {
     pe.fpcr = 0
     pe.fpsr = 0
     expect(changes(change, back)).toEqual([true, true])
   })
   it.each<[string, () => void, () => void]>([
-    ["flags", () => void (pe.flags = 15), () => void (pe.flags = 0)],
+    ["flags", setFlags(15), setFlags(0)],
     ["interrupt masks", () => setState(pe, 5 | PSTATE.I), () => at(1)],
-    ["FPCR.Len and Stride", () => void (pe.fpcr = 0x370000), () => void (pe.fpcr = 0)],
+    ["FPCR.Len and Stride", setFpcr(0x370000), setFpcr(0)],
     ["a table base", () => set("TTBR0_EL1", 0x1000n), () => set("TTBR0_EL1", 0n)],
     ["PAN", () => setState(pe, 5 | PSTATE.PAN), () => at(1)]
   ])("does not change with %s", (_, change, back) => {

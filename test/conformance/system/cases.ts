@@ -1,7 +1,7 @@
 /** Cases for the system model: one or a few instructions at an exception level, under controls. The same seed gives the same cases. */
 import { base, composeOrThrow } from "@eltwo/isa"
 import fpsimd from "@eltwo/plugin-fpsimd"
-import { type Tables, translationCases } from "./translations.ts"
+import { accessCases, type Tables, translationCases } from "./translations.ts"
 
 /** Control registers in the order of a case. */
 export const CONTROLS = [
@@ -253,7 +253,8 @@ export const programOf = (seed: number, slot: bigint, amount = 1): Program => {
       ...registerCases(choose, 2 * amount),
       ...instructionCases(choose, 2 * amount),
       ...returnCases(choose, 600 * amount, slot),
-      ...translations.cases
+      ...translations.cases,
+      ...accessCases(choose, 1500 * amount)
     ],
     tables: translations.tables
   }

@@ -66,8 +66,10 @@ execute:
         ldr     x1, =vectors1
         tbnz    x21, #34, 1f
         msr     vbar_el1, x1
+        msr     far_el1, xzr
         b       2f
 1:      msr     s3_5_c12_c0_0, x1
+        msr     s3_5_c6_c0_0, xzr       // FAR_EL12
 2:      control sctlr_el2, 208
         msr     hpfar_el2, xzr
         msr     far_el2, xzr

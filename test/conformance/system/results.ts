@@ -44,8 +44,8 @@ export const linesOf = (text: string): readonly string[] =>
     .map((line) => line.trim())
     .filter((line) => line !== "" && line !== String.fromCharCode(END))
 
-/** SPSR bits that the other side has states for: ALLINT and TCO; and the flags and DIT, which exception entry keeps here and clears there. */
-const NOT_COMPARED = 0xf3002000n
+/** SPSR bits that the other side has states for: ALLINT, TCO and BTYPE; and the flags and DIT, which exception entry keeps here and clears there. */
+const NOT_COMPARED = 0xf3002c00n
 /** A stage 2 permission fault on a walk through Device memory: the other side reports it at level 0, the architecture at that of the descriptor. */
 const WALK_FAULT = 0xb19n
 /** A line in the form that both sides must agree on. */

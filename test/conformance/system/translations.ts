@@ -11,12 +11,40 @@ const SECOND = FIRST
 const S2_LEVEL2 = SECOND + 2
 const S2_LEVEL3 = S2_LEVEL2 + LEVEL2
 const S2_LEVEL0 = S2_LEVEL3 + LEVEL3
-const PAGES = S2_LEVEL0 + 1
+/** Roots of level 1 whose entries are known: of stage 1 and of stage 2. */
+const KNOWN_FIRST = S2_LEVEL0 + 1
+const KNOWN_SECOND = KNOWN_FIRST + 1
+const PAGES = KNOWN_SECOND + 1
 const page = (index: number): bigint => BigInt(TABLES + PAGE * index)
 
 const AF = 1n << 10n
 const leafKind = (level: number): bigint => (level === 3 ? 3n : 1n)
 const blockMask = (level: number): bigint => (1n << BigInt(12 + 9 * (3 - level))) - 1n
+
+const USER = 1n << 6n
+const READ_ONLY = 1n << 7n
+const NEVER_EXECUTE = 3n << 53n
+const DEVICE = 1n << 2n
+const S2_READ = 1n << 6n
+const S2_WRITE = 1n << 7n
+const S2_NORMAL = 15n << 2n
+const S2_ALL = AF | S2_READ | S2_WRITE | S2_NORMAL
+/** Entry 1 is RAM, for everybody; the others are mapped to it under conditions. */
+const FLAT_AT = Array.from({ length: 12 }, () => 0x40000000n)
+const KNOWN_BLOCKS: readonly { readonly first: bigint; readonly second: bigint }[] = [
+  { first: AF | USER, second: 0n },
+  { first: AF | USER | READ_ONLY, second: S2_ALL },
+  { first: AF | USER | NEVER_EXECUTE, second: S2_ALL & ~S2_WRITE },
+  { first: AF | NEVER_EXECUTE, second: S2_ALL & ~S2_READ },
+  { first: AF | READ_ONLY | NEVER_EXECUTE, second: S2_ALL & ~AF },
+  { first: USER, second: S2_ALL },
+  { first: AF | USER | NEVER_EXECUTE | DEVICE, second: S2_ALL },
+  { first: AF | USER | NEVER_EXECUTE, second: S2_ALL & ~S2_NORMAL },
+  { first: AF | USER | NEVER_EXECUTE, second: 0n },
+  { first: AF | USER | NEVER_EXECUTE, second: S2_ALL },
+  { first: AF | USER | READ_ONLY | NEVER_EXECUTE, second: 0n },
+  { first: 0n, second: S2_ALL }
+]
 
 class TableMaker {
   readonly bytes = new Uint8Array(PAGES * PAGE)
@@ -26,6 +54,10 @@ class TableMaker {
     this.#choose = choose
     for (let t = 0; t < FIRST; t++) this.#fill(t, () => this.#stage1(Math.floor((4 * t) / FIRST)))
     this.#stage2()
+    for (const [entry, bits] of KNOWN_BLOCKS.entries()) {
+      this.set(KNOWN_FIRST, entry, FLAT_AT[entry]! | bits.first | 1n)
+      this.set(KNOWN_SECOND, entry, bits.second === 0n ? 0n : FLAT_AT[entry]! | bits.second | 1n)
+    }
   }
   #fill(index: number, descriptor: (entry: number) => bigint): void {
     for (let e = 0; e < 512; e++) this.set(index, e, descriptor(e))
@@ -102,6 +134,93 @@ const OPERATIONS = [
   ["AT S12E0R", at(4, 8, 6)],
   ["AT S12E0W", at(4, 8, 7)]
 ] as const
+
+/** Loads, stores, atomics and maintenance of [x0]; data in x1, v1 or their neighbours. */
+const ACCESSES: readonly (readonly [string, number])[] = [
+  ["LDRB W", 0x39400001],
+  ["STRB", 0x39000001],
+  ["LDRH W", 0x79400001],
+  ["STRH", 0x79000001],
+  ["LDR W", 0xb9400001],
+  ["STR W", 0xb9000001],
+  ["LDR X", 0xf9400001],
+  ["STR X", 0xf9000001],
+  ["LDRSB X", 0x39800001],
+  ["LDRSB W", 0x39c00001],
+  ["LDRSH X", 0x79800001],
+  ["LDRSH W", 0x79c00001],
+  ["LDRSW", 0xb9800001],
+  ["LDUR X, #8", 0xf8408001],
+  ["STUR W, #-4", 0xb81fc001],
+  ["LDR X post", 0xf8408401],
+  ["LDR X pre", 0xf8408c01],
+  ["LDR X register", 0xf8626801],
+  ["STRB register", 0x38226801],
+  ["LDTR X", 0xf8400801],
+  ["STTR W", 0xb8000801],
+  ["LDTRSB W", 0x38c00801],
+  ["LDP X", 0xa9400801],
+  ["STP W", 0x29000801],
+  ["LDPSW", 0x69400801],
+  ["LDXR X", 0xc85f7c01],
+  ["STXR W", 0x88027c01],
+  ["LDAR X", 0xc8dffc01],
+  ["LDARB", 0x08dffc01],
+  ["STLR W", 0x889ffc01],
+  ["LDAPR W", 0xb8bfc001],
+  ["LDAPUR X", 0xd9400001],
+  ["LDAPURSB W", 0x19c00001],
+  ["STLURH", 0x59000001],
+  ["SWP X", 0xf8218002],
+  ["LDADDB", 0x38210002],
+  ["CAS X", 0xc8a17c02],
+  ["CASP X", 0x48227c04],
+  ["LDR D", 0xfd400001],
+  ["STR Q", 0x3d800001],
+  ["LD1 16B", 0x4c407001],
+  ["LDP Q", 0xad400801],
+  ["PRFM", 0xf9800001],
+  ["DC ZVA", 0xd50b7420],
+  ["BR", 0xd61f0000]
+]
+/** Of these the other side does not say what the architecture says when they are misaligned; Q registers want 16 bytes. */
+const ALIGNED_ONLY = /^(LDXR|SWP|CAS|STR Q|LDP Q)/
+/** Blocks of Device memory, where the other side lets DC ZVA pass. */
+const DEVICE_BLOCKS = [6n, 7n]
+/** How far into a block, and whether aligned. */
+const OFFSETS = [0x3000000n, 0x3000008n, 0x3000001n, 0x3000004n, 0x300000fn, 0x3000ffcn]
+
+/** Accesses at EL0 and EL1 to blocks that one stage or the other refuses, through stage 1, stage 2, both or none. */
+export const accessCases = (choose: Chooser, count: number): readonly Case[] => Array.from({ length: count }, () => accessCase(choose))
+const accessCase = (choose: Chooser): Case => {
+  const [name, word] = choose.of(ACCESSES),
+    el = choose.of([0, 1] as const),
+    through = choose.below(4),
+    enabled = (through & 1) !== 0,
+    virtual = through & 2 ? VM | (enabled || choose.chance(0.3) ? 0n : DC) : 0n,
+    entry = BigInt(through === 0 ? 1 : choose.below(KNOWN_BLOCKS.length)),
+    // with stage 1 off and stage 2 on, the other side forgets that stage 1 says Device
+    offset = ALIGNED_ONLY.test(name) ? OFFSETS[0]! : enabled || virtual !== VM ? choose.of(OFFSETS) : choose.of(OFFSETS.slice(0, 2)),
+    sctlr = 0x30d00980n | (enabled ? 1n : 0n) | (1n << 14n) | (1n << 26n) | flag(choose, 1, 0.1) | flag(choose, 23, 0.5)
+  if (name === "DC ZVA" && DEVICE_BLOCKS.includes(entry)) return accessCase(choose)
+  return {
+    name: `${name}, block ${entry}`,
+    words: [word],
+    el,
+    x0: (entry << 30n) | offset,
+    x1: 0n,
+    spsr: 0x3c0 | (el << 2) | el | (el === 1 && choose.chance(0.3) ? 1 << 22 : 0) | (choose.chance(0.2) ? 1 << 23 : 0),
+    controls: {
+      HCR_EL2: RW | virtual | (choose.chance(0.3) ? E2H : 0n) | flag(choose, 37, 0.3),
+      VTCR_EL2: 25n | (1n << 6n) | (5n << 16n) | (1n << 31n),
+      VTTBR_EL2: page(KNOWN_SECOND),
+      TCR_EL1: 25n | (25n << 16n) | (2n << 30n) | (5n << 32n) | (1n << 23n),
+      TTBR0_EL1: page(KNOWN_FIRST),
+      MAIR_EL1: 0x04ffn,
+      SCTLR_EL1: sctlr
+    }
+  }
+}
 
 /** Level of the first table for a TxSZ. */
 const startLevel = (tsz: number): number => Math.max(0, Math.min(3, 4 - Math.ceil((64 - tsz - 12) / 9)))

@@ -75,7 +75,7 @@ export class DataMemory {
   }
   /** Reads, updates and writes; gives the old value. Both permissions are needed even if the value stays. */
   atomic(size: number, address: bigint, update: (old: Bits) => Bits, attributes?: MemoryAttributes): Bits {
-    this.#checkAlignment(size, address, "read", attributes)
+    this.#checkAlignment(size, address, "write", attributes)
     const old = this.load(size, address)
     const at = this.#lookup(size, address, WRITE)
     if (at >= 0) this.#put(at, size, update(old))
