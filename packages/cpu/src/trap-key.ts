@@ -9,7 +9,8 @@ import { accessIsFree, readRegister, registerNamed } from "./system-registers.ts
 /** FPCR bits that arithmetic depends on: AHP, DN, FZ, RMode, FZ16, EBF, NEP, AH, FIZ. */
 const FPCR_BITS = [26, 25, 24, 23, 22, 19, 13, 2, 1, 0]
 const FP_CLASS_BITS = FPCR_BITS.length + 1
-const MAXIMUM_FACTS = 2 ** (32 - FP_CLASS_BITS)
+/** More different facts than this in one run are a guest's mischief; a key has room for 2^21. */
+const MAXIMUM_FACTS = 2 ** 16
 const FPCR_MASK = FPCR_BITS.reduce((mask, bit) => mask | (1 << bit), 0)
 const IXC = 1 << 4
 
@@ -20,13 +21,17 @@ const IXC = 1 << 4
 export const floatClass = (key: number): number => key & ((1 << FP_CLASS_BITS) - 1)
 
 /** Numbers of the facts seen on a board, shared by its processing elements. */
-class FactNumbers {
+export class FactNumbers {
+  readonly #limit: number
   readonly #numbers = new Map<string, number>()
   readonly #listeners: (() => void)[] = []
+  constructor(limit = MAXIMUM_FACTS) {
+    this.#limit = limit
+  }
   number(facts: string): number {
     const known = this.#numbers.get(facts)
     if (known !== undefined) return known
-    if (this.#numbers.size === MAXIMUM_FACTS) {
+    if (this.#numbers.size === this.#limit) {
       this.#numbers.clear()
       for (const listener of this.#listeners) listener()
     }

@@ -4,6 +4,7 @@ import fpsimd from "@eltwo/plugin-fpsimd"
 import { beforeEach, describe, expect, it } from "vitest"
 import { Board, floatClass, registerNamed, setState, startAt, synchronize, trapKey, writeRegister, writeSvcr } from "../src/index.ts"
 import { PE, PSTATE } from "../src/layout.ts"
+import { FactNumbers } from "../src/trap-key.ts"
 import { scalable } from "./scalable-extension.ts"
 
 const board = new Board({
@@ -161,6 +162,13 @@ describe("the trap key", () => {
     ["PAN", () => setState(pe, 5 | PSTATE.PAN), () => at(1)]
   ])("does not change with %s", (_, change, back) => {
     expect(changes(change, back)).toEqual([false, true])
+  })
+  it("runs out of numbers only with notice", () => {
+    const numbers = new FactNumbers(3)
+    let resets = 0
+    numbers.onReset(() => resets++)
+    expect(["a", "b", "a", "c", "b"].map((facts) => numbers.number(facts))).toEqual([0, 1, 0, 2, 1])
+    expect([resets, numbers.number("d"), resets, numbers.number("a")]).toEqual([0, 0, 1, 1])
   })
   it("tells the floating-point class: default, with IXC set, other", () => {
     pe.fpcr = 0
