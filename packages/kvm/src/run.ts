@@ -26,11 +26,13 @@ export const runIoctl = (cpu: PhysicalCpu, vcpu: Vcpu, page: KvmRunPage): number
 }
 
 const runVcpu = (cpu: PhysicalCpu, vcpu: Vcpu): Handled => {
+  if (vcpu.vm.closed) return "EIO"
   if (vcpu.features === undefined) return "ENOEXEC"
   if (!vcpu.hasRun) firstRun(vcpu)
   completeMmio(vcpu)
   // a question not answered is asked again, if the PC is still there
   vcpu.halt = undefined
+  if (vcpu.pendingReset && vcpu.mpState === "runnable") vcpu.reset()
   vcpuLoad(cpu, vcpu)
   const result = vcpu.immediateExit ? "EINTR" : loop(cpu, vcpu)
   commitPending(vcpu)
@@ -92,6 +94,5 @@ const signal = ({ deviceIrqLevel }: Vcpu) => ({ reason: "intr", deviceIrqLevel }
 const beforeEntry = (cpu: PhysicalCpu, vcpu: Vcpu): Handled => {
   if (vcpu.slice.left <= 0) return signal(vcpu)
   if (vcpu.mpState !== "runnable") return { reason: "stopped" }
-  if (vcpu.pendingReset) vcpu.reset()
   return timersChanged(cpu, vcpu) ? signal(vcpu) : undefined
 }

@@ -2,7 +2,7 @@
 import { physicalCount, type RunOptions } from "@eltwo/cpu"
 import type { Crash } from "./crash.ts"
 import { ERRNO, type Errno } from "./errno.ts"
-import { newContext } from "./guest-context.ts"
+import { newContext, SLOT } from "./guest-context.ts"
 import type { PhysicalCpu } from "./host/cpu.ts"
 import { fpMemory } from "./host/fp-memory.ts"
 import { KvmRunPage } from "./host/kvm-run-page.ts"
@@ -98,10 +98,9 @@ export class Vcpu {
     vm.counterOffset ??= physicalCount(host.cpus[0]!.pe)
   }
 
-  /** MPIDR_EL1 by the id: Aff0 4 bits, Aff1 and Aff2 8 bits. */
+  /** MPIDR_EL1 as the guest reads it and PSCI finds the vCPU. */
   get mpidr(): bigint {
-    const { id } = this
-    return BigInt((((id >> 12) & 0xff) << 16) | (((id >> 4) & 0xff) << 8) | (id & 15)) | MPIDR_RES1
+    return this.system[SLOT.MPIDR_EL1]!
   }
   /** 0.1 without the feature PSCI_0_2, else the VM's. */
   get psciVersion(): number {
@@ -131,7 +130,8 @@ export class Vcpu {
 
   /** KVM_RUN, called by the VMM thread; a signal comes after `limit` guest instructions. An errno is what the call itself failed with. */
   run(limit: number = UNLIMITED, { immediateExit = false }: RunLimits = {}): RunExit | Errno {
-    const { host } = this.vm
+    const { host, closed } = this.vm
+    if (closed) return "EIO"
     this.slice = { left: limit, options: host.run }
     this.immediateExit = immediateExit
     const crash: Crash | undefined = host.ioctl(this.descriptor, KVM_RUN)
@@ -180,13 +180,12 @@ export class Vcpu {
     const { host } = this.vm
     const cpu = host.cpus[0]!
     if (cpu.current !== host.vmm) {
-      this.slice = { left: UNLIMITED, options: host.run }
+      this.slice = { left: cpu.userTimeLeft(), options: host.run }
       this.immediateExit = this.#page.immediateExit
       if (this.mmio) this.mmio.data = this.#page.mmioData(this.mmio.bytes)
     }
     return runIoctl(cpu, this, this.#page)
   }
 }
-const MPIDR_RES1 = 0x8000_0000n
 const HCR_VF = 1n << 6n
 const HCR_VI = 1n << 7n

@@ -44,6 +44,8 @@ export class Vm {
   psciVersion: number = PSCI_VERSIONS.v1_3
   /** vCPU features word of the first vCPU initialised, without POWER_OFF; undefined until then. */
   features: number | undefined
+  /** Nothing can be done with it any more. */
+  closed = false
   /** Some vCPU has run: ID registers, filter and firmware bitmaps are frozen. */
   hasRun = false
   /** KVM_CAP_ARM_NISV_TO_USER is enabled. */
@@ -61,14 +63,15 @@ export class Vm {
   /** Use Host.createVm. */
   static create(host: Host, id: number, ipaBits: number): Vm | Errno {
     const rootBytes = Stage2.rootBytes(ipaBits)
-    const root = host.pages.allocate(rootBytes, rootBytes)
     const vmid = host.allocateVmid()
+    const root = vmid === undefined ? undefined : host.pages.allocate(rootBytes, rootBytes)
     if (root === undefined || vmid === undefined) return "ENOMEM"
     return new Vm(host, id, new Stage2(host.tables, root, ipaBits, vmid, host.features))
   }
 
   /** KVM_SET_USER_MEMORY_REGION. Memory is allocated with a new slot and freed with it; a slot may move. `bytes` 0 deletes. */
   setMemoryRegion(request: MemoryRequest): MemoryRegion | Errno | Crash {
+    if (this.closed) return "EIO"
     return this.host.inKernel(() => {
       const checked = this.slots.check(request, this.stage2.ipaBits)
       if (isErrno(checked)) return checked
@@ -116,13 +119,15 @@ export class Vm {
     this.nisvToUser = true
     return undefined
   }
-  /** KVM_ARM_SET_COUNTER_OFFSET: the virtual counter starts this far behind the physical one. */
+  /** How far the virtual counter is behind the physical one, in ticks. */
   setCounterOffset(offset: bigint): void {
     this.counterOffset = BigInt.asUintN(64, offset)
   }
-  /** Closes the VM: its memory goes back to the host. Its objects must not be used any more. */
+  /** Closes the VM: its memory goes back to the host, and further calls give EIO. */
   destroy(): Crash | undefined {
     const { host, stage2 } = this
+    if (this.closed) return undefined
+    this.closed = true
     return host.inKernel(() => {
       for (const slot of [...this.slots]) this.#delete(slot)
       for (const vcpu of this.vcpus) vcpu?.close()

@@ -187,6 +187,13 @@ describe("SMCCC and PSCI", () => {
     expect(vcpu.run(100)).toEqual(halt(1))
     expect([x(vcpu, 5), x(vcpu, 6), x(vcpu, 0)]).toEqual([77n, 78n, NOT_SUPPORTED])
   })
+  it("workaround calls are answered by the vector: no exit is counted", () => {
+    const { vcpu, host } = guest("hvc #0\nhlt #1")
+    vcpu.setOneReg(REG.x(0), 0x80008000n)
+    expect(vcpu.run(100)).toEqual(halt(1))
+    expect(x(vcpu, 0)).toBe(0n)
+    expect(host.account.exits.has("HVC64")).toBe(false)
+  })
   it("an SMC with an immediate is no call", () => {
     const { vcpu } = guest("movz x0, #0x8400, lsl #16\nsmc #5\nhlt #1")
     expect(vcpu.run(100)).toEqual(halt(1))
@@ -209,7 +216,10 @@ describe("SMCCC and PSCI", () => {
     for (const [i, v] of [0xc4000003n, 1n, BigInt(GUEST_RAM + 20), 0x1234n].entries()) vcpu.setOneReg(REG.x(i), v)
     expect(vcpu.run(100)).toEqual({ reason: "stopped" })
     expect(x(vcpu, 9)).toBe(0n)
+    // what it had set up before is gone
+    second.setOneReg(REG.system(3, 0, 12, 0, 0), 0x40001000n)
     expect(second.run(100)).toEqual(halt(3))
+    expect(second.getOneReg(REG.system(3, 0, 12, 0, 0))).toBe(0n)
     expect([x(second, 0), second.getOneReg(REG.pc)]).toEqual([0x1234n, BigInt(GUEST_RAM + 20)])
   })
 })

@@ -113,6 +113,20 @@ describe("host programs", () => {
     const stored = (instructions: number) => BigInt(Math.floor((instructions - 2 + 1) / 5))
     expect([value(a.data), value(b.data)]).toEqual([1000n + stored(20 * 37), 5_000_000n + stored(20 * 53)])
   })
+  it("pay for the guests they run: a guest that never ends costs no more than the program's time", () => {
+    const host = boot()
+    const machine = guest("again:\nb =again", { host })
+    const { task, data } = program(
+      host,
+      `mov x21, #${DATA}\nmov x0, x20\nmov x1, #0xae80\nmov x2, #0\nmov x8, #29\nsvc #0\nstr x0, [x21]\nagain:\nb =again`
+    )
+    task.registers.x[20] = BigInt(task.open(machine.vcpu.file))
+    expect(host.runTask(task, 1000)).toBe("limit")
+    expect(machine.vcpu.lastExit).toEqual({ reason: "intr", deviceIrqLevel: 0 })
+    expect(host.cpus[0]!.pe.retired).toBeLessThan(1020n)
+    expect(host.runTask(task, 10)).toBe("limit")
+    expect(new BigInt64Array(data.slice(0, 8).buffer)[0]).toBe(-4n)
+  })
   it("stay live on the CPU when nobody else used the registers", () => {
     const host = boot()
     const { task } = program(host, "again:\nmov x8, #172\nsvc #0\nb =again")

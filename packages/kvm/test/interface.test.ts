@@ -164,5 +164,6 @@ describe("calls that must fail", () => {
     expect(host.pages.available).toBeLessThan(before - 1024)
     expect(machine.destroy()).toBeUndefined()
     expect(host.pages.available).toBe(before)
+    expect([machine.destroy(), cpu.run(10), machine.setMemoryRegion({ slot: 0, guestPhysical: 0, bytes: 4096 })]).toEqual([undefined, "EIO", "EIO"])
   })
 })

@@ -34,6 +34,8 @@ export class PhysicalCpu {
   current: Task | undefined
   /** The vCPU between vcpu_load and vcpu_put. */
   loaded: Vcpu | undefined
+  /** Retired instructions at which the running program's time is over. */
+  userUntil = 0n
   /** Softirq work to be done when interrupts are enabled next. */
   readonly softirqs: (() => void)[] = []
   /** vCPU that ran here last, by VM: another one of the same VM must not see its translations. */
@@ -56,6 +58,10 @@ export class PhysicalCpu {
     if (this.events.listening) this.emit({ what: "owner", owner })
   }
 
+  /** Instructions the running program has left, also for guests it runs. */
+  userTimeLeft(): number {
+    return Math.max(0, Number(this.userUntil - this.pe.retired))
+  }
   /** MRS of a register by the name the instruction has. */
   read(register: string): bigint {
     const value = this.port.mrs(register)

@@ -112,10 +112,10 @@ const reportException = (cpu: PhysicalCpu, esr: bigint, { registers }: Task): vo
 /** Runs the current program for at most `instructions`. The processing element is at EL0, and is again unless the program ended. */
 export const runUser = (host: Host, cpu: PhysicalCpu, instructions: number): UserStop => {
   const { pe } = cpu
-  const end = pe.retired + BigInt(instructions)
+  cpu.userUntil = pe.retired + BigInt(instructions)
   for (;;) {
-    const left = Number(end - pe.retired)
-    if (left <= 0) return "limit"
+    const left = cpu.userTimeLeft()
+    if (left === 0) return "limit"
     const exit = run(pe, { instructions: left, ...host.run })
     const entered = exit.kind === "halt" ? refuseHalt(pe) : exit
     if (entered?.kind === "exception") {

@@ -177,7 +177,7 @@ export class Host {
       return runUser(this, cpu, instructions)
     })
   }
-  /** VMIDs are not reused: 16 bits of them outlast any session of this model. */
+  /** VMIDs are not reused: 16 bits of them outlast any run of this model. */
   allocateVmid(): number | undefined {
     const limit = this.features.vmid16 ? 0x10000 : 0x100
     return this.#nextVmid < limit ? this.#nextVmid++ : undefined

@@ -81,6 +81,15 @@ export const abortFaultInfo = (cpu: PhysicalCpu, vcpu: Vcpu): boolean => !popula
 const PSTATE_IL = 1n << 20n
 const EL2 = 8n
 
+/** SMCCC_ARCH_WORKAROUND_1, 2 and 3: the exception vector itself answers them, before anything counts as an exit. */
+const WORKAROUNDS: ReadonlySet<bigint> = new Set([0x80008000n, 0x80007fffn, 0x80003fffn])
+const HVC64 = BigInt(EC.HVC64)
+const answeredByVector = (cpu: PhysicalCpu, { registers: { x } }: Vcpu): boolean => {
+  if (!WORKAROUNDS.has(x[0]! & 0xffff_ffffn) || cpu.read("ESR_EL2") >> 26n !== HVC64) return false
+  x[0] = 0n
+  return true
+}
+
 /** Stores the syndrome and offers a trap to the early table. True: enter the guest again. */
 const fixupGuestExit = (cpu: PhysicalCpu, vcpu: Vcpu, early: HypExitTable): boolean => {
   vcpu.fault.esr = Number(cpu.read("ESR_EL2") & 0xffff_ffffn)
@@ -94,6 +103,7 @@ const fixupGuestExit = (cpu: PhysicalCpu, vcpu: Vcpu, early: HypExitTable): bool
 export const enterGuest = (cpu: PhysicalCpu, vcpu: Vcpu, early: HypExitTable): ExitCode => {
   for (;;) {
     const code = guestEnter(cpu, vcpu)
+    if (code === ExitCode.TRAP && answeredByVector(cpu, vcpu)) continue
     const pstate = cpu.read("SPSR_EL2")
     if (pstate & EL2 && pstate & PSTATE_IL) {
       cpu.account.exit("Illegal")
