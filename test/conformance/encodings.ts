@@ -49,6 +49,7 @@ const accessClasses: Readonly<Record<string, readonly string[]>> = {
   none: ["-"],
   MOPS: ["-"],
   SVE: ["SVE", "SVEns"],
+  "FPMR+SIMD": ["SIMD"],
   ZA: ["SME+ZA"],
   ZT0: ["SME+ZA+ZT0"]
 }

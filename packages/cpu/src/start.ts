@@ -7,10 +7,15 @@ import { registerNamed, writeRegister } from "./system-registers.ts"
 const MASKED = PSTATE.D | PSTATE.A | PSTATE.I | PSTATE.F
 /** HFGRTR_EL2 and HFGWTR_EL2: the fields of negative polarity that trap when 0. */
 const FINE_PERMISSIVE = 0xfff4_0000_0000_0000n
+/** ZCR_EL2 and SMCR_EL2: no limit to the vector length; the whole of A64 in streaming mode, and ZT0. */
+const LONGEST = 15n
+const FA64_EZT0 = 3n << 30n
 /** EL2 lets everything pass that EL1 and EL0 may use: what a hypervisor-less system expects. */
 const PERMISSIVE: Readonly<Record<string, bigint>> = {
   HCR_EL2: 1n << 31n,
   CPTR_EL2: 0n,
+  ZCR_EL2: LONGEST,
+  SMCR_EL2: LONGEST | FA64_EZT0,
   HCRX_EL2: (1n << 64n) - 1n,
   MDCR_EL2: 0n,
   HSTR_EL2: 0n,

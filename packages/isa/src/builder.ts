@@ -89,6 +89,7 @@ export type FloatEnvironment = "standard" | "za" | "bfloat16"
  * - `javascriptConvert`: FJCVTZS of a 64-bit x; a 64-bit value whose low half is the result and whose bit 32 is the Z flag
  * - `roundToInt32`, `roundToInt64`: FRINT32X/FRINT64X in the current rounding; `...Zero`: toward zero (FRINT32Z, FRINT64Z)
  * - `bfloat16Dot`: (sum, x, y), x and y 32-bit values of two bfloat16 each (BFDOT); obeys FPCR.EBF
+ * - `float16Dot`: (sum, x, y), x and y 32-bit values of two halves each (FMOPA)
  * - `multiplyAddHalf`, `multiplyAddBfloat16`: (sum, x, y), fused single sum + x*y, where x and y are half precision or bfloat16 in the low 16 bits
  *   of 32 (FMLAL, BFMLALB)
  */
@@ -109,6 +110,7 @@ export type FloatOperation =
   | "roundToInt32Zero"
   | "roundToInt64Zero"
   | "bfloat16Dot"
+  | "float16Dot"
   | "multiplyAddHalf"
   | "multiplyAddBfloat16"
 

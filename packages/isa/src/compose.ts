@@ -171,7 +171,12 @@ const expressionProblems = (extensions: readonly Extension[]): readonly string[]
     for (const f of e.features ?? []) check(f.requires)
     for (const i of e.instructions ?? []) check(i.declaration.feature)
     for (const r of e.registers ?? []) check(r.feature)
-    for (const g of e.gates ?? []) for (const v of g.variants) check(v.lacking)
+    for (const t of e.traps ?? []) check(t.feature)
+    for (const g of e.gates ?? [])
+      for (const v of g.variants) {
+        check(v.having)
+        check(v.lacking)
+      }
   }
   return problems
 }

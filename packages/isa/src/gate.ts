@@ -6,6 +6,8 @@ import type { Syndrome } from "./syndrome.ts"
 export interface TrapControl {
   /** "fp", "sve", "sme" */
   readonly id: string
+  /** The control exists only where this feature expression holds; its fields say the same. */
+  readonly feature?: string
   /** Two-bit field of CPACR_EL1, and of CPTR_EL2 while HCR_EL2.E2H = 1: x0 traps, 01 traps EL0 only, 11 does not trap. */
   readonly enable: string
   /** One-bit field of CPTR_EL2 while HCR_EL2.E2H = 0: 1 traps EL0, EL1 and EL2. */
@@ -28,6 +30,8 @@ export type StateCheck =
 export interface GateVariant {
   /** Applies only with this PSTATE.SM; omitted: both. */
   readonly streaming?: boolean
+  /** Applies only when this feature expression holds: its controls may be those of a plugin that is not there. */
+  readonly having?: string
   /** Applies only when this feature expression does not hold. */
   readonly lacking?: string
   /** Tested before everything else (FPMR's enables). */

@@ -8,7 +8,7 @@ type FieldName<Token> = Token extends `${infer Name}:${number}` ? Name : Token e
 export type Fields<Picture extends string> = { readonly [Name in FieldName<Tokens<Picture>> & string]: number }
 
 /** Access classes: which enable bits, modes and state an instruction needs before it may execute. */
-export type Access = "none" | "FP" | "SIMD" | "SVE" | "SM" | "ZA" | "SM+ZA" | "ZT0" | "SM+ZA+ZT0" | "SME" | "MOPS"
+export type Access = "none" | "FP" | "SIMD" | "SVE" | "SM" | "ZA" | "SM+ZA" | "ZT0" | "SM+ZA+ZT0" | "SME" | "FPMR+SIMD" | "MOPS"
 
 /** A second spelling of an instruction, tried before its `assembly` when printing. */
 export interface Alias<F> {

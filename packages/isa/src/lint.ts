@@ -161,6 +161,7 @@ const SVE: readonly GuardedFile[] = [...VECTORS, "Z", "P"]
 const guarded: Readonly<Record<string, readonly GuardedFile[]>> = {
   FP: VECTORS,
   SIMD: VECTORS,
+  "FPMR+SIMD": VECTORS,
   SVE,
   SM: SVE,
   ZA: ["ZA"],

@@ -71,7 +71,7 @@ export const composeRegisters = (extensions: readonly Extension[], features: Rea
     }
   }
   const fullA64 = pairOf(FULL_A64, byName),
-    controls = resolveControls(extensions, byName, problems),
+    controls = resolveControls(extensions, features, byName, problems),
     gates = resolveGates(extensions, features, controls, byName, fullA64, resolve, problems)
   const absent = [...owned.values()].filter(({ declaration }) => !byName.has(declaration.name)).map(({ declaration }) => declaration)
   return { registers: [...byName.values()], byName, byEncoding, names, absent, gates, controls, fullA64 }
@@ -256,10 +256,16 @@ const pairOf = (pair: { readonly el1: string; readonly el2: string }, byName: Re
   return el1 && el2 ? { el1, el2 } : undefined
 }
 
-const resolveControls = (extensions: readonly Extension[], byName: ReadonlyMap<string, Register>, problems: string[]): readonly ResolvedControl[] => {
+const resolveControls = (
+  extensions: readonly Extension[],
+  features: ReadonlySet<string>,
+  byName: ReadonlyMap<string, Register>,
+  problems: string[]
+): readonly ResolvedControl[] => {
   const out = new Map<string, ResolvedControl>()
   for (const { name: owner, traps = [] } of extensions)
     for (const trap of traps) {
+      if (!implemented(trap.feature, features)) continue
       const cpacrRegister = byName.get("CPACR_EL1"),
         cptrRegister = byName.get("CPTR_EL2"),
         cpacr = cpacrRegister && referenceTo(cpacrRegister, trap.enable),
@@ -291,7 +297,7 @@ const resolveGates = (
         access,
         index: out.length,
         variants: variants
-          .filter((v) => v.lacking === undefined || !implemented(v.lacking, features))
+          .filter((v) => implemented(v.having, features) && (v.lacking === undefined || !implemented(v.lacking, features)))
           .map((v) => ({
             streaming: v.streaming,
             before: (v.before ?? []).flatMap((t) => resolveTrap(`Gate ${access}`, t, resolve, problems) ?? []),

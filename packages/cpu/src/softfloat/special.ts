@@ -20,6 +20,7 @@ export const specialOperations = {
   roundToInt32Zero: (F: Soft, x: bigint) => F.roundToInteger(x, 32, "zero"),
   roundToInt64Zero: (F: Soft, x: bigint) => F.roundToInteger(x, 64, "zero"),
   bfloat16Dot: (F: Soft, sum: bigint, x: bigint, y: bigint) => F.bfloatDot(sum, x, y),
+  float16Dot: (F: Soft, sum: bigint, x: bigint, y: bigint) => F.halfDot(sum, x, y),
   absoluteMaximum: (F: Soft, x: bigint, y: bigint) => F.absoluteMaximum(x, y),
   absoluteMinimum: (F: Soft, x: bigint, y: bigint) => F.absoluteMinimum(x, y),
   multiplyAddHalf: (F: Soft, sum: bigint, x: bigint, y: bigint) => F.halfMultiplyAdd(sum, x, y),

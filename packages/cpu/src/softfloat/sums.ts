@@ -31,6 +31,17 @@ export class FloatSums extends FloatEstimates {
     return this.fused(this.unpack(addend), this.halves.widened(x), this.halves.widened(y), 0)
   }
 
+  /**
+   * One element of FMOPA from half precision: `addend` + (x0 * y0 + x1 * y1), where `x` and `y` hold two halves each, number 0 in the low half.
+   * The sum in brackets is rounded once.
+   */
+  halfDot(addend: bigint, x: bigint, y: bigint): bigint {
+    this.halves ??= new HalfReader(this.environment)
+    const { halves } = this
+    const part = (pair: bigint, index: 0 | 1) => halves.widened(BigInt.asUintN(16, index === 0 ? pair : pair >> 16n))
+    return this.add(addend, this.fused(unroundedProduct(part(x, 0), part(y, 0)), part(x, 1), part(y, 1), 0))
+  }
+
   /** BFMLALB, BFMLALT: `addend` + `x` * `y`, rounded once, in `estimateEnvironment`; `x` and `y` are bfloat16. */
   bfloatMultiplyAdd(addend: bigint, x: bigint, y: bigint): bigint {
     this.bfloatProducts ??= new FloatSums(this.format, estimateEnvironment(this.environment))
