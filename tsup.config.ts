@@ -18,7 +18,8 @@ export default defineConfig([
       entry: { index: `${folder}/src/index.ts`, ...more[folder] },
       outDir: `${folder}/dist`,
       platform: "neutral",
-      external: [/^node:/, /^@eltwo\//],
+      // Without the paths of tsconfig.json, which mean sources: what they match would be bundled.
+      tsconfig: "tsconfig.libraries.json",
       skipNodeModulesBundle: true
     })
   ),

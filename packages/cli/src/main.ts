@@ -31,7 +31,7 @@ const plain = (text: string): string => text.replace(SEQUENCE, "")
 
 /** @effect/cli prints help, versions and completion scripts through this; its errors are reported by us. */
 const consoleOf = ({ out, colours }: Io): Console.Console => {
-  const print = (...texts: readonly unknown[]) => Effect.sync(() => out(`${colours ? texts.join(" ") : plain(texts.join(" "))}\n`))
+  const print = (...texts: readonly unknown[]) => Effect.sync(() => out(`${(colours ? texts.join(" ") : plain(texts.join(" "))).trimEnd()}\n`))
   // Only these two are used.
   return { log: print, error: () => Effect.void } as unknown as Console.Console
 }

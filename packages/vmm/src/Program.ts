@@ -1,10 +1,12 @@
 /** A Linux program as something to drive: the process of the Linux personality on a processor, its outcome, and what it did. */
 
+import type { Machine } from "@eltwo/isa"
 import type { Runnable } from "./drive.ts"
 import type { Elf } from "./elf.ts"
 import type { GuestCpu } from "./personality/linux/guest.ts"
 import type { Host } from "./personality/linux/host.ts"
 import { Process, type ProcessEnd } from "./personality/linux/process.ts"
+import { STUB_ADDRESS, stubSource } from "./personality/linux/stub.ts"
 import type { Tracer } from "./Trace.ts"
 
 export interface ProgramOptions {
@@ -18,8 +20,26 @@ export interface Program extends Runnable<ProcessEnd> {
   readonly process: Process
 }
 
+/** Puts the EL1 stub at the start of RAM. The base has every instruction of it; one that is missing is a defect. */
+const installStub = ({ memory }: GuestCpu, { table }: Machine): void => {
+  const view = new DataView(memory.bytes.buffer, memory.bytes.byteOffset)
+  for (const { offset, text } of stubSource())
+    for (const [i, line] of text.entries()) {
+      const reading = table.read(line, { address: STUB_ADDRESS + offset + 4 * i })
+      if ("problem" in reading) throw new Error(`The EL1 stub: ${reading.problem}`)
+      view.setUint32(offset + 4 * i, reading.word, true)
+    }
+}
+
 /** Loads a program; a string says why it cannot start. */
-export const startProgram = (cpu: GuestCpu, host: Host, elf: Elf, { path, args, environment, tracer }: ProgramOptions): Program | string => {
+export const startProgram = (
+  cpu: GuestCpu,
+  isa: Machine,
+  host: Host,
+  elf: Elf,
+  { path, args, environment, tracer }: ProgramOptions
+): Program | string => {
+  installStub(cpu, isa)
   const emit = tracer?.wants.has("syscalls") ? tracer.emit : undefined
   const process = Process.start(cpu, host, elf, {
     path,

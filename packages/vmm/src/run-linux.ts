@@ -15,7 +15,7 @@ export const runLinux = ({ options, model, platform, host, tracer }: Prepared, i
     const kvm = yield* bootHost(model, mode, options.mem + hostBytes(options.mem), tracer)
     const cpu = kvmCpu(kvm, options.mem)
     if (typeof cpu === "string") return yield* new MachineError({ message: cpu, hint: "This is the modelled host's answer to creating the machine." })
-    const program = startProgram(cpu, host, image.elf, { path: options.guest, args: options.args, environment: options.env, tracer })
+    const program = startProgram(cpu, model.isa, host, image.elf, { path: options.guest, args: options.args, environment: options.env, tracer })
     if (typeof program === "string")
       return yield* new GuestImageError({
         path: image.path,
