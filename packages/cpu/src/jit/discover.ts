@@ -9,6 +9,8 @@ export interface Code {
   at(offset: number): Operation | undefined
   /** Whether the interpreter must do this word: a gate traps it, or it has no lowering. */
   stops(operation: Operation): boolean
+  /** Whether another region begins at an offset, so that this one need not go on there. */
+  isEntry(offset: number): boolean
 }
 export interface Block {
   /** Names the block: its code may be there several times, once for each call of its function. */
@@ -43,6 +45,8 @@ interface Activation {
   readonly depth: number
   /** Keys of the blocks after its calls. */
   readonly sites: number[]
+  /** Those of them that are in the region, once all of it is known. */
+  taken: readonly number[] | undefined
 }
 interface Found {
   readonly operation: Operation
@@ -96,13 +100,13 @@ class Discovery {
     for (const shared of this.#shared.values()) if (shared !== root && this.#taken.has(keyOf(shared, 0))) root.sites.push(...shared.sites)
   }
   #activate(depth: number): Activation {
-    const activation = { id: this.#activations.length, depth, sites: [] }
+    const activation: Activation = { id: this.#activations.length, depth, sites: [], taken: undefined }
     this.#activations.push(activation)
     return activation
   }
   #lead(activation: Activation, offset: number): void {
     const key = keyOf(activation, offset)
-    if (this.#leaders.has(key)) return
+    if (this.#leaders.has(key) || this.#code.isEntry(offset)) return
     this.#leaders.set(key, { activation, offset })
     this.#work.push(key)
   }
@@ -126,25 +130,34 @@ class Discovery {
     for (let offset = from; this.#taken.size < this.#limit; offset += 4) {
       const key = keyOf(activation, offset)
       const found = this.#at(offset)
-      if (this.#taken.has(key) || !found) return
+      if (this.#taken.has(key) || !found || (offset !== from && this.#code.isEntry(offset))) return
       this.#taken.add(key)
       const { terminator } = found
       if (!terminator) continue
       if (terminator.kind === "if") this.#lead(activation, terminator.target)
-      if (terminator.kind === "if" || (terminator.kind === "jump" && terminator.link)) this.#lead(activation, offset + 4)
+      if (terminator.kind === "if") this.#lead(activation, offset + 4)
       if (terminator.kind === "jump") this.#jump(activation, offset, terminator.target, terminator.link)
       return
     }
   }
   #jump(activation: Activation, offset: number, target: number, link: boolean): void {
     if (!link) return this.#lead(activation, target)
-    const callee = this.#callee(activation, target)
+    const small = this.#isSmall(target)
+    if (!small && this.#code.isEntry(target)) return
+    this.#lead(activation, offset + 4)
+    const callee = small && activation.depth < MAXIMUM_DEPTH ? this.#activate(activation.depth + 1) : this.#sharedBy(target)
     callee.sites.push(keyOf(activation, offset + 4))
     this.#calls.set(keyOf(activation, offset), callee)
-    this.#lead(callee, target)
+    this.#enter(callee, target)
   }
-  #callee(caller: Activation, entry: number): Activation {
-    if (caller.depth < MAXIMUM_DEPTH && this.#isSmall(entry)) return this.#activate(caller.depth + 1)
+  /** A call's target is part of the region even where another one begins with it. */
+  #enter(callee: Activation, entry: number): void {
+    const key = keyOf(callee, entry)
+    if (this.#leaders.has(key)) return
+    this.#leaders.set(key, { activation: callee, offset: entry })
+    this.#work.push(key)
+  }
+  #sharedBy(entry: number): Activation {
     let shared = this.#shared.get(entry)
     if (!shared) this.#shared.set(entry, (shared = this.#activate(0)))
     return shared
@@ -193,18 +206,21 @@ class Discovery {
     const key = keyOf(activation, from)
     return { key, offset: from, operations, end, ...this.#ending(activation, last, end) }
   }
+  #sitesOf(activation: Activation): readonly number[] {
+    activation.taken ??= activation.sites.filter((key) => this.#taken.has(key)).slice(0, MAXIMUM_RETURN_SITES)
+    return activation.taken
+  }
   #ending(activation: Activation, last: Terminator | undefined, end: number): Pick<Block, "kind" | "target" | "next" | "returns"> {
     const taken = (key: number): number | undefined => (this.#taken.has(key) ? key : undefined)
     const inside = (offset: number) => taken(keyOf(activation, offset))
     const none = { target: undefined, next: undefined, returns: [] }
     if (last?.kind === "if") return { ...none, kind: "if", target: inside(last.target), next: inside(end) }
     if (last?.kind === "jump") {
-      const to = last.link ? this.#calls.get(keyOf(activation, end - 4))! : activation
-      return { ...none, kind: "jump", target: taken(keyOf(to, last.target)) }
+      const to = last.link ? this.#calls.get(keyOf(activation, end - 4)) : activation
+      return { ...none, kind: "jump", target: to && taken(keyOf(to, last.target)) }
     }
     if (last) {
-      const sites = last.isReturn ? activation.sites.filter((key) => this.#taken.has(key)) : []
-      return { ...none, kind: "indirect", returns: sites.slice(0, MAXIMUM_RETURN_SITES) }
+      return { ...none, kind: "indirect", returns: last.isReturn ? this.#sitesOf(activation) : [] }
     }
     if (inside(end) !== undefined) return { ...none, kind: "fall", next: inside(end) }
     const next = this.#code.at(end)

@@ -21,10 +21,13 @@ const IXC = 1 << 4
 const HOT = 60
 /** So much hotter must be what lies within a region already: as a rule that region is reached soon. */
 const COVERED = 4
+/** Hot places wait for others, so that one module serves many: until there are so many, or one of them is so much hotter. */
+const SWARM = 8
+const PATIENCE = 3
 /** Going on after an instruction that left a region counts so often: it is in hot code. */
 const RESUMED = 8
 /** Most instructions of a region: at first, and when it was found to lead to other regions all the time. */
-const FIRST_LIMIT = 100
+const FIRST_LIMIT = 200
 const LATER_LIMIT = 400
 /** A region is translated again with more code after one of its exits led on so often. */
 const MANY_CONTINUATIONS = 4000
@@ -96,6 +99,31 @@ export const attachJit = (board: Board, options?: JitOptions): Jit => {
   return jit
 }
 
+interface WaitingPlace {
+  readonly low: number
+  readonly high: number
+  readonly key: number
+}
+/** Hot places that are not translated yet. */
+class WaitingPlaces {
+  #places: WaitingPlace[] = []
+
+  /** Adds one unless it is there; gives how many of its key there are. */
+  note(low: number, high: number, key: number): number {
+    if (!this.#places.some((p) => p.low === low && p.high === high && p.key === key)) this.#places.push({ low, high, key })
+    return this.#places.reduce((count, p) => count + (p.key === key ? 1 : 0), 0)
+  }
+  clear(): void {
+    this.#places = []
+  }
+  /** Removes those of a key. */
+  take(key: number): WaitingPlace[] {
+    const taken = this.#places.filter((p) => p.key === key)
+    this.#places = this.#places.filter((p) => p.key !== key)
+    return taken
+  }
+}
+
 /** The regions of one processing element. */
 class PeRegions {
   readonly cache: RegionCache
@@ -105,6 +133,7 @@ class PeRegions {
   readonly #hot: number
   readonly #limits: readonly [first: number, later: number]
   readonly #heat = new Uint16Array(HEAT_SLOTS)
+  readonly #waiting = new WaitingPlaces()
   /** The last region left because the interpreter had to do an instruction. */
   #resumed = false
   #key = 0
@@ -121,6 +150,7 @@ class PeRegions {
   }
   forgetKeys(): void {
     this.cache.clear()
+    this.#waiting.clear()
     this.#keyFpcr = -1
   }
   #trapKey(): number {
@@ -163,7 +193,7 @@ class PeRegions {
           return this.#stop(left, LEAVE.interpret)
         case LEAVE.budget:
           // the place is a loop, and certainly hot
-          if (left >= least) this.#translate(key, region.limit)
+          if (left >= least) this.#translate(key)
           break
         case LEAVE.next:
           if (count === MANY_CONTINUATIONS && offset !== DYNAMIC) this.#extend(region)
@@ -186,31 +216,38 @@ class PeRegions {
     if (top !== 0 && top !== 0x1ff) pe.pc = branchAddress(pe, pe.pc)
   }
 
+  /** Counts that the PC was reached without a region; gives one when it is time. */
   #warm(key: number): TranslatedRegion | undefined {
-    const { words } = this.#pe
-    const slot = ((words[PC_LOW]! >>> 2) ^ Math.imul(key, 0x9e3779b1)) & (HEAT_SLOTS - 1)
+    const low = this.#pe.words[PC_LOW]!
+    const slot = ((low >>> 2) ^ Math.imul(key, 0x9e3779b1)) & (HEAT_SLOTS - 1)
     const heat = (this.#heat[slot]! += this.#resumed ? RESUMED : 1)
     this.#resumed = false
-    if (heat < this.#hot || (this.#hot > 1 && heat < this.#hot * COVERED && this.cache.isCovered(words[PC_LOW]!))) return undefined
+    if (heat < this.#hot || (this.#hot > 1 && heat < this.#hot * COVERED && this.cache.isCovered(low))) return undefined
+    const waiting = this.#waiting.note(low, this.#pe.words[PC_HIGH]!, key)
+    if (this.#hot > 1 && waiting < SWARM && heat < this.#hot * PATIENCE) return undefined
     this.#heat[slot] = 0
-    return this.#translate(key, this.#limits[0])
+    return this.#translate(key)
   }
-  #translate(key: number, limit: number): TranslatedRegion | undefined {
-    const pe = this.#pe
-    const known = this.cache.find(pe.pcLow, pe.pcHigh, key)
+  /** Translates here, and wherever else is waiting for it. */
+  #translate(key: number): TranslatedRegion | undefined {
+    const { pcLow, pcHigh } = this.#pe
+    const known = this.cache.find(pcLow, pcHigh, key)
     if (known) return known
-    const wanted = this.cache.wantsMore(pe.pcLow) ? this.#limits[1] : limit
-    const region = this.#translator.translate(pe, key, wanted)
-    if (!region) return undefined
-    this.#counters.regions++
-    this.#counters.instructions += region.instructions
-    this.cache.add(region)
-    return region
+    this.#waiting.note(pcLow, pcHigh, key)
+    const places = this.#waiting.take(key).map(({ low, high }) => {
+      const whole = this.cache.wantsMore(low)
+      return { low, high, whole, limit: this.#limits[whole ? 1 : 0] }
+    })
+    for (const region of this.#translator.translate(this.#pe, key, places, (low) => this.cache.isEntry(low))) {
+      this.#counters.regions++
+      this.#counters.instructions += region.instructions
+      this.cache.add(region)
+    }
+    return this.cache.find(pcLow, pcHigh, key)
   }
   /** A region that leads to other code all the time shall contain it, the next time it is reached. */
   #extend(region: TranslatedRegion): void {
-    if (region.limit >= this.#limits[1]) return
-    this.cache.wantMore(region)
+    if (!region.whole) this.cache.wantMore(region)
   }
   /**
    * An instruction that leaves each time shall not share its TLB lookup: near the end of a page the shared one may fail where its own does not.

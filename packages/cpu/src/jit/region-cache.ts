@@ -18,8 +18,8 @@ export interface TranslatedRegion {
   /** Instructions the budget must cover. */
   readonly least: number
   readonly instructions: number
-  /** How many it might have had. */
-  readonly limit: number
+  /** It does not end where others begin. */
+  readonly whole: boolean
   /** Low halves of the addresses of its instructions. */
   readonly addresses: readonly number[]
   readonly pages: readonly RegionPage[]
@@ -70,6 +70,10 @@ export class RegionCache {
   /** Whether the instruction at an address may be in some region. */
   isCovered(low: number): boolean {
     return this.#covered.has(low)
+  }
+  /** Whether some region begins at an address. */
+  isEntry(low: number): boolean {
+    return this.#byAddress.has(low)
   }
   /** Whether its pages are still mapped where it expects them. */
   #isThere(region: TranslatedRegion): boolean {

@@ -33,6 +33,21 @@ export interface Gap {
   words: number
 }
 
+/** Where to translate, and how much. */
+export interface Place {
+  readonly low: number
+  readonly high: number
+  /** Most instructions. */
+  readonly limit: number
+  /** Code that other regions begin with belongs to it too; otherwise it ends there. */
+  readonly whole: boolean
+}
+interface Translation {
+  readonly place: Place
+  readonly region: Region
+  readonly pages: readonly RegionPage[]
+}
+
 export class Translator {
   readonly #board: Board
   readonly #helpers: HelperTable
@@ -56,23 +71,35 @@ export class Translator {
     return true
   }
 
-  /** Translates up to `limit` instructions from the PC; undefined when the first instruction there is the interpreter's. */
-  translate(pe: Pe, key: number, limit: number): TranslatedRegion | undefined {
-    if (pe.pcLow & 3 || pe.pstate & PSTATE.IL) return undefined
-    const view = new CodeView(pe, this.#stopsOf(key))
+  /**
+   * Translates at each of some places, into one module: modules are what costs time, and places become hot in swarms. A place whose first
+   * instruction is the interpreter's gives nothing.
+   */
+  translate(pe: Pe, key: number, places: readonly Place[], isEntry: (low: number) => boolean): TranslatedRegion[] {
+    if (pe.pstate & PSTATE.IL) return []
+    const done: Translation[] = []
+    const starts = new Set(places.map((place) => place.low))
+    for (const place of places) {
+      const view = new CodeView(pe, place, this.#stopsOf(key), (low) => !place.whole && (starts.has(low) || isEntry(low)))
+      const region = place.low & 3 ? undefined : this.#translateOne(pe, key, place, view)
+      if (region) done.push({ place, region, pages: view.pages() })
+    }
+    return done.length === 0 ? [] : this.#compile(pe, key, done)
+  }
+  #translateOne(pe: Pe, key: number, place: Place, code: Code): Region | undefined {
     const options = {
-      code: view,
-      state: stateOf(pe, key, this.#support),
+      code,
+      state: stateOf(pe, key, place, this.#support),
       helpers: this.#helpers,
-      limit,
-      apart: (offset: number) => this.#apart.has((pe.pcLow + offset) % WORD)
+      limit: place.limit,
+      apart: (offset: number) => this.#apart.has((place.low + offset) % WORD)
     }
     let region = translateRegion(options)
     while (region && "reason" in region) {
       this.#note(region, key)
       region = translateRegion(options)
     }
-    return region && this.#compile(pe, key, limit, region, view.pages())
+    return region
   }
   #stopsOf(key: number): Set<number> {
     let stops = this.#stops.get(key)
@@ -86,27 +113,28 @@ export class Translator {
     else this.gaps.set(`${name}: ${reason}`, { name, reason, words: 1 })
   }
 
-  #compile(pe: Pe, key: number, limit: number, region: Region, pages: readonly RegionPage[]): TranslatedRegion {
+  #compile(pe: Pe, key: number, done: readonly Translation[]): TranslatedRegion[] {
     this.#runtime ??= createRuntime()
     const { memory } = this.#board
     const limits = { pages: memory.buffer.byteLength / WASM_PAGE }
-    const bytes = encodeModule(this.#helpers.imports, [{ name: "f", signature: REGION_SIGNATURE, code: region.code }], limits)
+    const functions = done.map(({ region }, i) => ({ name: `f${i}`, signature: REGION_SIGNATURE, code: region.code }))
+    const bytes = encodeModule(this.#helpers.imports, functions, limits)
     const host = { ...this.#runtime, ...this.#helpers.functions(), m: memory }
     const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes as BufferSource), { [HOST]: host as WebAssembly.ModuleImports })
-    return {
-      low: pe.pcLow,
-      high: pe.pcHigh,
+    return done.map(({ place, region, pages }, i) => ({
+      low: place.low,
+      high: place.high,
       key,
-      run: instance.exports["f"] as TranslatedRegion["run"],
+      run: instance.exports[`f${i}`] as TranslatedRegion["run"],
       least: region.least,
       instructions: region.instructions,
-      limit,
-      addresses: region.offsets.map((offset) => pe.pcLow + offset),
+      whole: place.whole,
+      addresses: region.offsets.map((offset) => place.low + offset),
       pages,
       ...exitTables(region.exits),
       done: 0,
       epoch: pe.fetchEpoch
-    }
+    }))
   }
 }
 const exitTables = (exits: readonly Exit[]) => ({
@@ -115,8 +143,9 @@ const exitTables = (exits: readonly Exit[]) => ({
   refunds: Int32Array.from(exits, (e) => e.refund),
   counts: new Uint32Array(exits.length)
 })
-const stateOf = (pe: Pe, key: number, support: HostSupport): TranslationState => ({
-  start: pe.pc,
+const addressOf = ({ low, high }: Place): bigint => (BigInt(high) << 32n) | BigInt(low)
+const stateOf = (pe: Pe, key: number, place: Place, support: HostSupport): TranslationState => ({
+  start: addressOf(place),
   vectorBits: pe.vectorBits,
   streamingVectorBits: pe.streamingVectorBits,
   el: pe.el,
@@ -127,18 +156,25 @@ const stateOf = (pe: Pe, key: number, support: HostSupport): TranslationState =>
   systemRead: (encoding) => systemReadOf(pe, encoding)
 })
 
-/** Guest code around the PC, as this processing element would fetch it now. */
+/** Guest code around a place, as this processing element would fetch it now. */
 class CodeView implements Code {
   readonly #pe: Pe
   readonly #stops: ReadonlySet<number>
   readonly #low: number
-  /** By distance in pages from the one of the PC. */
+  readonly #start: bigint
+  readonly #isEntry: (low: number) => boolean
+  /** By distance in pages from the one of the place. */
   readonly #pages = new Map<number, CodePage | undefined>()
 
-  constructor(pe: Pe, stops: ReadonlySet<number>) {
+  constructor(pe: Pe, place: Place, stops: ReadonlySet<number>, isEntry: (low: number) => boolean) {
     this.#pe = pe
     this.#stops = stops
-    this.#low = pe.pcLow
+    this.#low = place.low
+    this.#start = addressOf(place)
+    this.#isEntry = isEntry
+  }
+  isEntry(offset: number): boolean {
+    return offset !== 0 && this.#isEntry(this.#low + offset)
   }
   at(offset: number): Operation | undefined {
     const low = this.#low + offset
@@ -152,7 +188,7 @@ class CodeView implements Code {
     return code.operations[index] ?? this.#pe.board.code.decode(code, index)
   }
   #address(page: number): bigint {
-    return (this.#pe.pc & ~BigInt(PAGE_BYTES - 1)) + BigInt(page * PAGE_BYTES)
+    return (this.#start & ~BigInt(PAGE_BYTES - 1)) + BigInt(page * PAGE_BYTES)
   }
   #fetch(page: number): CodePage | undefined {
     const { physical: memory, code } = this.#pe.board
