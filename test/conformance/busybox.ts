@@ -2,7 +2,7 @@
  * Unmodified busybox (static, arm64) against QEMU: applets over a file of 2 MB, given as standard input and by name below --root, write the same bytes and
  * end with the same status as under qemu-aarch64.
  *
- *     BUSYBOX=FILE npx tsx test/conformance/busybox.ts [--engine interp|jit] [--filter REGEXP] [--cli COMMAND] [--bytes N]
+ *     BUSYBOX=FILE npx tsx test/conformance/busybox.ts [--engine interp|jit] [--machine direct|kvm] [--filter REGEXP] [--cli COMMAND] [--bytes N]
  *
  * Needs QEMU (see oracle.ts). The inputs are made from a fixed seed; those that are compressed are compressed by this machine's zlib, bzip2 and xz, and their
  * cases are left out, with a count, where a tool is missing.

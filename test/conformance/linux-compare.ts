@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs"
 import { constants } from "node:os"
 import { nodePlatform } from "../../packages/vmm/src/node.ts"
 import { isFileProblem } from "../../packages/vmm/src/platform.ts"
-import { type EngineName, runLinux } from "./linux-guest.ts"
+import { type EngineName, type MachineName, runLinux } from "./linux-guest.ts"
 import { oracleTool } from "./oracle.ts"
 
 export interface Task {
@@ -23,9 +23,10 @@ export interface Outcome {
   /** Instructions, where they are counted. */
   readonly instructions?: bigint
 }
-/** How eltwo runs a program: in this process, or as a command. */
+/** How eltwo runs a program: in this process, on the modelled KVM or without it, or as a command. */
 export interface Way {
   readonly engine: EngineName
+  readonly machine: MachineName
   readonly cli: string | undefined
 }
 
@@ -33,11 +34,18 @@ const LARGEST = 1 << 30
 const LIMIT = 20_000_000_000
 const SECONDS = 900
 /** The options that every comparison has. */
-export const WAY_OPTIONS = { engine: { type: "string", default: "jit" }, cli: { type: "string" }, filter: { type: "string", default: "" } } as const
-export const wayOf = ({ engine, cli }: { readonly engine: string; readonly cli?: string | undefined }): Way => ({
+export const WAY_OPTIONS = {
+  engine: { type: "string", default: "jit" },
+  machine: { type: "string", default: "direct" },
+  cli: { type: "string" },
+  filter: { type: "string", default: "" }
+} as const
+export const wayOf = ({ engine, machine, cli }: { readonly engine: string; readonly machine: string; readonly cli?: string | undefined }): Way => ({
   engine: engine === "interp" ? "interp" : "jit",
+  machine: machine === "kvm" ? "kvm" : "direct",
   cli
 })
+export const wayText = ({ engine, machine, cli }: Way): string => `${engine}, ${cli ?? machine}`
 
 const finished = (stdout: Buffer, status: number | null, signal: NodeJS.Signals | null): Outcome => ({
   output: stdout,
@@ -61,21 +69,21 @@ const underCommand = ({ program, args, input, root }: Task, engine: EngineName, 
   })
   return finished(stdout, status, signal)
 }
-const inProcess = ({ program, args, input, root }: Task, engine: EngineName): Outcome => {
+const inProcess = ({ program, args, input, root }: Task, { engine, machine }: Way): Outcome => {
   const tree = root === undefined ? undefined : nodePlatform().openTree(root, false)
   if (tree !== undefined && isFileProblem(tree)) throw new Error(tree.message)
   const run = runLinux({
     program: readFileSync(program),
     args: [program, ...args],
     engine,
+    machine,
     input,
     limit: LIMIT,
     ...(tree === undefined ? {} : { tree })
   })
   return { output: run.output, status: run.status ?? JSON.stringify(run.end), instructions: run.instructions }
 }
-export const underEltwo = (task: Task, { engine, cli }: Way): Outcome =>
-  cli === undefined ? inProcess(task, engine) : underCommand(task, engine, cli)
+export const underEltwo = (task: Task, way: Way): Outcome => (way.cli === undefined ? inProcess(task, way) : underCommand(task, way.engine, way.cli))
 
 /** Counts tasks that agree, prints those that do not. */
 export class Tally {
@@ -103,11 +111,9 @@ export class Tally {
   }
   /** Prints the totals; gives the exit status. */
   finish(what: string): number {
-    const { engine, cli } = this.#way
     const names = this.#different.length > 0 ? `: ${this.#different.join(" ")}` : ""
-    console.log(
-      `${this.#agree + this.#different.length} ${what} (${engine}${cli === undefined ? "" : `, ${cli}`}): ${this.#agree} agree, ${this.#different.length} differ${names}`
-    )
+    const total = this.#agree + this.#different.length
+    console.log(`${total} ${what} (${wayText(this.#way)}): ${this.#agree} agree, ${this.#different.length} differ${names}`)
     return this.#different.length === 0 && this.#agree > 0 ? 0 : 1
   }
 }

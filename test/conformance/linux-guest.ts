@@ -1,26 +1,34 @@
-/** A static Linux program on a processing element alone: the personality and an engine, without command line and modelled kernel. */
+/** A static Linux program run in this process: on the modelled KVM, as users run it, or on a processing element alone. */
 import { attachJit, createBoard } from "@eltwo/cpu"
-import { base, composeOrThrow, type Machine, Table } from "@eltwo/isa"
+import { base, composeOrThrow, type Machine } from "@eltwo/isa"
+import { createHost } from "@eltwo/kvm"
 import { fpsimd } from "@eltwo/plugin-fpsimd"
+import { vhe } from "@eltwo/plugin-vhe"
 import { isElfProblem, parseElf } from "../../packages/vmm/src/elf.ts"
+import { startProgram } from "../../packages/vmm/src/Program.ts"
 import { directCpu } from "../../packages/vmm/src/personality/linux/direct-cpu.ts"
+import type { GuestCpu } from "../../packages/vmm/src/personality/linux/guest.ts"
 import type { HostTree } from "../../packages/vmm/src/personality/linux/host.ts"
-import { Process, type ProcessStop, type SystemCallRecord } from "../../packages/vmm/src/personality/linux/process.ts"
-import { STUB_ADDRESS, stubSource } from "../../packages/vmm/src/personality/linux/stub.ts"
+import { hostBytes, kvmCpu } from "../../packages/vmm/src/personality/linux/kvm-cpu.ts"
+import type { ProcessStop } from "../../packages/vmm/src/personality/linux/process.ts"
+import type { TraceListener } from "../../packages/vmm/src/Trace.ts"
 
 export type EngineName = "interp" | "jit"
+export type MachineName = "kvm" | "direct"
 export interface LinuxGuest {
   readonly program: Uint8Array
   /** Program name and arguments. */
   readonly args: readonly string[]
   readonly engine: EngineName
+  readonly machine?: MachineName
   readonly environment?: readonly string[]
   readonly input?: Uint8Array
   readonly tree?: HostTree
   readonly memoryBytes?: number
   /** Instructions after which the run is given up. */
   readonly limit?: number
-  readonly onSystemCall?: (call: SystemCallRecord) => void
+  /** Sees system calls and signals. */
+  readonly onEvent?: TraceListener
 }
 export interface LinuxOutcome {
   readonly output: Buffer
@@ -36,19 +44,22 @@ export interface LinuxOutcome {
 
 const RAM = 0x4000_0000
 const DAY = 86_400n * 1_000_000_000n
-let machine: Machine | undefined
+const machines: Partial<Record<MachineName, Machine>> = {}
+
+const makeCpu = (name: MachineName, engine: EngineName, memoryBytes: number): { readonly cpu: GuestCpu; readonly isa: Machine } => {
+  const isa = (machines[name] ??= composeOrThrow([base, fpsimd]))
+  const board = createBoard({ isa, ramBase: RAM, ramBytes: memoryBytes + (name === "kvm" ? hostBytes(memoryBytes) : 0) })
+  if (engine === "jit") attachJit(board)
+  if (name === "direct") return { cpu: directCpu(board, isa, { engine }), isa }
+  const cpu = kvmCpu(createHost({ board, mode: vhe, engine }), memoryBytes)
+  if (typeof cpu === "string") throw new Error(cpu)
+  return { cpu, isa }
+}
 
 /** A process that has not executed anything yet, with what it wrote. Throws when the program cannot be loaded. */
 export const startLinux = (guest: LinuxGuest) => {
-  machine ??= composeOrThrow([base, fpsimd])
   const memoryBytes = guest.memoryBytes ?? 256 << 20
-  const board = createBoard({ isa: machine, ramBase: RAM, ramBytes: memoryBytes })
-  if (guest.engine === "jit") attachJit(board)
-  const table = new Table(machine.instructions)
-  for (const { offset, text } of stubSource()) {
-    const words = text.map((line, i) => table.assemble(line, { address: STUB_ADDRESS + offset + 4 * i, systemNames: machine!.systemNames }))
-    board.write(RAM + offset, new Uint8Array(Uint32Array.from(words as number[]).buffer))
-  }
+  const { cpu, isa } = makeCpu(guest.machine ?? "direct", guest.engine, memoryBytes)
   const elf = parseElf(guest.program, memoryBytes)
   if (isElfProblem(elf)) throw new Error(elf.message)
   const written: Record<1 | 2, Uint8Array[]> = { 1: [], 2: [] }
@@ -65,14 +76,10 @@ export const startLinux = (guest: LinuxGuest) => {
     random: (bytes: number) => new Uint8Array(bytes).fill(0x5a)
   }
   const [path = "program", ...args] = guest.args
-  const process = Process.start(directCpu(board, machine, { engine: guest.engine }), host, elf, {
-    path,
-    args,
-    environment: guest.environment ?? [],
-    ...(guest.onSystemCall && { onSystemCall: guest.onSystemCall })
-  })
-  if (typeof process === "string") throw new Error(process)
-  return { process, board, output: () => Buffer.concat(written[1]), errors: () => Buffer.concat(written[2]) }
+  const tracer = guest.onEvent && { wants: new Set(["syscalls"] as const), emit: guest.onEvent }
+  const program = startProgram(cpu, isa, host, elf, { path, args, environment: guest.environment ?? [], tracer })
+  if (typeof program === "string") throw new Error(program)
+  return { process: program.process, cpu, output: () => Buffer.concat(written[1]), errors: () => Buffer.concat(written[2]) }
 }
 
 export const statusOf = (end: ProcessStop): number | undefined =>
@@ -80,7 +87,7 @@ export const statusOf = (end: ProcessStop): number | undefined =>
 
 /** Runs a program to its end or its limit. */
 export const runLinux = (guest: LinuxGuest): LinuxOutcome => {
-  const { process, board, output, errors } = startLinux(guest)
+  const { process, cpu, output, errors } = startLinux(guest)
   const before = performance.now()
   const end = process.run(guest.limit ?? 20_000_000_000)
   return {
@@ -88,7 +95,7 @@ export const runLinux = (guest: LinuxGuest): LinuxOutcome => {
     errors: errors(),
     end,
     status: statusOf(end),
-    instructions: board.pes[0]!.retired,
+    instructions: cpu.retired(),
     milliseconds: performance.now() - before,
     unimplemented: process.unimplemented
   }

@@ -2,7 +2,7 @@
  * Real programs against QEMU: every source of test/programs, built by gcc and clang at -O0, -O2 and -O3 (static, glibc), gives the same standard output and
  * the same exit status as under qemu-aarch64.
  *
- *     npx tsx test/conformance/programs.ts [--engine interp|jit] [--filter REGEXP] [--cli COMMAND] [--verbose] [FILE...]
+ *     npx tsx test/conformance/programs.ts [--engine interp|jit] [--machine direct|kvm] [--filter REGEXP] [--cli COMMAND] [--verbose] [FILE...]
  *
  * Needs the oracle (see oracle.ts). Binaries and expected outputs are kept in $ELTWO_CACHE, by default a folder in the system's temporary one.
  * With --cli the programs run under that command, as `COMMAND run --engine ENGINE PROGRAM -- ARGS`. FILEs are programs already built, for example
