@@ -5,7 +5,7 @@
  * FOREIGN_FPSTATE of the current task answers two questions: must a saver do nothing, and must return to user load.
  */
 import type { PhysicalCpu } from "./cpu.ts"
-import { clearFpMemory, type FpMemory, type ToSave } from "./fp-memory.ts"
+import type { FpMemory, ToSave } from "./fp-memory.ts"
 import { NR_CPUS, type Task, TIF } from "./task.ts"
 
 const FPSIMD = "fpsimd"
@@ -74,9 +74,4 @@ export const syscallEnter = (cpu: PhysicalCpu): void => {
 /** The last thing before a system call returns, interrupts masked. */
 export const syscallExit = (cpu: PhysicalCpu): void => {
   cpu.last.toSave = "CURRENT"
-}
-/** fpsimd_flush_thread, at exec: the new program begins with zeroes. */
-export const flushThread = (task: Task): void => {
-  flushTaskState(task)
-  clearFpMemory(task.fp)
 }

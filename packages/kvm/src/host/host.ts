@@ -15,6 +15,7 @@ import { enableKernelSpace, initialiseEl2 } from "./boot.ts"
 import { PhysicalCpu } from "./cpu.ts"
 import { type CpuFeatures, cpuFeatures } from "./cpu-features.ts"
 import { preempt, runUser, type UserStop } from "./entry.ts"
+import { flushTaskState } from "./fpstate.ts"
 import type { TableMemory } from "./page-tables.ts"
 import { PhysicalPages } from "./physical-pages.ts"
 import { type HostFile, Task } from "./task.ts"
@@ -138,6 +139,7 @@ export class Host {
   destroyTask(task: Task): Crash | undefined {
     return this.inKernel(() => {
       task.ended ??= { status: 0 }
+      flushTaskState(task)
       task.space.tables.destroy()
       this.pages.free(task.space.tables.root, PAGE_BYTES)
       for (const { physical, bytes } of task.pages.splice(0)) this.pages.free(physical, bytes)
