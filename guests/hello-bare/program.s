@@ -1,4 +1,4 @@
-// The smallest program for the bare machine: text to the serial line (PL011), then power off (PSCI by HVC).
+// The smallest program without a kernel: text to the serial line (PL011), then power off by PSCI (HVC from EL1, SMC from EL2).
 	.equ	UART, 0x09000000
 	.equ	UART_FR, 0x18
 	.equ	TXFF, 5			// FR: the transmit FIFO is full
@@ -17,7 +17,10 @@ wait:	ldr	w1, [x19, #UART_FR]
 	b	next
 done:	movz	x0, #SYSTEM_OFF & 0xffff
 	movk	x0, #SYSTEM_OFF >> 16, lsl #16
+	mrs	x1, currentel
+	tbnz	x1, #3, 1f
 	hvc	#0
+1:	smc	#0
 	b	.
 
 	.section .rodata

@@ -53,8 +53,17 @@ _start:
 	// The command line.
 	semihost SYS_GET_CMDLINE, command_block
 	cbnz	x0, failed
-	say	"arguments: "
-	semihost SYS_WRITE0, command
+	say	"arguments:"
+	adrp	x20, command		// what follows the program's name
+	add	x20, x20, :lo12:command
+1:	ldrb	w1, [x20]
+	cbz	w1, 2f
+	cmp	w1, #' '
+	b.eq	2f
+	add	x20, x20, #1
+	b	1b
+2:	mov	x1, x20
+	semihost SYS_WRITE0
 	say	"\n"
 
 	// :tt is the console: read a line from it, write it back.
@@ -133,7 +142,7 @@ open_input:	.quad	console, READ, 3
 open_output:	.quad	console, WRITE, 3
 open_missing:	.quad	missing, READ, end_of_names - missing - 1
 open_features:	.quad	features, READ, missing - features - 1
-command_block:	.quad	command, 64
+command_block:	.quad	command, 4096
 transfer:	.quad	0, buffer, 64
 heap:		.quad	0, 0, 0, 0
 heap_pointer:	.quad	heap
@@ -142,7 +151,7 @@ exit_block:	.quad	APPLICATION_EXIT, 42
 failure_block:	.quad	APPLICATION_EXIT, 1
 	.bss
 	.balign	16
-command:	.space	64
+command:	.space	4096
 buffer:		.space	64
 	.space	1024
 stack:

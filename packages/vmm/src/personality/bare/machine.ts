@@ -54,7 +54,7 @@ export type BareEnd =
     }
 
 /** What runs between two looks at whether the program is stuck. */
-const SLICE = 200_000
+const SLICE = 50_000
 /** ZCR_EL2 and SMCR_EL2 for a program that starts below EL2: everything allowed. */
 const VECTOR_CONTROLS = { ZCR_EL2: 0xfn, SMCR_EL2: 0xfn | (1n << 30n) | (1n << 31n) }
 const HEAP_ALIGNMENT = 0x1_0000n
