@@ -168,7 +168,6 @@ const contradictions = ({ kind, el, root, rootWritable, signal, env }: RunOption
   if (el !== undefined && kind !== "bare") wrong("el", "only a bare image has a choice of exception level (see --bare)")
   if (rootWritable && root === undefined) wrong("rootWritable", "there is no root to write to (see --root)")
   if (kind === "vm" || kind === "bare") {
-    if (root !== undefined) wrong("root", `a ${kind} image has no files`)
     if (env.length > 0) wrong("env", `a ${kind} image has no environment`)
     if (signal.length > 0) wrong("signal", `a ${kind} image has no signals`)
   }

@@ -99,7 +99,6 @@ describe("options of a run", () => {
     [{ el: "3", kind: "bare" }, "el: "],
     [{ el: "1" }, "el: only a bare image"],
     [{ rootWritable: true }, "rootWritable: there is no root"],
-    [{ kind: "bare", root: "/" }, "root: a bare image has no files"],
     [{ kind: "vm", signal: ["USR1@1"] }, "signal: a vm image has no signals"],
     [{ memory: 5 }, "memory: no such option"],
     [{ cpu: "host" }, "cpu: "],
