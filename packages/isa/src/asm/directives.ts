@@ -1,4 +1,4 @@
-/** Directives about sections, symbols and conditions, and the table of all. Those that take a body (macros, repetitions) belong to the assembler's loop. */
+/** Directives about sections and symbols, and the table of all. Those that take a body (macros, repetitions) belong to the assembler's loop. */
 import { type Cursor, quotedBytes } from "./cursor.ts"
 import { dataDirectives } from "./directives-data.ts"
 import { isValue } from "./expression.ts"

@@ -1,6 +1,6 @@
 /**
- * A machine without any modelled kernel: one processing element, RAM, a PL011, semihosting, and PSCI by HVC or SMC where the program leaves these to firmware.
- * Timers assert the processing element's IRQ themselves; so does the UART.
+ * A machine without any modelled kernel: one processing element, RAM, a PL011, semihosting, and PSCI by HVC or SMC where the program leaves these
+ * to firmware. Timers assert the processing element's IRQ themselves; so does the UART.
  */
 import {
   type Board,

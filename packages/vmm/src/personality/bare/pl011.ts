@@ -48,8 +48,8 @@ const FIFO_ENABLED = 1 << 4
 const FIFO_BYTES = 16
 
 /**
- * A device of `PL011_BYTES` bytes at `base`. Input is taken from the line only where the guest shows that it waits for some, because asking the host may
- * block: when the receive FIFO is found empty twice without a byte sent between, when an empty one is read, and in `receive`.
+ * A device of `PL011_BYTES` bytes at `base`. Input is taken from the line only where the guest shows that it waits for some, because asking the host
+ * may block: when the receive FIFO is found empty twice without a byte sent between, when an empty one is read, and in `receive`.
  */
 export class Pl011 {
   readonly base: number

@@ -1,6 +1,6 @@
 /**
- * Arm semihosting, the A64 calling convention: HLT #0xF000 with the operation in W0 and a parameter in X1, mostly the address of a block of doublewords.
- * Files are those of a Linux program: the standard streams, and the tree given with --root.
+ * Arm semihosting, the A64 calling convention: HLT #0xF000 with the operation in W0 and a parameter in X1, mostly the address of a block of
+ * doublewords. Files are those of a Linux program: the standard streams, and the tree given with --root.
  */
 import { ERRNO } from "../linux/errno.ts"
 import { Files, O } from "../linux/files.ts"
