@@ -1,5 +1,5 @@
 /** Evaluates the declared gates: enables for EL1, enables for EL2, then processor state. */
-import type { Instruction, ResolvedCheck, ResolvedControl, ResolvedGate, ResolvedTrap, ResolvedVariant } from "@eltwo/isa"
+import type { ControlPair, Instruction, ResolvedCheck, ResolvedControl, ResolvedGate, ResolvedTrap, ResolvedVariant } from "@eltwo/isa"
 import { ownTarget, type PendingException, synchronous, undefinedInstruction } from "./exception.ts"
 import type { Pe } from "./pe.ts"
 
@@ -68,6 +68,14 @@ const ofState = (pe: Pe, variant: ResolvedVariant, legalInStreaming: boolean): P
   }
   return undefined
 }
+/** A pair of controls: the first counts at EL0 and EL1 outside host mode. */
+const bothSet = ({ controls, el }: Pe, pair: ControlPair): boolean =>
+  (el === 2 || controls.host || controls.field(pair.el1) === 1) && controls.field(pair.el2) === 1
+/** Whether all of A64 is legal in streaming mode now (SMCR_ELx.FA64). */
+export const fullA64 = (pe: Pe): boolean => {
+  const pair = pe.controls.machine.fullA64
+  return pair !== undefined && bothSet(pe, pair)
+}
 /** Target of the exception when the check fails. */
 const failing = (pe: Pe, { needs, pair }: ResolvedCheck, legalInStreaming: boolean): 1 | 2 | undefined => {
   const { controls, svcr } = pe,
@@ -78,8 +86,7 @@ const failing = (pe: Pe, { needs, pair }: ResolvedCheck, legalInStreaming: boole
     case "ZA":
       return svcr & ZA ? undefined : ownTarget(pe)
     case "legalInStreaming": {
-      const fullA64 = pair && (!below || controls.field(pair.el1) === 1) && controls.field(pair.el2) === 1
-      return legalInStreaming || fullA64 ? undefined : ownTarget(pe)
+      return legalInStreaming || (pair && bothSet(pe, pair)) ? undefined : ownTarget(pe)
     }
     case "controls":
       if (pair && below && controls.field(pair.el1) === 0) return ownTarget(pe)

@@ -64,10 +64,10 @@ const INTEGERS = [
   32n
 ]
 
-const integer = (r: Random): bigint => (r.chance(40) ? r.pick(INTEGERS) : r.chance(30) ? BigInt(r.below(512)) : r.doubleword())
+export const integer = (r: Random): bigint => (r.chance(40) ? r.pick(INTEGERS) : r.chance(30) ? BigInt(r.below(512)) : r.doubleword())
 
 /** 16 bytes of a vector register: raw bits, integers with extremes, or numbers near 1 and special values of one of the three formats. */
-const vector = (r: Random, view: DataView, at: number): void => {
+export const vector = (r: Random, view: DataView, at: number): void => {
   const sign = () => r.below(2)
   switch (r.below(6)) {
     case 0:
@@ -112,8 +112,8 @@ const ALL_FPCR_BITS = 0x07ff2007
 /** FPSR with only the cumulative inexact bit: the state in which most programs run. */
 const FPSR_INEXACT = 0x10
 const FPSR_BITS = 0x0800009f
-const drawFpcr = (r: Random): number => (r.chance(55) ? 0 : r.word() & (r.chance(60) ? FPCR_BITS : ALL_FPCR_BITS))
-const drawFpsr = (r: Random): number => (r.chance(40) ? FPSR_INEXACT : r.chance(50) ? 0 : r.word() & FPSR_BITS)
+export const drawFpcr = (r: Random): number => (r.chance(55) ? 0 : r.word() & (r.chance(60) ? FPCR_BITS : ALL_FPCR_BITS))
+export const drawFpsr = (r: Random): number => (r.chance(40) ? FPSR_INEXACT : r.chance(50) ? 0 : r.word() & FPSR_BITS)
 
 /** Writes the state before case `index` into `record`. Bases of loads and stores point into the data, targets of register branches behind the slot. */
 export const writeState = (test: Case, index: number, record: DataView): void => {

@@ -1,4 +1,5 @@
 import type { Direction } from "@eltwo/isa"
+import { fullA64 } from "../gates.ts"
 import { PE } from "../layout.ts"
 import type { ExactFloat } from "./floats.ts"
 import { GeneralState } from "./general.ts"
@@ -60,11 +61,15 @@ export class VectorState extends GeneralState {
   }
   setScalar(n: number, value: Bits, type: LaneType, merging?: number): void {
     const result = new Lanes(type.bits, [value])
-    if (merging === undefined || !(this.pe.fpcr & NEP) || this.pe.svcr & SM) this.setV(n, result)
+    if (merging === undefined || !this.#merges()) this.setV(n, result)
     else {
       this.setV(n, this.#read(zOffset(merging), 64, 128))
       this.#write(zOffset(n), result)
     }
+  }
+  /** FPCR.NEP counts; in streaming mode only where all of A64 is legal. */
+  #merges(): boolean {
+    return (this.pe.fpcr & NEP) !== 0 && (!(this.pe.svcr & SM) || fullA64(this.pe))
   }
   V(n: number, type: LaneType, bits = 128, part = 0): Lanes {
     return this.#read(zOffset(n) + 8 * part, type.bits, bits)

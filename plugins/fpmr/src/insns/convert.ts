@@ -14,7 +14,7 @@ const INFINITY = [0x7c00, 0x7f80] as const
 const QUIET = [0x7e00, 0x7fc0] as const
 const SIGNALLING_HALF = 0x7d00
 
-/** Converter of one byte (a 32-bit value) under the FPMR of now. */
+/** Converter of one byte, rounding to nearest whatever FPCR says: a 32-bit value, under the FPMR of now. */
 const converter = (cpu: Cpu, toBfloat: number, second: number): ((byte: Value) => Value) => {
   const [D, W] = [cpu.unsigned(64), cpu.unsigned(32)]
   const [half, single] = [cpu.float(16), cpu.float(32)]
@@ -45,7 +45,7 @@ const converter = (cpu: Cpu, toBfloat: number, second: number): ((byte: Value) =
     const nan = silent.add(H.or(reported, H.constant(QUIET[toBfloat as 0 | 1])), H.constant(0))
     const pattern = W.or(sign, W.select(wide, W.shiftLeft(magnitude, 8), W.shiftLeft(magnitude, 7)))
     const scaled = single.multiply(single.convert(H.from(W.select(isNumber, pattern, W.constant(0)), W), half), scale)
-    const number = toBfloat ? H.from(W.shiftRight(scaled, 16), W) : half.convert(scaled, single)
+    const number = toBfloat ? H.from(W.shiftRight(scaled, 16), W) : half.convert(scaled, single, "nearestEven")
     const infinity = H.or(H.from(sign, W), H.constant(INFINITY[toBfloat as 0 | 1]))
     return H.select(undefinedNumber, nan, H.select(isInfinity, infinity, number))
   }
