@@ -1,6 +1,6 @@
 /**
  * Runs a guest in slices: between them limits are looked at, signals reach the guest and the event loop turns. The slices are plain synchronous
- * code; what they are cut into changes nothing for the guest.
+ * code of a fixed count of instructions.
  */
 import type { PlatformService } from "./platform.ts"
 import { SignalClock, type SignalSchedule } from "./signal-schedule.ts"
@@ -30,11 +30,12 @@ export interface LimitReached {
   readonly limit: "instructions" | "time"
 }
 
-const FIRST_SLICE = 1_000_000
-const LARGEST_SLICE = 50_000_000
-const SMALLEST_SLICE = 10_000
-/** How long a slice shall take, and how long the event loop may stand still, in milliseconds. */
-const SLICE_TIME = 15
+/**
+ * A slice in instructions: a few milliseconds of translated code, a second or two of interpreted. It is a constant, because a slice ends with an exit of the
+ * guest: a length that followed the host's clock would make runs differ.
+ */
+const SLICE = 10_000_000
+/** How long the event loop may stand still, in milliseconds, when slices are shorter. */
 const STILL_TIME = 15
 /** How long to look away from an input that is empty, at most. */
 const INPUT_POLL = 20
@@ -54,7 +55,6 @@ export const drive = async <End extends object>(
   const stopListening = signal === undefined ? undefined : platform.onSignal(signal)
   const start = platform.milliseconds()
   const timeLeft = () => (limits.milliseconds ?? Number.POSITIVE_INFINITY) - (platform.milliseconds() - start)
-  let slice = FIRST_SLICE
   let turned = start
   let poll = 0
   try {
@@ -63,16 +63,12 @@ export const drive = async <End extends object>(
       const left = (limits.instructions ?? Number.POSITIVE_INFINITY) - executed
       if (left <= 0) return { kind: "limit", limit: "instructions" }
       if (clock.until(executed) === 0) for (const due of clock.take(executed)) signal?.(due)
-      const before = platform.milliseconds()
-      const stop = guest.run(Math.min(slice, left, clock.until(executed)))
+      const stop = guest.run(Math.min(SLICE, left, clock.until(executed)))
       if (stop !== undefined && !isWaiting(stop)) return stop
       if (timeLeft() <= 0) return { kind: "limit", limit: "time" }
       const now = platform.milliseconds()
       if (stop === undefined) {
         poll = 0
-        const used = guest.executed() - executed
-        // Only slices that were long enough to be measured say how long the next one may be.
-        if (now - before > 1 || used >= slice) slice = clamp((used * SLICE_TIME) / Math.max(now - before, 0.1), slice)
       } else if (stop.for === "signal" && clock.pending) {
         // Time stands still while the guest waits: the next scheduled signal is what happens next.
         clock.advance(guest.executed())
@@ -89,5 +85,3 @@ export const drive = async <End extends object>(
     stopListening?.()
   }
 }
-const clamp = (wanted: number, current: number): number =>
-  Math.floor(Math.min(Math.max(wanted, SMALLEST_SLICE, current / 4), LARGEST_SLICE, current * 4))
