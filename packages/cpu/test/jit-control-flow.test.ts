@@ -1,6 +1,7 @@
 /** Random branches, calls and returns: the same state after exactly as many instructions, however the run is cut into slices. */
 import { describe, expect, it } from "vitest"
 import { CODE, DATA, listing, Random, randomState, Twins } from "./jit-twins.ts"
+import { assemble } from "./machine.ts"
 
 const LENGTH = 48
 const INSTRUCTIONS = 1200
@@ -105,6 +106,56 @@ describe("control flow agrees with the interpreter", () => {
       ).toEqual([])
     }
     expect(twins.engine.counters.entries).toBeGreaterThan(1000)
+  })
+  it("when indirect branches are followed to where they mostly go", () => {
+    const twins = new Twins(4)
+    const source = `
+      loop:
+        and x1, x5, #3
+        cmp x1, #2
+        csel x16, x17, x18, lo
+        csel x16, x19, x16, eq
+        blr x16
+        add x2, x2, x0
+        tbnz x5, #9, =skip
+        mov x30, x20
+        ret
+      skip:
+        eor x3, x3, x2
+      join:
+        subs x5, x5, #1
+        b.ne =loop
+      self:
+        b =self
+      first:
+        add x0, x5, #1
+        ret
+      second:
+        sub x0, x5, #7
+        stp x29, x30, [sp, #-16]!
+        bl =first
+        ldp x29, x30, [sp], #16
+        ret
+      third:
+        eor x0, x0, x5
+        br x30
+    `
+    const words = [...assemble(source, CODE)]
+    const label = (index: number) => BigInt(CODE + 4 * index)
+    const state = randomState(new Random(15))
+    for (const [n, value] of [
+      [5, 20_000n],
+      [17, label(13)],
+      [18, label(15)],
+      [19, label(20)],
+      [20, label(10)],
+      [31, BigInt(DATA + 0x800)]
+    ] as const)
+      state.x[n] = value
+    twins.load(state, words, new Uint8Array(0x4000))
+    expect(twins.run(400_000)).toEqual([])
+    expect(twins.jit.x[5]).toBe(0n)
+    expect(twins.engine.counters.entries).toBeLessThan(40_000)
   })
   it("when only hot code is translated", () => {
     const twins = new Twins(8)

@@ -11,6 +11,8 @@ export interface Code {
   stops(operation: Operation): boolean
   /** Whether another region begins at an offset, so that this one need not go on there. */
   isEntry(offset: number): boolean
+  /** Where the indirect branch at an offset has been seen to go most of the time. */
+  targets(offset: number): readonly number[]
 }
 export interface Block {
   /** Names the block: its code may be there several times, once for each call of its function. */
@@ -53,9 +55,14 @@ interface Found {
   readonly terminator: Terminator | undefined
 }
 
-/** Offsets a branch from a region may lead to, in words: also those too far to be followed have keys of their own. */
-const OFFSETS = 2 ** 27
-const keyOf = (activation: Activation, offset: number): number => activation.id * OFFSETS + (offset >> 2) + OFFSETS / 2
+/** Offsets a region may have, in words: keys stay small integers. What is farther away has no block. */
+const OFFSETS = 2 ** 16
+const FAR = -1
+const keyOf = (activation: Activation, offset: number): number => {
+  const position = (offset >> 2) + OFFSETS / 2
+  return position >= 0 && position < OFFSETS ? activation.id * OFFSETS + position : FAR
+}
+const callOf = (activation: Activation, offset: number, target: number): string => `${activation.id} ${offset} ${target}`
 
 /** Follows direct branches and calls from the first instruction, nearest first, until `limit` instructions are found. */
 export const discover = (code: Code, cpu: WasmCpu, limit: number): Block[] => new Discovery(code, cpu, limit).blocks()
@@ -73,8 +80,8 @@ class Discovery {
   readonly #taken = new Set<number>()
   readonly #leaders = new Map<number, { readonly activation: Activation; readonly offset: number }>()
   readonly #work: number[] = []
-  /** Activation that each call enters, by the key of the call. */
-  readonly #calls = new Map<number, Activation>()
+  /** Activation that each call enters. */
+  readonly #calls = new Map<string, Activation>()
 
   constructor(code: Code, cpu: WasmCpu, limit: number) {
     this.#code = code
@@ -106,7 +113,7 @@ class Discovery {
   }
   #lead(activation: Activation, offset: number): void {
     const key = keyOf(activation, offset)
-    if (this.#leaders.has(key) || this.#code.isEntry(offset)) return
+    if (key === FAR || this.#leaders.has(key) || this.#code.isEntry(offset)) return
     this.#leaders.set(key, { activation, offset })
     this.#work.push(key)
   }
@@ -137,6 +144,7 @@ class Discovery {
       if (terminator.kind === "if") this.#lead(activation, terminator.target)
       if (terminator.kind === "if") this.#lead(activation, offset + 4)
       if (terminator.kind === "jump") this.#jump(activation, offset, terminator.target, terminator.link)
+      if (terminator.kind === "indirect") for (const target of this.#code.targets(offset)) this.#jump(activation, offset, target, terminator.link)
       return
     }
   }
@@ -147,13 +155,13 @@ class Discovery {
     this.#lead(activation, offset + 4)
     const callee = small && activation.depth < MAXIMUM_DEPTH ? this.#activate(activation.depth + 1) : this.#sharedBy(target)
     callee.sites.push(keyOf(activation, offset + 4))
-    this.#calls.set(keyOf(activation, offset), callee)
+    this.#calls.set(callOf(activation, offset, target), callee)
     this.#enter(callee, target)
   }
   /** A call's target is part of the region even where another one begins with it. */
   #enter(callee: Activation, entry: number): void {
     const key = keyOf(callee, entry)
-    if (this.#leaders.has(key)) return
+    if (key === FAR || this.#leaders.has(key)) return
     this.#leaders.set(key, { activation: callee, offset: entry })
     this.#work.push(key)
   }
@@ -210,17 +218,24 @@ class Discovery {
     activation.taken ??= activation.sites.filter((key) => this.#taken.has(key)).slice(0, MAXIMUM_RETURN_SITES)
     return activation.taken
   }
+  /** The block that a branch or call leads to; undefined: it is not in the region. */
+  #entered(activation: Activation, offset: number, target: number, link: boolean): number | undefined {
+    const to = link ? this.#calls.get(callOf(activation, offset, target)) : activation
+    const key = to && keyOf(to, target)
+    return key !== undefined && this.#taken.has(key) ? key : undefined
+  }
   #ending(activation: Activation, last: Terminator | undefined, end: number): Pick<Block, "kind" | "target" | "next" | "returns"> {
     const taken = (key: number): number | undefined => (this.#taken.has(key) ? key : undefined)
     const inside = (offset: number) => taken(keyOf(activation, offset))
     const none = { target: undefined, next: undefined, returns: [] }
     if (last?.kind === "if") return { ...none, kind: "if", target: inside(last.target), next: inside(end) }
     if (last?.kind === "jump") {
-      const to = last.link ? this.#calls.get(keyOf(activation, end - 4)) : activation
-      return { ...none, kind: "jump", target: to && taken(keyOf(to, last.target)) }
+      return { ...none, kind: "jump", target: this.#entered(activation, end - 4, last.target, last.link) }
     }
     if (last) {
-      return { ...none, kind: "indirect", returns: last.isReturn ? this.#sitesOf(activation) : [] }
+      const seen = this.#code.targets(end - 4).map((target) => this.#entered(activation, end - 4, target, last.link))
+      const sites = last.isReturn ? this.#sitesOf(activation) : []
+      return { ...none, kind: "indirect", returns: [...new Set([...sites, ...seen.filter((key) => key !== undefined)])] }
     }
     if (inside(end) !== undefined) return { ...none, kind: "fall", next: inside(end) }
     const next = this.#code.at(end)

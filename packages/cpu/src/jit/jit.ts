@@ -41,6 +41,13 @@ const MAXIMUM_BUDGET = 2 ** 31 - 1
 /** When an instruction leaves so often, with so few instructions done in between, it gets TLB lookups of its own. */
 const MANY_EXITS = 64
 const FEW_INSTRUCTIONS = 500
+/** Indirect branches that were taken so often are watched, up to so often; so many targets are told apart. */
+const WATCHED_FROM = 1000
+const WATCHED_TO = 3000
+const WATCHED_TARGETS = 16
+/** Targets of more than one in so many branches are followed, but no more than that many. */
+const OFTEN = 8
+const FOLLOWED_TARGETS = 6
 const WORD = 2 ** 32
 
 export interface JitOptions {
@@ -196,7 +203,8 @@ class PeRegions {
           if (left >= least) this.#translate(key)
           break
         case LEAVE.next:
-          if (count === MANY_CONTINUATIONS && offset !== DYNAMIC) this.#extend(region)
+          if (offset === DYNAMIC && count > WATCHED_FROM && count <= WATCHED_TO) this.#watch(region, exit, count)
+          else if (count === MANY_CONTINUATIONS && offset !== DYNAMIC) this.#extend(region)
       }
     }
   }
@@ -248,6 +256,20 @@ class PeRegions {
   /** A region that leads to other code all the time shall contain it, the next time it is reached. */
   #extend(region: TranslatedRegion): void {
     if (!region.whole) this.cache.wantMore(region)
+  }
+  /** Notes where an indirect branch goes; in the end, regions follow it to where it went often. */
+  #watch(region: TranslatedRegion, exit: number, count: number): void {
+    const low = this.#pe.words[PC_LOW]!
+    let seen = region.seen.get(exit)
+    if (!seen) region.seen.set(exit, (seen = []))
+    const known = seen.find((target) => target.low === low)
+    if (known) known.count++
+    else if (seen.length < WATCHED_TARGETS) seen.push({ low, count: 1 })
+    if (count < WATCHED_TO) return
+    const often = seen.filter((target) => target.count * OFTEN > WATCHED_TO - WATCHED_FROM).sort((x, y) => y.count - x.count)
+    if (often.length === 0) return
+    this.#translator.setTargets((region.low + region.from[exit]!) % WORD, often.map((target) => target.low).slice(0, FOLLOWED_TARGETS))
+    this.cache.wantMore(region)
   }
   /**
    * An instruction that leaves each time shall not share its TLB lookup: near the end of a page the shared one may fail where its own does not.

@@ -9,6 +9,11 @@ export interface RegionPage {
   readonly address: bigint
   readonly code: CodePage
 }
+/** A target of an indirect branch: the low half of its address. */
+export interface SeenTarget {
+  readonly low: number
+  count: number
+}
 export interface TranslatedRegion {
   /** Address of its first instruction, as halves; no instruction of it has another upper half. */
   readonly low: number
@@ -23,11 +28,14 @@ export interface TranslatedRegion {
   /** Low halves of the addresses of its instructions. */
   readonly addresses: readonly number[]
   readonly pages: readonly RegionPage[]
-  /** By exit: offset of the next instruction, why it leaves, instructions paid for and not done, how often it was taken. */
+  /** By exit: offset of the next instruction and of the last one, why it leaves, instructions paid for and not done, how often it was taken. */
   readonly offsets: Int32Array
+  readonly from: Int32Array
   readonly leaves: Uint8Array
   readonly refunds: Int32Array
   readonly counts: Uint32Array
+  /** By indirect exit: where it led, and how often. */
+  readonly seen: Map<number, SeenTarget[]>
   /** Instructions done in it since someone looked. */
   done: number
   /** `Pe.fetchEpoch` under which its pages were last seen where it expects them. */

@@ -57,12 +57,18 @@ export class Translator {
   readonly #stops = new Map<number, Set<number>>()
   /** Low halves of the addresses of instructions that look up their accesses one by one. */
   readonly #apart = new Set<number>()
+  /** Where indirect branches mostly go, by the low halves of addresses. */
+  readonly #targets = new Map<number, readonly number[]>()
   readonly gaps = new Map<string, Gap>()
 
   constructor(board: Board, helpers: HelperTable, support: HostSupport) {
     this.#board = board
     this.#helpers = helpers
     this.#support = support
+  }
+  /** From now on regions follow the indirect branch at an address to these targets; all are low halves. */
+  setTargets(address: number, targets: readonly number[]): void {
+    this.#targets.set(address, targets)
   }
   /** False when it was so already. */
   setApart(address: number): boolean {
@@ -78,11 +84,15 @@ export class Translator {
   translate(pe: Pe, key: number, places: readonly Place[], isEntry: (low: number) => boolean): TranslatedRegion[] {
     if (pe.pstate & PSTATE.IL) return []
     const done: Translation[] = []
-    const starts = new Set(places.map((place) => place.low))
+    const covered = new Set<number>()
     for (const place of places) {
-      const view = new CodeView(pe, place, this.#stopsOf(key), (low) => !place.whole && (starts.has(low) || isEntry(low)))
-      const region = place.low & 3 ? undefined : this.#translateOne(pe, key, place, view)
-      if (region) done.push({ place, region, pages: view.pages() })
+      // The blocks of a path become hot together: what follows a place that was translated just now is in its region.
+      if (place.low & 3 || (covered.has(place.low) && !place.whole)) continue
+      const view = new CodeView(pe, place, this.#stopsOf(key), (low) => !place.whole && isEntry(low), this.#targets)
+      const region = this.#translateOne(pe, key, place, view)
+      if (!region) continue
+      done.push({ place, region, pages: view.pages() })
+      for (const offset of region.offsets) covered.add(place.low + offset)
     }
     return done.length === 0 ? [] : this.#compile(pe, key, done)
   }
@@ -133,12 +143,15 @@ export class Translator {
       pages,
       ...exitTables(region.exits),
       done: 0,
+      seen: new Map(),
       epoch: pe.fetchEpoch
     }))
   }
 }
+const NOWHERE: readonly number[] = []
 const exitTables = (exits: readonly Exit[]) => ({
   offsets: Int32Array.from(exits, (e) => e.offset ?? DYNAMIC),
+  from: Int32Array.from(exits, (e) => e.from),
   leaves: Uint8Array.from(exits, (e) => e.leave),
   refunds: Int32Array.from(exits, (e) => e.refund),
   counts: new Uint32Array(exits.length)
@@ -163,15 +176,20 @@ class CodeView implements Code {
   readonly #low: number
   readonly #start: bigint
   readonly #isEntry: (low: number) => boolean
+  readonly #targets: ReadonlyMap<number, readonly number[]>
   /** By distance in pages from the one of the place. */
   readonly #pages = new Map<number, CodePage | undefined>()
 
-  constructor(pe: Pe, place: Place, stops: ReadonlySet<number>, isEntry: (low: number) => boolean) {
+  constructor(pe: Pe, place: Place, stops: ReadonlySet<number>, isEntry: (low: number) => boolean, targets: ReadonlyMap<number, readonly number[]>) {
     this.#pe = pe
     this.#stops = stops
     this.#low = place.low
     this.#start = addressOf(place)
     this.#isEntry = isEntry
+    this.#targets = targets
+  }
+  targets(offset: number): readonly number[] {
+    return this.#targets.get(this.#low + offset)?.map((low) => low - this.#low) ?? NOWHERE
   }
   isEntry(offset: number): boolean {
     return offset !== 0 && this.#isEntry(this.#low + offset)

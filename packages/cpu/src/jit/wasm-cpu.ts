@@ -68,7 +68,7 @@ export interface TranslationState {
 export type Terminator =
   | { readonly kind: "jump"; readonly target: number; readonly link: boolean }
   | { readonly kind: "if"; readonly condition: Node; readonly target: number }
-  | { readonly kind: "indirect"; readonly target: Node; readonly isReturn: boolean }
+  | { readonly kind: "indirect"; readonly target: Node; readonly link: boolean; readonly isReturn: boolean }
 
 const LINK_REGISTER = 30
 /** NZCV in the register of that name. */
@@ -146,7 +146,7 @@ export class WasmCpu implements Cpu, FloatContext, MemoryContext {
 
   // ---- leaving
   exit(leave: LEAVE, offset: number | undefined, refund: number): number {
-    return this.exits.push({ leave, offset, refund }) - 1
+    return this.exits.push({ leave, offset, from: this.offset, refund }) - 1
   }
   get interpretExit(): number {
     if (this.#interpretExit < 0) this.#interpretExit = this.exit(LEAVE.interpret, this.offset, this.refund)
@@ -447,7 +447,13 @@ export class WasmCpu implements Cpu, FloatContext, MemoryContext {
     const x = operandOf(target)
     if (!(x instanceof Node)) return unlowered("a wide branch target")
     if (x.op === OP.i64Const) this.terminator = { kind: "jump", target: this.#offsetOf(BigInt.asUintN(64, x.data as bigint)), link: this.#link }
-    else this.terminator = { kind: "indirect", target: this.#link ? this.#kept(x) : x, isReturn: this.registers.isX(x, LINK_REGISTER) && !this.#link }
+    else
+      this.terminator = {
+        kind: "indirect",
+        target: this.#link ? this.#kept(x) : x,
+        link: this.#link,
+        isReturn: this.registers.isX(x, LINK_REGISTER) && !this.#link
+      }
   }
   /** A copy made now: BLR X30 writes the register it branches to. */
   #kept(x: Node): Node {
