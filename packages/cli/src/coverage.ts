@@ -1,6 +1,6 @@
 /**
  * How much of the architecture is declared, per feature expression. The unit is a known encoding: a row of the table that `test/conformance/coverage.ts`
- * counts. It counts as declared when every word tried of it decodes to one of our declarations; the declaration's name says which.
+ * counts. It counts as declared when words of it decode to one of our declarations; the declaration's name says which.
  */
 import type { Machine } from "@eltwo/isa"
 import counts from "./coverage.json" with { type: "json" }

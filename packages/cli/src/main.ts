@@ -17,13 +17,31 @@ import { environment } from "./environment.ts"
 import { internalReport, usageReport } from "./report.ts"
 import { VERSION } from "./version.ts"
 
+const COMMANDS = [
+  { usage: "run GUEST [-- ARGS]", summary: "runs a guest; its output and status are eltwo's" },
+  { usage: "asm SOURCE", summary: "assembles a file or a line" },
+  { usage: "disasm FILE|HEX", summary: "disassembles a file or words" },
+  { usage: "isa [--coverage]", summary: "lists features, instructions and registers" },
+  { usage: "plugins", summary: "lists plugins and modes" },
+  { usage: "help exit-codes", summary: "explains the exit codes" }
+] as const
 const SUMMARY = "Runs AArch64 programs and machines, and shows what happens to their FP, SVE and SME registers."
-const FOOTER = `${SUMMARY}
 
-  eltwo run guests/hello                 a program from its source
-  eltwo run --json ./a.out -- --flag x   a static Linux program with arguments
-
---version prints the version, --completions bash|zsh|fish|sh a completion script.`
+/** What `eltwo` and `eltwo --help` print. */
+const overview = (): string => {
+  const commands = COMMANDS.map(({ usage, summary }) => `  ${usage.padEnd(28)} ${summary}`)
+  return [
+    `eltwo ${VERSION}: ${SUMMARY}`,
+    "",
+    ...commands,
+    "",
+    "  eltwo run guests/hello                 a program from its source",
+    "  eltwo run --json ./a.out -- --flag x   a static Linux program with arguments",
+    "",
+    "`eltwo COMMAND --help` lists its options; --version prints the version, --completions bash|zsh|fish|sh a completion script.",
+    ""
+  ].join("\n")
+}
 
 // ESC begins the sequences that set colours.
 const SEQUENCE = new RegExp(`${String.fromCharCode(27)}\\[[0-9;]*m`, "g")
@@ -31,10 +49,21 @@ const plain = (text: string): string => text.replace(SEQUENCE, "")
 
 /** @effect/cli prints help, versions and completion scripts through this; its errors are reported by us. */
 const consoleOf = ({ out, colours }: Io): Console.Console => {
-  const print = (...texts: readonly unknown[]) => Effect.sync(() => out(`${(colours ? texts.join(" ") : plain(texts.join(" "))).trimEnd()}\n`))
+  const print = (...texts: readonly unknown[]) => Effect.sync(() => out(`${tidy(colours ? texts.join(" ") : plain(texts.join(" ")))}\n`))
   // Only these two are used.
   return { log: print, error: () => Effect.void } as unknown as Console.Console
 }
+/** Help without the paragraphs that say of each option that it is text, or optional. */
+const tidy = (text: string): string =>
+  text
+    .split("\n")
+    .filter(
+      (line) =>
+        !/^ *(A user-defined piece of text\.|This setting is optional\.|A true or false value\.|This option may be set to .*) *$/.test(plain(line))
+    )
+    .join("\n")
+    .replace(/\n{3,}/g, "\n\n")
+    .trimEnd()
 
 /** Runs one command line (without the program's name); gives the exit code. */
 export const main = async (argv: readonly string[], io: Io): Promise<number> => {
@@ -45,12 +74,15 @@ export const main = async (argv: readonly string[], io: Io): Promise<number> => 
     fail(context, usageReport("there is no wizard"))
     return context.exit
   }
+  if (own.length === 0 || (own.length === 1 && ["--help", "-h"].includes(own[0]!))) {
+    io.out(overview())
+    return context.exit
+  }
   const eltwo = Command.make("eltwo").pipe(
-    Command.withDescription(FOOTER),
+    Command.withDescription(SUMMARY),
     Command.withSubcommands([run(context), asm(context), disasm(context), isa(context), plugins(context), help(context)])
   )
-  const line = own.length === 0 ? ["--help"] : own
-  const program = Command.run(eltwo, { name: "eltwo", version: VERSION })(["node", "eltwo", ...line])
+  const program = Command.run(eltwo, { name: "eltwo", version: VERSION })(["node", "eltwo", ...own])
   const result = await Effect.runPromiseExit(program.pipe(Effect.provide(environment), Effect.withConsole(consoleOf(io))))
   if (Exit.isFailure(result)) {
     const error = Cause.squash(result.cause)

@@ -1,4 +1,6 @@
 /** Options that several commands have. Their values go to the VMM as text: its schema says what is wrong with them. */
+import * as Args from "@effect/cli/Args"
+import * as HelpDoc from "@effect/cli/HelpDoc"
 import * as Options from "@effect/cli/Options"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -9,6 +11,15 @@ export const text = (name: string, pseudoName: string, description: string) =>
 export const many = (name: string, pseudoName: string, description: string) =>
   Options.text(name).pipe(Options.withPseudoName(pseudoName), Options.withDescription(description), Options.repeated)
 export const flag = (name: string, description: string) => Options.boolean(name).pipe(Options.withDescription(description))
+
+/** An argument. What looks like an option is none: @effect/cli takes unknown options, and known ones without their value, for arguments. */
+export const argument = (name: string, description: string) =>
+  Args.text({ name }).pipe(
+    Args.mapEffect((value) =>
+      /^-./.test(value) ? Effect.fail(HelpDoc.p(`Option '${value}' is unknown here or lacks its value`)) : Effect.succeed(value)
+    ),
+    Args.withDescription(description)
+  )
 
 export const json = flag("json", "Print results and errors as JSON.")
 /** What makes the instruction set of a machine. */

@@ -7,7 +7,7 @@ import { MODE_API_VERSION, type Mode } from "@eltwo/kvm"
 import { Effect, Either } from "effect"
 import { PluginLoadError } from "./errors.ts"
 import { Platform, type PlatformService, type PluginPlace } from "./platform.ts"
-import { ArrayFormatter, Schema, withDefault } from "./schema.ts"
+import { type Issue, issuesOf, Schema, withDefault } from "./schema.ts"
 
 export type Plugin = Extension | Mode
 export interface LoadedPlugin {
@@ -101,7 +101,7 @@ const checkShape = (value: object, from: string): Either.Either<Plugin | PluginF
     if (value.apiVersion === version || value.kind === "extension") return Either.right(value)
     return problem(from, `is written for ${value.kind === "mode" ? "mode" : "plugin"} API ${value.apiVersion}; this is ${version}`)
   }
-  const issues = ArrayFormatter.formatErrorSync(checked.left).filter(({ path }) => path[0] !== "kind")
+  const issues = issuesOf(checked.left).filter(({ path }) => path[0] !== "kind")
   return problem(from, issues.map(({ path, message }) => `${path.join(".")}: ${message}`).join("; "))
 }
 
@@ -129,7 +129,7 @@ const configure = (plugin: Plugin | PluginFactory, { from, options }: PluginRequ
   try {
     const fields = Object.fromEntries(Object.entries(plugin.options).map(([name, option]) => [name, optionField(option)]))
     const values = Schema.decodeUnknownEither(Schema.Struct(fields), { errors: "all", onExcessProperty: "error" })(options)
-    if (Either.isLeft(values)) return problem(from, ArrayFormatter.formatErrorSync(values.left).map(optionProblem).join("; "))
+    if (Either.isLeft(values)) return problem(from, issuesOf(values.left).map(optionProblem).join("; "))
     const made: unknown = plugin.create(values.right)
     if (!isPlugin(made) || made.kind === "factory") return problem(from, "its create() gives no extension or mode")
     return checkShape(made, from) as Either.Either<Plugin, Problem>
@@ -137,8 +137,8 @@ const configure = (plugin: Plugin | PluginFactory, { from, options }: PluginRequ
     return problem(from, `its create() failed: ${oneLine(error)}`)
   }
 }
-const optionProblem = ({ _tag, path, message }: ArrayFormatter.Issue): string =>
-  _tag === "Unexpected" ? `has no option ${path.join(".")}` : `option ${path.join(".")}: ${message}`
+const optionProblem = ({ kind, path, message }: Issue): string =>
+  kind === "unexpected" ? `has no option ${path.join(".")}` : `option ${path.join(".")}: ${message}`
 
 const load = async (platform: PlatformService, request: PluginRequest): Promise<Either.Either<LoadedPlugin, Problem>> => {
   const { from, find } = request

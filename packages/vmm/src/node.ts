@@ -306,11 +306,20 @@ const importPlugin = (distribution: Distribution | undefined) => {
       throw error
     }
   }
-  const packageFrom = (specifier: string): string => {
+  /** A package beside this one, else one that the working directory sees. Undefined when there is none. */
+  const packaged = async (name: string): Promise<object | undefined> => {
+    const missing = (error: unknown) =>
+      ["ERR_MODULE_NOT_FOUND", "MODULE_NOT_FOUND"].includes(codeOf(error)) && String((error as Error).message).includes(name)
     try {
-      return pathToFileURL(Module.createRequire(join(process.cwd(), "plugins.js")).resolve(specifier)).href
-    } catch {
-      return specifier
+      return await outside(name)
+    } catch (error) {
+      if (!missing(error)) throw error
+    }
+    try {
+      return await outside(pathToFileURL(Module.createRequire(join(process.cwd(), "plugins.js")).resolve(name)).href)
+    } catch (error) {
+      if (!missing(error)) throw error
+      return undefined
     }
   }
   return async ({ kind, specifier }: PluginPlace): Promise<object> => {
@@ -319,15 +328,11 @@ const importPlugin = (distribution: Distribution | undefined) => {
       if (!fs.existsSync(path)) throw new Error(`there is no file ${path}`)
       return outside(pathToFileURL(path).href)
     }
-    const own = distribution === undefined ? undefined : new URL(`${specifier}.js`, distribution.plugins)
-    if (kind === "name" && own !== undefined && fs.existsSync(own)) return (await import(own.href)) as object
-    const name = kind === "name" ? `@eltwo/plugin-${specifier}` : specifier
-    try {
-      return await outside(packageFrom(name))
-    } catch (error) {
-      if (!["ERR_MODULE_NOT_FOUND", "MODULE_NOT_FOUND"].includes(codeOf(error)) || !String((error as Error).message).includes(name)) throw error
-      throw new Error(kind === "name" ? `there is no plugin of this name, nor a package ${name}` : "there is no such package")
-    }
+    const own = kind === "name" && distribution !== undefined ? new URL(`${specifier}.js`, distribution.plugins) : undefined
+    if (own !== undefined && fs.existsSync(own)) return (await import(own.href)) as object
+    const module = await packaged(kind === "name" ? `@eltwo/plugin-${specifier}` : specifier)
+    if (module !== undefined) return module
+    throw new Error(kind === "name" ? "there is no plugin of this name" : "there is no such package")
   }
 }
 

@@ -6,7 +6,7 @@ import { Effect } from "effect"
 import { type CpuSelection, parseCpuSelection } from "./cpu-selection.ts"
 import { OptionError, type OptionProblem } from "./errors.ts"
 import { parseCount, parseDuration, parseSize } from "./quantities.ts"
-import { ArrayFormatter, ParseResult, Schema, withDefault } from "./schema.ts"
+import { issuesOf, ParseResult, Schema, withDefault } from "./schema.ts"
 import { parseSignal, type SignalSchedule } from "./signal-schedule.ts"
 
 export const MODES = ["vhe", "nvhe", "hvhe", "pkvm"] as const
@@ -136,17 +136,11 @@ const HINT = "`eltwo run --help` lists the options with their forms."
 /** "signal[0]" for an element of a list, "cpu" for the option itself. */
 const placeOf = (issue: readonly PropertyKey[]): string =>
   issue.map((part, i) => (i === 0 ? String(part) : `[${String(part)}]`)).join("") || "options"
-/** Only the first message of a place, and none of a list whose element has one: unions report every alternative. */
-const problemsOf = (error: ParseResult.ParseError): readonly OptionProblem[] => {
-  const problems = new Map<string, string>()
-  for (const issue of ArrayFormatter.formatErrorSync(error)) {
-    const option = placeOf(issue.path)
-    const message = issue._tag === "Unexpected" ? "no such option" : issue._tag === "Missing" ? "is missing" : issue.message
-    if (!problems.has(option)) problems.set(option, message)
-  }
-  const places = [...problems.keys()]
-  return [...problems].filter(([option]) => !places.some((place) => place.startsWith(`${option}[`))).map(([option, message]) => ({ option, message }))
-}
+const problemsOf = (error: ParseResult.ParseError): readonly OptionProblem[] =>
+  issuesOf(error).map(({ kind, path, message }) => ({
+    option: placeOf(path),
+    message: kind === "unexpected" ? "no such option" : kind === "missing" ? "is missing" : message
+  }))
 const decode = <A, I>(schema: Schema.Schema<A, I>, input: unknown): Effect.Effect<A, OptionError> =>
   Schema.decodeUnknown(schema, { errors: "all", onExcessProperty: "error" })(input).pipe(
     Effect.mapError((error) => OptionError.of(problemsOf(error), HINT))

@@ -1,5 +1,4 @@
 /** eltwo asm SOURCE */
-import * as Args from "@effect/cli/Args"
 import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
 import type { Context } from "../context.ts"
@@ -11,7 +10,7 @@ const options = {
   flat: shared.flag("flat", "With --output: the bytes alone."),
   origin: shared.text("origin", "ADDRESS", "Address of the first section (default 0x400000)."),
   json: shared.json,
-  source: Args.text({ name: "source" }).pipe(Args.withDescription("A file, - for standard input, or the text of instructions"))
+  source: shared.argument("source", "A file, - for standard input, or the text of instructions")
 }
 export const asm = (context: Context) =>
   Command.make("asm", options, (given) =>

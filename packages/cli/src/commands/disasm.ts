@@ -8,7 +8,7 @@ const options = {
   ...shared.machine,
   address: shared.text("address", "ADDRESS", "Address of the first word, for words and flat files (default 0)."),
   json: shared.json,
-  what: Args.text({ name: "what" }).pipe(Args.withDescription("A file (ELF or flat), or words of 8 hexadecimal digits"), Args.atLeast(1))
+  what: shared.argument("what", "A file (ELF or flat), or words of 8 hexadecimal digits").pipe(Args.atLeast(1))
 }
 export const disasm = (context: Context) =>
   Command.make("disasm", options, (given) =>

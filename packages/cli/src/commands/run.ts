@@ -1,5 +1,4 @@
 /** eltwo run GUEST [-- ARGS] */
-import * as Args from "@effect/cli/Args"
 import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
 import type { Context } from "../context.ts"
@@ -31,7 +30,7 @@ const options = {
   json: shared.flag("json", "Standard output is JSON lines: the guest's output, the trace and the result as events."),
   quiet: shared.flag("quiet", "No account after the run.").pipe(Options.withAlias("q")),
   verbose: shared.flag("verbose", "A longer account.").pipe(Options.withAlias("v")),
-  guest: Args.text({ name: "guest" }).pipe(Args.withDescription("An ELF file, a flat image, a source (.s), or a folder with program.s"))
+  guest: shared.argument("guest", "An ELF file, a flat image, a source (.s), or a folder with program.s")
 }
 
 export const run = (context: Context) =>
