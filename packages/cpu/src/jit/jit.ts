@@ -267,8 +267,9 @@ class PeRegions {
     else if (seen.length < WATCHED_TARGETS) seen.push({ low, count: 1 })
     if (count < WATCHED_TO) return
     const often = seen.filter((target) => target.count * OFTEN > WATCHED_TO - WATCHED_FROM).sort((x, y) => y.count - x.count)
-    if (often.length === 0) return
-    this.#translator.setTargets((region.low + region.from[exit]!) % WORD, often.map((target) => target.low).slice(0, FOLLOWED_TARGETS))
+    const address = (region.low + region.from[exit]!) % WORD
+    const lows = often.map((target) => target.low).slice(0, FOLLOWED_TARGETS)
+    if (lows.length === 0 || !this.#translator.setTargets(address, lows)) return
     this.cache.wantMore(region)
   }
   /**

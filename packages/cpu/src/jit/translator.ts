@@ -66,9 +66,11 @@ export class Translator {
     this.#helpers = helpers
     this.#support = support
   }
-  /** From now on regions follow the indirect branch at an address to these targets; all are low halves. */
-  setTargets(address: number, targets: readonly number[]): void {
+  /** From now on regions follow the indirect branch at an address to these targets; all are low halves. False when some are known already. */
+  setTargets(address: number, targets: readonly number[]): boolean {
+    if (this.#targets.has(address)) return false
     this.#targets.set(address, targets)
+    return true
   }
   /** False when it was so already. */
   setApart(address: number): boolean {
