@@ -102,6 +102,8 @@ const treeOf = (contents: Record<string, string>, writable: boolean): HostTree =
         create: (path) => files.set(path, new Uint8Array(0)) !== undefined,
         makeDirectory: () => false,
         remove: (path) => files.delete(path),
+        setMode: () => true,
+        setModified: () => true,
         rename: (from, to) => {
           const file = files.get(from)
           if (!file) return false

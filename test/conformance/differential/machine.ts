@@ -47,7 +47,7 @@ export const createBench = (isa: InstructionSet, engine: Engine = "interp"): Ben
   const board = createBoard({ isa, ramBase: 0, ramBytes: RAM_BYTES })
   const pe = board.pes[0]!
   pe.modelledEl = 1
-  const jit = engine === "jit" ? attachJit(board, { hot: 1, regionLimit: 1 }) : undefined
+  const jit = engine === "jit" ? attachJit(board, { hot: 1, limits: [1, 1] }) : undefined
   board.write(FLAT_TABLE, new Uint8Array(BigUint64Array.of(BigInt(FLAT_BLOCK)).buffer))
   for (const [name, value] of Object.entries(CONTROLS)) writeRegister(pe, registerNamed(pe, name), value)
   synchronize(pe)
