@@ -65,8 +65,29 @@ export interface Pause {
 export type CallResult = bigint | number | { readonly exit: number } | "registers-set" | Pause
 
 const EC_SVC64 = 0x15
-/** M, C, I, SA, SA0, UCT, DZE, UCI, nTWI, nTWE, MSCEn, and the bits that read as one. */
-const SCTLR_EL1 = 0x30d0_198dn | (1n << 33n) | (1n << 26n) | (1n << 15n) | (1n << 14n)
+/** Bits of SCTLR_EL1 that Linux sets and that are there. */
+const SCTLR_BITS = {
+  SA0: 4,
+  DZE: 14,
+  UCT: 15,
+  nTWI: 16,
+  nTWE: 18,
+  UCI: 26,
+  MSCEn: 33,
+  M: 0,
+  C: 2,
+  SA: 3,
+  ITD: 7,
+  SED: 8,
+  EOS: 11,
+  I: 12,
+  TSCXT: 20,
+  EIS: 22,
+  SPAN: 23,
+  nTLSMD: 28,
+  LSMAOE: 29
+} as const
+const SCTLR_EL1 = Object.values(SCTLR_BITS).reduce((value, bit) => value | (1n << BigInt(bit)), 0n)
 const FULL_FP_ACCESS = 3n << 20n
 const VIRTUAL_COUNTER_FOR_EL0 = 2n
 /** EL1 with its own stack pointer, everything masked. */
