@@ -59,6 +59,16 @@ describe("hyp pool", () => {
     expect(pool.available).toBe(5)
     expect([pool.allocate(2), pool.allocate(), pool.allocate()]).toEqual([FIRST, FIRST + 4, undefined])
   })
+  it("joins no page of its own with one from outside", () => {
+    const { pool, records } = make(3)
+    for (let i = 0; i < 3; i++) pool.allocate()
+    records.setRefcount(FIRST + 3, 1)
+    records.setOrder(FIRST + 3, 0)
+    for (const page of [3, 2, 0, 1]) pool.put(FIRST + page)
+    expect(pool.allocate(1)).toBe(FIRST)
+    expect(pool.allocate(1)).toBe(undefined)
+    expect(pool.available).toBe(2)
+  })
   it("leaves reserved pages out until they are put", () => {
     const { pool } = make(8, 3)
     expect([pool.available, pool.allocate(3)]).toEqual([5, undefined])

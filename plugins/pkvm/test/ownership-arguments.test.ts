@@ -264,6 +264,27 @@ describe("registers", () => {
     }
     for (const id of [0, 28, 40, 41, 49, 50]) expect(hostCall(context(w), id, [0n, 0n, 0n, 0n])).toBe(undefined)
   })
+  it("come with the host's list of pages for tables, which is taken first", () => {
+    const w = world()
+    const { pkvm, vms, firstFree: at } = w
+    const { vcpu, handle } = vms.P
+    while (vcpu.memcache.length > 0) vcpu.memcache.pop()
+    const list = new PageStack()
+    const call = (id: number, ...x: [bigint, bigint, bigint, bigint]) => hostCall({ ...context(w), hostMemcache: () => list }, id, x)
+    const donate = (pfn: number) => call(HostCall.HOST_DONATE_GUEST, BigInt(pfn), 5n, 0n, 0n)
+    for (const pfn of [at, at + 1]) list.push(pfn)
+    expect(donate(at + 3)).toBe(errnoRegister("EINVAL"))
+    expect(list.length).toBe(2)
+    loadVcpu(pkvm, 0, handle, 0)
+    expect(donate(at)).toBe(errnoRegister("EPERM"))
+    expect([list.length, vcpu.memcache.length, pkvm.records.hypState(at)]).toEqual([0, 2, PageState.OWNED])
+    list.push(RAM.pfn - 1)
+    expect(donate(at + 3)).toBe(0n)
+    expect(list.length).toBe(1)
+    while (vcpu.memcache.length > 0) vcpu.memcache.pop()
+    expect(donate(at + 4)).toBe(errnoRegister("ENOMEM"))
+    expect(errnoRegister("EHWPOISON")).toBe(2n ** 64n - 133n)
+  })
   it("keep x1 where a call answers nothing", () => {
     const w = world()
     for (const id of [HostCall.UNRESERVE_VM, HostCall.VCPU_LOAD, HostCall.VCPU_PUT]) expect(hostCall(context(w), id, [77n, 0n, 0n, 0n])).toBe(77n)
