@@ -18,11 +18,11 @@ export const directionOf = (V: number): Direction => (V ? "vertical" : "horizont
 /** The fields of a slice: `tile` is the joined field, V its direction, Rs the index register. */
 export type SliceFields<Tile extends string> = { readonly [K in Tile | "V" | "Rs"]: number }
 const SLICE = /za(\d+)([hv])\.([bhsdq])\s*\[\s*w(1[2-5])(?:,\s*#?(\d+))?\s*\]/y
-/** A tile slice whose element size other fields say; `sizeFields` gives them back for the letter read. */
+/** A tile slice whose element size other fields say; `sizeFields` gives them back for the letter read, or undefined where it does not fit. */
 export const tileSlice = <const Tile extends string, F extends object>(
   tile: Tile,
   sizeOf: (f: F) => number,
-  sizeFields: (size: number) => Record<string, number>
+  sizeFields: (size: number) => Record<string, number> | undefined
 ): Operand<SliceFields<Tile> & F> => ({
   print(f) {
     const fields: SliceFields<Tile> = f
@@ -36,12 +36,13 @@ export const tileSlice = <const Tile extends string, F extends object>(
     if (!match) return []
     const [all, number, direction, letter, register, offset = "0"] = match
     const size = "bhsdq".indexOf(letter!)
-    if (Number(number) >= 1 << size || Number(offset) >= 16 >> size) return []
+    const more = sizeFields(size)
+    if (!more || Number(number) >= 1 << size || Number(offset) >= 16 >> size) return []
     const place = {
       [tile]: (Number(number) << (4 - size)) | Number(offset),
       V: direction === "v" ? 1 : 0,
       Rs: Number(register) - FIRST_INDEX_REGISTER
     }
-    return [{ end: at + all!.length, fields: { ...place, ...sizeFields(size) } }]
+    return [{ end: at + all!.length, fields: { ...place, ...more } }]
   }
 })

@@ -29,14 +29,14 @@ export const sizedScalar = <const R extends string>(field: R, letters = "bhsd"):
     return size < 0 ? [] : [{ end: at + 1 + number!.length, fields: { [field]: Number(number), size } }]
   }
 })
-/** A general register that holds an element: X for doublewords, W for less. */
+/** A general register that holds an element, whose size the text says before: X for doublewords, W for less. */
 export const elementRegister = <const R extends string>(field: R, stackPointer = false): Operand<With<R | "size">> => {
   const [W, X] = (["w", "x"] as const).map((letter) =>
     register(letter, field, { zero: stackPointer ? (letter === "w" ? "wsp" : "sp") : `${letter}zr` })
   )
   return {
     print: (fields, place) => (fields.size === 3 ? X! : W!).print(fields, place),
-    read: (text, at, known, place) => [...W!.read(text, at, known, place), ...X!.read(text, at, known, place)].filter(({ end }) => end > at)
+    read: (text, at, known, place) => (known["size"] === 3 ? X! : W!).read(text, at, known, place)
   }
 }
 

@@ -27,6 +27,8 @@ export interface Bench {
   readonly board: Board
   readonly pe: Pe
   readonly engine: Engine
+  /** How many cases ran as translated code. */
+  readonly translated?: () => number
 }
 
 /** Flat translation of the first GiB for EL0: one block of Normal memory, readable, writable and executable. */
@@ -54,12 +56,12 @@ export const createBench = (isa: InstructionSet, engine: Engine = "interp"): Ben
   const board = createBoard({ isa, ramBase: 0, ramBytes: RAM_BYTES, vectorLengths: ALL_LENGTHS, streamingVectorLengths: ALL_LENGTHS })
   const pe = board.pes[0]!
   pe.modelledEl = 1
-  if (engine === "jit") attachJit(board, { hot: 1, regionLimit: 1 })
+  const jit = engine === "jit" ? attachJit(board, { hot: 1, limits: [1, 1] }) : undefined
   board.write(FLAT_TABLE, new Uint8Array(BigUint64Array.of(BigInt(FLAT_BLOCK)).buffer))
   for (const [name, value] of Object.entries(CONTROLS)) writeRegister(pe, registerNamed(pe, name), value)
   synchronize(pe)
   setState(pe, 0)
-  return { board, pe, engine }
+  return { board, pe, engine, ...(jit ? { translated: () => jit.counters.entries } : {}) }
 }
 
 /** Puts all cases into memory as the other side's program has them, and the data. */

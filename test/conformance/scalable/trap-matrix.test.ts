@@ -95,6 +95,14 @@ describe("trap matrix", () => {
     for (const name of names)
       for (const el of [0, 1, 2]) expect([name, outcomeOf(pe, everywhere, el, Number(matrix.instructions[name]))]).toEqual([name, undefinedAt(el)])
   })
+  it("traps of EL0 to EL1 go to EL2 under TGE: with their own class, except that of FP", () => {
+    const pe = boardOf(composeOrThrow([base, fpsimd, sve, sme, fpmr]))
+    const closed = { ...everywhere, HCR_EL2: "88000000", CPACR_EL1: "0" }
+    const at = (name: string) => outcomeOf(pe, closed, 0, Number(matrix.instructions[name]))
+    expect(at("SVE add z")).toEqual(["EL2", "0x19", "0x0"])
+    expect(at("RDSVL")).toEqual(["EL2", "0x1d", "0x0"])
+    expect(at("FMOV d,d")).toEqual(["EL2", "0x00", "0x0"])
+  })
   it("SVE instructions need streaming mode where there is SME without SVE", () => {
     const pe = boardOf(composeOrThrow([base, fpsimd, sve, sme], { features: { SVE: false } }))
     const add = Number(matrix.instructions["SVE add z"])

@@ -55,18 +55,18 @@ export const moveFromTile = instruction({
   }
 })
 
-/** Bits of the two memory sizes: bytes to doublewords in msz, quadwords in an encoding of their own. */
-type Memory = { readonly msz: number }
-const index = (shift: (f: Memory) => number): Operand<Memory & { readonly Rm: number }> => ({
+/** Scalar plus scalar: the index counts elements of 2^shift bytes. */
+const scaledIndex = <F extends object>(shift: (f: F) => number): Operand<F & { readonly Rm: number }> => ({
   print: (f) => `${f.Rm === 31 ? "xzr" : `x${f.Rm}`}${shift(f) ? `, lsl #${shift(f)}` : ""}`,
   read(text, at, known) {
     const match = /^x(30|[12]?\d|zr)(?:,\s*lsl\s*#?(\d))?(?![\w.])/.exec(text.slice(at))
-    if (!match || Number(match[2] ?? 0) !== shift(known as unknown as Memory)) return []
+    if (!match || Number(match[2] ?? 0) !== shift(known as F)) return []
     return [{ end: at + match[0].length, fields: { Rm: match[1] === "zr" ? 31 : Number(match[1]) } }]
   }
 })
-const mszFields = (msz: number): Record<string, number> => ({ msz })
-const slices = tileSlice("ZAt", (f: Memory) => f.msz, mszFields)
+interface Memory {
+  readonly msz: number
+}
 export const loadStoreSlice = instruction({
   name: "LD1B, ST1B, LD1H, ... (tile slice)",
   encoding: "11100000 msz:2 store Rm:5 V Rs:2 Pg:3 Rn:5 0 ZAt:4",
@@ -75,8 +75,12 @@ export const loadStoreSlice = instruction({
   operands: {
     name: choice(["store:1", "msz:2"], "ld1b ld1h ld1w ld1d st1b st1h st1w st1d"),
     zeroing: choice("store", ["/z", ""]),
-    slice: slices,
-    index: index((f) => f.msz)
+    slice: tileSlice(
+      "ZAt",
+      (f: Memory) => f.msz,
+      (msz) => ({ msz })
+    ),
+    index: scaledIndex((f: Memory) => f.msz)
   },
   feature: "SME",
   access: "SM+ZA",
@@ -94,9 +98,9 @@ export const loadStoreQuadwordSlice = instruction({
     slice: tileSlice(
       "ZAt",
       () => QUADWORD_SIZE,
-      (size) => (size === QUADWORD_SIZE ? {} : { store: -1 })
+      (size) => (size === QUADWORD_SIZE ? {} : undefined)
     ),
-    index: index(() => QUADWORD_SIZE) as Operand<{ readonly Rm: number }>
+    index: scaledIndex(() => QUADWORD_SIZE)
   },
   feature: "SME",
   access: "SM+ZA",

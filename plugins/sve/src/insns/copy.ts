@@ -1,20 +1,18 @@
 /** Values into vectors: broadcast, copy under a predicate, index sequences, select, move prefix. */
 import {
-  bitmask,
-  bitmaskFields,
   type Cpu,
   choice,
   float8Bits,
   floatImmediate,
   type Instruction,
   instruction,
-  isCanonicalBitmask,
   type Operand,
   type Predicate,
   signed,
   type Value,
   type Vector
 } from "@eltwo/isa"
+import { isMask, isRedundantMask, type MaskFields, maskBits, maskElement, maskPattern, maskValue } from "../mask-operand.ts"
 import { elementRegister, FLOAT_T, SVE, sameRegister, shiftedImmediate, shiftedValue, shiftFits, signExtend, sizedScalar, T } from "../operands.ts"
 
 const merge = (cpu: Cpu, size: number, value: Value, where: Predicate, otherwise: Vector | "zero"): Vector => {
@@ -80,51 +78,8 @@ export const copyFloatImmediate = instruction({
   }
 })
 
-/** The logical immediate of SVE is that of 64 bits: N, immr and imms in one field. */
-interface Mask13 {
-  readonly imm13: number
-}
-const partsOf = (imm13: number): readonly [N: number, immr: number, imms: number] => [imm13 >> 12, (imm13 >> 6) & 63, imm13 & 63]
-const maskOf = ({ imm13 }: Mask13): bigint | undefined => bitmask(...partsOf(imm13))
-/** Element bits of the smallest element that repeats. */
-const maskBits = (mask: bigint): number =>
-  [8, 16, 32].find((bits) => BigInt.asUintN(bits, mask) * (0xffff_ffff_ffff_ffffn / ((1n << BigInt(bits)) - 1n)) === mask) ?? 64
-const LETTERS: Readonly<Record<string, number>> = { b: 8, h: 16, s: 32, d: 64 }
-const letterOf = (bits: number): string => Object.keys(LETTERS).find((letter) => LETTERS[letter] === bits)!
-/** What the text says before the number: the number needs it to be repeated. */
-const MASK_BITS = "bits of imm13"
-export const maskElement: Operand<Mask13> = {
-  print(f) {
-    const mask = maskOf(f)
-    return mask === undefined ? undefined : letterOf(maskBits(mask))
-  },
-  read(text, at) {
-    const bits = LETTERS[text[at] ?? ""]
-    return bits === undefined ? [] : [{ end: at + 1, fields: { [MASK_BITS]: bits } }]
-  }
-}
-export const maskValue = (inDecimal: boolean): Operand<Mask13> => ({
-  print(f) {
-    const mask = maskOf(f)
-    if (mask === undefined) return undefined
-    const bits = maskBits(mask)
-    return inDecimal ? `${BigInt.asIntN(bits, mask)}` : `0x${BigInt.asUintN(bits, mask).toString(16)}`
-  },
-  read(text, at, known) {
-    const match = /^#?\s*(-?)(0x[0-9a-f]+|\d+)(?!\w)/.exec(text.slice(at))
-    const bits = known[MASK_BITS]
-    if (!match || bits === undefined) return []
-    const value = BigInt(match[2]!) * (match[1] ? -1n : 1n)
-    if (value >= 1n << BigInt(bits) || value < -(1n << BigInt(bits - 1))) return []
-    const fields = bitmaskFields(BigInt.asUintN(bits, value) * (0xffff_ffff_ffff_ffffn / ((1n << BigInt(bits)) - 1n)), 64)
-    return fields ? [{ end: at + match[0].length, fields: { imm13: (fields.N << 12) | (fields.immr << 6) | fields.imms } }] : []
-  }
-})
-export const isMask = (f: Mask13): boolean => maskOf(f) !== undefined
-export const isRedundantMask = (f: Mask13): boolean => !isCanonicalBitmask(...partsOf(f.imm13))
-export const maskPattern = (imm13: number): bigint => maskOf({ imm13 })!
 /** DUP (immediate) can say it too: then this one goes by its own name. */
-const isPlainImmediate = ({ imm13 }: Mask13): boolean => {
+const isPlainImmediate = ({ imm13 }: MaskFields): boolean => {
   const mask = maskPattern(imm13)
   const value = Number(BigInt.asIntN(maskBits(mask), mask))
   return (value >= -128 && value <= 127) || (value % 256 === 0 && value >= -32768 && value <= 32512)
@@ -135,7 +90,7 @@ export const duplicateMask = instruction({
   where: isMask,
   assembly: "dupm <Zd>.<E>, #<hex>",
   aliases: [{ text: "mov <Zd>.<E>, #<hex>", prefer: (f) => !isPlainImmediate(f) }],
-  operands: { E: maskElement, hex: maskValue(false) },
+  operands: { E: maskElement, hex: maskValue },
   redundant: isRedundantMask,
   feature: SVE,
   access: "SVE",

@@ -1,7 +1,7 @@
 /** Integer arithmetic and logic on vectors: under a predicate, unpredicated, with immediates. */
 import { choice, type Instruction, type Integer, instruction, type Operand, signed, unsigned, type Value } from "@eltwo/isa"
+import { isMask, isRedundantMask, maskElement, maskPattern, maskValue } from "../mask-operand.ts"
 import { SVE, sameRegister, shiftedImmediate, shiftedValue, shiftFits, signExtend, T } from "../operands.ts"
-import { isMask, isRedundantMask, maskElement, maskPattern, maskValue } from "./copy.ts"
 
 type Lane = (type: Integer, x: Value, y: Value) => Value
 const reversed =
@@ -148,7 +148,7 @@ export const logicImmediate = instruction({
   encoding: "00000101 opc:2 0000 imm13:13 Zdn:5",
   where: (f) => f.opc !== 3 && isMask(f),
   assembly: "<opc> <Zdn>.<E>, <Zdn>.<E>, #<mask>",
-  operands: { opc: choice("opc", "orr eor and -"), E: maskElement, mask: maskValue(false) },
+  operands: { opc: choice("opc", "orr eor and -"), E: maskElement, mask: maskValue },
   redundant: isRedundantMask,
   feature: SVE,
   access: "SVE",
