@@ -303,12 +303,18 @@ export class WasmFloat implements Float {
     return this.#extreme("maximum", x, y)
   }
   /** Only the sign bit changes, of NaNs too: no check, in every FPCR class without AH. */
+  /** Sign operations leave NaNs alone under FPCR.AH, which is outside the default class. */
+  #requireDefaultSigns(): void {
+    if (this.cpu.floats === "none") unlowered("a sign operation outside the default FPCR class")
+  }
   negate(x: Value): Value {
+    this.#requireDefaultSigns()
     if (this.bits < 32) return this.#bitsType.xor(x, this.#bitsType.constant(1n << BigInt(this.bits - 1)))
     const parts = this.#parts(x)
     return parts.wrap(parts.operands[0]!.map((a) => parts.shape.operation("negate", a)))
   }
   absolute(x: Value): Value {
+    this.#requireDefaultSigns()
     if (this.bits < 32) return this.#bitsType.and(x, this.#bitsType.constant((1n << BigInt(this.bits - 1)) - 1n))
     const parts = this.#parts(x)
     return parts.wrap(parts.operands[0]!.map((a) => parts.shape.operation("absolute", a)))

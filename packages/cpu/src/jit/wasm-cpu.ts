@@ -273,7 +273,9 @@ export class WasmCpu implements Cpu, FloatContext, MemoryContext {
   scalar(n: number, type: ElementType): Value {
     return asValue(type.bits === 128 ? Pair.of(this.registers.v(n)) : this.registers.scalar(n, type.bits))
   }
-  setScalar(n: number, value: Value, type: ElementType): void {
+  setScalar(n: number, value: Value, type: ElementType, merging?: number): void {
+    // FPCR.NEP is outside the default class
+    if (merging !== undefined && this.floats === "none") unlowered("a merging scalar outside the default FPCR class")
     const x = operandOf(value)
     if (x instanceof Pair) return this.registers.setV(n, [x.vector])
     if (x instanceof FlagsOf || x instanceof FlagsChoice || !(x instanceof Node)) return unlowered("a vector as a scalar")
