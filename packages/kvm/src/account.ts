@@ -5,6 +5,8 @@ import { EC } from "@eltwo/isa"
 export type ExitName = keyof typeof EC | "IRQ" | "SError" | "Illegal"
 
 export class Account {
+  /** Instructions that guests retired. */
+  instructions = 0
   /** Guest entries (ERET to a guest). */
   entries = 0
   /** Traps from a guest to EL2 by exception class, including those hyp code resolved alone. */

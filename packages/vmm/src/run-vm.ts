@@ -10,6 +10,7 @@ import { blocking } from "./personality/blocking.ts"
 import { hostBytes } from "./personality/linux/kvm-cpu.ts"
 import { VmMachine } from "./personality/vm/machine.ts"
 import { commandLine, type Outcome, type Prepared } from "./run-result.ts"
+import { signalOfException } from "./unhandled.ts"
 
 export const runVm = ({ options, model, platform, host, tracer }: Prepared, image: GuestImage, mode: Mode): Effect.Effect<Outcome, VmmError> =>
   Effect.gen(function* () {
@@ -29,5 +30,8 @@ export const runVm = ({ options, model, platform, host, tracer }: Prepared, imag
     const begun = platform.milliseconds()
     const end = yield* Effect.promise(() => drive(machine, { instructions: options.maxInsns, milliseconds: options.timeout }, [], platform))
     if (end.kind === "dead") return yield* new MachineError({ message: end.message, hint: "--trace exc shows what led there." })
-    return { end, account: { instructions: kvm.cpus[0]!.pe.retired, milliseconds: platform.milliseconds() - begun, kvm: switchAccount(kvm) } }
+    return {
+      end: end.kind === "unhandled" ? { ...end, signal: signalOfException(end.ec, end.iss) } : end,
+      account: { instructions: BigInt(kvm.account.instructions), milliseconds: platform.milliseconds() - begun, kvm: switchAccount(kvm) }
+    }
   })

@@ -28,6 +28,7 @@ export const runGuest = (cpu: PhysicalCpu, vcpu: Vcpu): ExitCode => {
     const { slice } = vcpu
     const instructions = Math.min(Math.max(1, slice.left), UNLIMITED)
     const { exit, retired } = retiredBy(cpu, () => run(pe, { instructions, ...slice.options }))
+    cpu.account.instructions += retired
     // exceptions count too: a guest that only takes exceptions comes to an end
     slice.left -= exit.kind === "limit" ? instructions : Math.max(1, retired)
     switch (exit.kind) {

@@ -114,13 +114,14 @@ export const kvmCpu = (host: Host, guestBytes: number): GuestCpu | string => {
       return isErrno(value) ? undefined : value
     },
     features: pe.controls.machine.features,
-    retired: () => pe.retired,
+    retired: () => BigInt(host.account.instructions),
     nanoseconds: () => virtualTime(pe),
     sleep: (nanoseconds) => passTime(pe, virtualTime(pe) + nanoseconds),
     run: (instructions) => {
-      const end = pe.retired + BigInt(Math.min(instructions, MAX_SLICE))
+      const { account } = host
+      const end = account.instructions + Math.min(instructions, MAX_SLICE)
       for (;;) {
-        const left = Number(end - pe.retired)
+        const left = end - account.instructions
         if (left <= 0) return { kind: "limit" }
         const exit = vcpu.run(left)
         if (isErrno(exit)) return { kind: "dead", message: `KVM_RUN: ${exit}` }

@@ -19,8 +19,14 @@ export type VmEnd =
   | { readonly kind: "exited"; readonly status: number }
   /** WFI with nothing that could wake it. */
   | { readonly kind: "idle"; readonly pc: bigint }
+  /** It takes one exception after the other and executes nothing: its vector cannot be executed. `ec`, `iss` and `far` are those of the last one. */
+  | { readonly kind: "unhandled"; readonly el: 1; readonly pc: bigint; readonly ec: number; readonly iss: number; readonly far: bigint }
   | { readonly kind: "dead"; readonly message: string }
 
+/** Exceptions without an instruction between them after which it counts as stuck. */
+const PATIENCE = 10_000
+/** Budget of the first KVM_RUN; it doubles while the image executes anything, so that one that does not is found soon. */
+const FIRST_BUDGET = 10_000
 const HEAP_ALIGNMENT = 0x1_0000n
 /** A run is at most this many instructions. */
 const MAX_SLICE = 0x7fff_0000
@@ -36,6 +42,9 @@ export class VmMachine {
   readonly #terminal: Terminal
   readonly #semihosting: Semihosting
   #uartAsserts = false
+  /** Exceptions taken since the last instruction. */
+  #barren = 0
+  #budget = FIRST_BUDGET
 
   private constructor(kvm: KvmHost, vm: Vm, vcpu: Vcpu, image: BareImage, { entry, end }: LoadedImage, options: VmOptions) {
     this.#kvm = kvm
@@ -77,19 +86,25 @@ export class VmMachine {
     return typeof loaded === "string" ? loaded : new VmMachine(kvm, vm, vcpu, image, loaded, options)
   }
 
-  /** Retired instructions. */
+  /** Instructions the guest retired. */
   executed(): number {
-    return Number(this.#kvm.cpus[0]!.pe.retired)
+    return this.#kvm.account.instructions
   }
   /** Runs at most so many instructions; undefined when they are used up. What the image wrote has then reached the host. */
   run(instructions: number): VmEnd | undefined {
     const until = this.executed() + Math.min(instructions, MAX_SLICE)
     let end: VmEnd | undefined
     for (let left = until - this.executed(); left > 0 && end === undefined; left = until - this.executed()) {
-      const exit = this.#vcpu.run(left)
+      const before = this.executed()
+      const budget = Math.min(left, this.#budget)
+      const exit = this.#vcpu.run(budget)
       end = isErrno(exit) ? { kind: "dead", message: `KVM_RUN: ${exit}` } : this.#answer(exit)
-      // The budget also pays for what retires nothing.
-      if (!isErrno(exit) && exit.reason === "intr" && exit.deviceIrqLevel === 0) break
+      const progress = this.executed() > before
+      this.#budget = progress ? Math.min(this.#budget * 2, MAX_SLICE) : FIRST_BUDGET
+      // The budget also pays for exceptions.
+      if (progress || isErrno(exit) || exit.reason !== "intr") this.#barren = 0
+      else if ((this.#barren += budget) >= PATIENCE) end ??= this.#stuck()
+      else if (budget === left) break
     }
     this.#terminal.flush()
     return end
@@ -120,7 +135,7 @@ export class VmMachine {
           this.#updateIrq(this.#vcpu.deviceIrqLevel)
           return undefined
         }
-        return { kind: "idle", pc: this.#pc() }
+        return { kind: "idle", pc: this.#get(REG.pc) }
       case "stopped":
         return { kind: "exited", status: 0 }
       case "crash":
@@ -131,9 +146,20 @@ export class VmMachine {
         return { kind: "dead", message: `the virtual machine stopped with exit ${exit.reason}` }
     }
   }
-  #pc(): bigint {
-    const pc = this.#vcpu.getOneReg(REG.pc)
-    return isErrno(pc) ? 0n : pc
+  #get(id: bigint): bigint {
+    const value = this.#vcpu.getOneReg(id)
+    return isErrno(value) ? 0n : value
+  }
+  #stuck(): VmEnd {
+    const syndrome = Number(this.#get(REG.system(3, 0, 5, 2, 0)) & 0xffff_ffffn)
+    return {
+      kind: "unhandled",
+      el: 1,
+      pc: this.#get(REG.pc),
+      ec: syndrome >>> 26,
+      iss: syndrome & 0x1ff_ffff,
+      far: this.#get(REG.system(3, 0, 6, 0, 0))
+    }
   }
   /** Where there is no device, reads give zero and writes do nothing. */
   #access({ physical, bytes, isWrite, value }: Extract<RunExit, { reason: "mmio" }>): void {
