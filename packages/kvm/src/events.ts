@@ -16,6 +16,8 @@ export type KvmEvent = { readonly time: bigint; readonly cpu: number } & (
       readonly x0?: bigint
       /** Of a host program's SVC: the system call. */
       readonly call?: number
+      /** Of the host kernel's HVC: the function of hyp code. */
+      readonly hostCall?: number
     }
   | { readonly what: "irq"; readonly from: Place; readonly where: Place; readonly kind: "irq" | "fiq" | "serror" }
   /** `cptr` and the rest are in force for the target. */

@@ -1,8 +1,10 @@
 /** A physical CPU as kernel and hyp code see it: the checked port with crashes, events and counts, and the kernel's per-CPU data. */
 import { HCR, type Pe, type Port, PortTrap, portOf, virtualTime } from "@eltwo/cpu"
+import { EC } from "@eltwo/isa"
 import type { Account } from "../account.ts"
 import { bug, type Crash, type Crashed, crashOf } from "../crash.ts"
 import type { EventStream, KvmEvent, KvmEventBody, Place } from "../events.ts"
+import { newContext } from "../guest-context.ts"
 import { Trail } from "../trail.ts"
 import type { Vcpu } from "../vcpu.ts"
 import { type Binding, type FpOwner, unbound } from "./fp-memory.ts"
@@ -26,6 +28,8 @@ export class PhysicalCpu {
   /** Exception level of the host kernel, for the kind of a crash. */
   hostEl: 1 | 2 = 2
 
+  /** The host's own values of what a guest replaces; laid out as a vCPU's. */
+  readonly hostContext = newContext()
   /** fpsimd_last_state: whose registers these are, as the kernel's FP core believes. */
   readonly last: Binding = unbound()
   /** fp_owner: meaningful between vcpu_load and vcpu_put only. */
@@ -101,6 +105,16 @@ export class PhysicalCpu {
     const rest = list && context ? list.names.map((name, i) => [name, context[list.slots[i]!]!] as const) : []
     this.reportList("regs-write", [...values, ...rest])
   }
+  /** Reads a list into a context, then further registers, and reports them as one list; the result has the further ones. */
+  readAll({ names, slots }: RegisterList, context: BigUint64Array, further: readonly string[]): readonly bigint[] {
+    for (let i = 0; i < names.length; i++) context[slots[i]!] = this.read(names[i]!)
+    const values = further.map((register) => this.read(register))
+    if (this.events.listening) {
+      const list = names.map((name, i) => [name, context[slots[i]!]!] as const)
+      this.reportList("regs-read", [...list, ...further.map((register, i) => [register, values[i]!] as const)])
+    }
+    return values
+  }
   /** Says that registers read or written one by one belong together. */
   reportList(what: "regs-read" | "regs-write", values: readonly (readonly [string, bigint])[]): void {
     if (this.events.listening) this.emit({ what, where: this.context, list: values.map(([name]) => name), values: values.map(([, value]) => value) })
@@ -119,6 +133,15 @@ export class PhysicalCpu {
     this.trail.note(operation, "", operand)
     const trap = this.port.sys(operation, operand)
     if (trap) throw this.#crash(trap)
+  }
+  /** HVC #0 of a host kernel at EL1, the function and its arguments in X0 and on: hyp code runs. */
+  hvc(): void {
+    const [x0] = this.pe.x
+    this.trail.note("hvc", "", x0!)
+    const trap = this.port.hvc(0)
+    if (trap) throw this.#crash(trap)
+    this.context = "hyp"
+    if (this.events.listening) this.emit({ what: "exc", from: "host", where: "hyp", ec: EC.HVC64, iss: 0, hostCall: Number(x0! & 0xffffn) })
   }
   /** Exception return to what ELR and SPSR of the current level say. */
   eret(): void {
