@@ -8,7 +8,10 @@
 import { writeFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { base, compose, type Extension, type Machine, randomFrom } from "@eltwo/isa"
+import { fpmr } from "@eltwo/plugin-fpmr"
 import { fpsimd } from "@eltwo/plugin-fpsimd"
+import { sme } from "@eltwo/plugin-sme"
+import { sve } from "@eltwo/plugin-sve"
 import type { CoverageCounts } from "../../packages/cli/src/coverage.ts"
 import { type KnownEncoding, type KnownEncodings, knownEncodings } from "./known-encodings.ts"
 
@@ -48,7 +51,7 @@ export const countCoverage = (machine: Machine, known: KnownEncodings): Coverage
 }
 
 /** What this repository declares. */
-export const EXTENSIONS: readonly Extension[] = [base, fpsimd]
+export const EXTENSIONS: readonly Extension[] = [base, fpsimd, sve, sme, fpmr]
 /** One feature a line. */
 export const coverageText = (counts: CoverageCounts): string =>
   `{\n${Object.entries(counts)

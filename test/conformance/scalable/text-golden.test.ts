@@ -31,4 +31,8 @@ describe("text of scalable instructions", () => {
 })
 describe("declarations of scalable instructions", () => {
   it("are clean", () => expect(lint(scalableInstructions)).toEqual([]))
+  it("have names of their own among all instructions", () => {
+    const names = scalableTable.rows.map(({ name }) => name)
+    expect(names.filter((name, i) => names.indexOf(name) !== i)).toEqual([])
+  })
 })

@@ -195,7 +195,7 @@ const extremeImmediate: Operand<Extreme> = {
   read: (text, at, known, place) => (known["U"] ? unsigned("imm8") : signed("imm8:8")).read(text, at, known, place)
 }
 export const extremeOfImmediate = instruction({
-  name: "SMAX, UMAX, SMIN, UMIN (immediate)",
+  name: "SMAX, UMAX, SMIN, UMIN (vector, immediate)",
   encoding: "00100101 size:2 1010 min U 110 imm8:8 Zdn:5",
   assembly: "<name> <Zdn>.<T>, <Zdn>.<T>, #<value>",
   operands: { T, name: choice(["min:1", "U:1"], "smax umax smin umin"), value: extremeImmediate },
