@@ -1,7 +1,9 @@
 /** What a mode plugin is: how the host kernel and hyp code share the processor. A value; nothing registers itself. */
 import type { PhysicalCpu } from "./host/cpu.ts"
 import type { Host } from "./host/host.ts"
+import type { ExitCode } from "./hyp/guest.ts"
 import type { TrapSpelling } from "./hyp/trap-words.ts"
+import type { HostCallTable } from "./nvhe/host-call.ts"
 import type { Stage2 } from "./stage2.ts"
 import type { Vcpu } from "./vcpu.ts"
 
@@ -31,6 +33,12 @@ export interface HypServices {
   flushContext(cpu: PhysicalCpu, stage2: Stage2): void
   /** Forgets a VM's translations of both stages everywhere: its stage 2 lost mappings or permissions. */
   flushVmid(cpu: PhysicalCpu, stage2: Stage2): void
+  /** At vcpu_put: the host's counter has no offset. Absent where the host kernel never sees the offset. */
+  putTimer?(cpu: PhysicalCpu): void
+  /** Enters the guest once, by way of the world switch in hyp code. Absent where that is the kernel's own function. */
+  runVcpu?(cpu: PhysicalCpu, vcpu: Vcpu): ExitCode
+  /** Commits what is pending for the guest's PC before user space looks. Absent as before. */
+  adjustPc?(cpu: PhysicalCpu, vcpu: Vcpu): void
 }
 /**
  * Looks at an exit in hyp code, before the host kernel does. True: dealt with, the guest goes on.
@@ -67,6 +75,8 @@ export interface Mode {
   readonly services: HypServices
   readonly worldSwitch: WorldSwitch
   readonly hypExit: HypExitTable
+  /** What hyp code answers when the host kernel calls it by HVC; absent where the kernel is at EL2 itself. */
+  readonly hostCalls?: HostCallTable
   readonly fp: FpPolicy
 }
 

@@ -5,7 +5,7 @@ import type { PhysicalCpu } from "./host/cpu.ts"
 import { serviceInterrupts } from "./host/interrupts.ts"
 import type { KvmRunPage } from "./host/kvm-run-page.ts"
 import { firstRunHcr, HCR } from "./hyp/controls.ts"
-import { enterGuest } from "./hyp/guest.ts"
+import { switchToGuest } from "./hyp/guest.ts"
 import { commitPending } from "./inject.ts"
 import { completeMmio } from "./mmio.ts"
 import { loadTimers, putTimers, timersChanged } from "./timer.ts"
@@ -35,10 +35,11 @@ const runVcpu = (cpu: PhysicalCpu, vcpu: Vcpu): Handled => {
   if (vcpu.pendingReset && vcpu.mpState === "runnable") vcpu.reset()
   vcpuLoad(cpu, vcpu)
   const result = vcpu.immediateExit ? "EINTR" : loop(cpu, vcpu)
-  commitPending(vcpu)
+  if (vcpu.pending) (vcpu.vm.host.mode.services.adjustPc ?? adjustHere)(cpu, vcpu)
   vcpuPut(cpu, vcpu)
   return result
 }
+const adjustHere = (_: PhysicalCpu, vcpu: Vcpu): void => commitPending(vcpu)
 /** What is decided once: traps by the features of host and VM; ID registers are frozen from here. */
 const firstRun = (vcpu: Vcpu): void => {
   const { host } = vcpu.vm
@@ -77,9 +78,7 @@ const loop = (cpu: PhysicalCpu, vcpu: Vcpu): Handled => {
     const interrupted = beforeEntry(cpu, vcpu)
     if (interrupted) return interrupted
     hooks.ctxFlush(cpu, vcpu)
-    mode.worldSwitch.enter(cpu, vcpu)
-    const code = enterGuest(cpu, vcpu, mode.hypExit)
-    mode.worldSwitch.leave(cpu, vcpu)
+    const code = mode.services.runVcpu?.(cpu, vcpu) ?? switchToGuest(cpu, vcpu)
     const timers = timersChanged(cpu, vcpu)
     hooks.ctxSync(cpu, vcpu)
     serviceInterrupts(cpu)

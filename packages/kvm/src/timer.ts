@@ -3,6 +3,7 @@ import { passTime, physicalCount, timerDeadline, timerOutput, virtualTime } from
 import type { Handled } from "./exit.ts"
 import { type ContextRegister, guestName, SLOT } from "./guest-context.ts"
 import type { PhysicalCpu } from "./host/cpu.ts"
+import type { Mode } from "./mode.ts"
 import type { Vcpu } from "./vcpu.ts"
 
 const TIMERS = ["CNTV", "CNTP"] as const
@@ -11,12 +12,15 @@ const compare = (timer: (typeof TIMERS)[number]): ContextRegister => `${timer}_C
 const ENABLE = 1n
 const ENABLE_AND_MASK = 3n
 
+/** The host kernel's name of a guest timer register: at EL1 there is only one. */
+const hostName = (register: ContextRegister, { hostEl, registers }: Mode): string => guestName(register, hostEl === 1 ? "plain" : registers)
+
 export const loadTimers = (cpu: PhysicalCpu, vcpu: Vcpu): void => {
   const { mode } = vcpu.vm.host
   mode.services.loadTimer(cpu, vcpu.vm.counterOffset ?? 0n)
   for (const timer of TIMERS) {
-    cpu.write(guestName(compare(timer), mode.registers), vcpu.system[SLOT[compare(timer)]]!)
-    cpu.write(guestName(control(timer), mode.registers), vcpu.system[SLOT[control(timer)]]!)
+    cpu.write(hostName(compare(timer), mode), vcpu.system[SLOT[compare(timer)]]!)
+    cpu.write(hostName(control(timer), mode), vcpu.system[SLOT[control(timer)]]!)
   }
   cpu.pe.lines.timersAssertIrq = true
 }
@@ -24,11 +28,12 @@ export const loadTimers = (cpu: PhysicalCpu, vcpu: Vcpu): void => {
 export const putTimers = (cpu: PhysicalCpu, vcpu: Vcpu): void => {
   const { mode } = vcpu.vm.host
   for (const timer of TIMERS) {
-    const name = guestName(control(timer), mode.registers)
+    const name = hostName(control(timer), mode)
     vcpu.system[SLOT[control(timer)]] = cpu.read(name) & ENABLE_AND_MASK
-    vcpu.system[SLOT[compare(timer)]] = cpu.read(guestName(compare(timer), mode.registers))
+    vcpu.system[SLOT[compare(timer)]] = cpu.read(hostName(compare(timer), mode))
     if (vcpu.system[SLOT[control(timer)]]! & ENABLE) cpu.write(name, 0n)
   }
+  mode.services.putTimer?.(cpu)
 }
 /** Timer outputs of the loaded vCPU: bit 0 virtual, bit 1 physical. */
 const outputs = ({ pe }: PhysicalCpu): number => (timerOutput(pe, "CNTV") ? 1 : 0) | (timerOutput(pe, "CNTP") ? 2 : 0)

@@ -10,19 +10,20 @@ const SCTLR_EL2_RES1 = 0x30c50830n
 /** LEN of ZCR_ELx and SMCR_ELx: the largest length. */
 const LEN_MAX = 15n
 
-/** The EL2 initial state of a processor that came out of reset at EL2, with HCR_EL2.E2H = 0. */
-export const initialiseEl2 = (cpu: PhysicalCpu, features: CpuFeatures): void => {
-  cpu.write("HCR_EL2", hostNvheHcr(features))
+/** The EL2 initial state of a processor that came out of reset at EL2: with HCR_EL2.E2H = 0, and again in the other layouts where hyp code wants them. */
+export const initialiseEl2 = (cpu: PhysicalCpu, features: CpuFeatures, e2h = false): void => {
+  const { register, rest } = trapWords(cpu.pe.controls.machine, e2h ? "cpacr" : "classic")
+  cpu.write("HCR_EL2", hostNvheHcr(features, e2h))
   cpu.isb()
   cpu.write("SCTLR_EL2", SCTLR_EL2_RES1)
   if (features.hcrx) cpu.write("HCRX_EL2", hostHcrx(features))
-  cpu.write("CNTHCTL_EL2", counterAccess(false))
+  cpu.write("CNTHCTL_EL2", counterAccess(e2h))
   cpu.write("CNTVOFF_EL2", 0n)
   cpu.write("MDCR_EL2", 0n)
   cpu.write("VTTBR_EL2", 0n)
   cpu.write("VPIDR_EL2", cpu.read("MIDR_EL1"))
   cpu.write("VMPIDR_EL2", cpu.read("MPIDR_EL1"))
-  cpu.write("CPTR_EL2", trapWords(cpu.pe.controls.machine, "classic").rest)
+  cpu.write(register, rest)
   cpu.write("HSTR_EL2", 0n)
   if (features.fineGrainedTraps) {
     for (const register of ["HFGRTR_EL2", "HFGWTR_EL2"]) cpu.write(register, hostFineTraps(features))

@@ -30,6 +30,8 @@ export class PhysicalCpu {
 
   /** The host's own values of what a guest replaces; laid out as a vCPU's. */
   readonly hostContext = newContext()
+  /** Where a kernel at EL1 goes on after a run, as ELR_EL2 and SPSR_EL2. */
+  readonly hostReturn = { pc: 0n, pstate: 0n }
   /** fpsimd_last_state: whose registers these are, as the kernel's FP core believes. */
   readonly last: Binding = unbound()
   /** fp_owner: meaningful between vcpu_load and vcpu_put only. */

@@ -69,6 +69,7 @@ const SIGNALS: ReadonlyMap<number, string> = new Map([
 export const exceptionFromUser = (host: Host, cpu: PhysicalCpu, kind: "synchronous" | "irq" | "fiq" | "serror"): void => {
   const task = cpu.current
   if (!task) throw cpu.bug("An exception from EL0 without a task")
+  if (cpu.pe.el !== cpu.hostEl) throw cpu.bug("An exception of a host program went past its kernel")
   enterFromUser(cpu, task)
   if (kind === "synchronous") synchronousFromUser(host, cpu, task)
   else if (cpu.events.listening) cpu.emit({ what: "irq", from: "host-el0", where: "host", kind })

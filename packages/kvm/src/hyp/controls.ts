@@ -41,8 +41,9 @@ export const HCR = {
 
 /** Host kernel at EL2 (VHE). */
 export const HOST_VHE_HCR = HCR.RW | HCR.TGE | HCR.E2H | HCR.AMO | HCR.IMO | HCR.FMO
-/** Host kernel at EL1. */
-export const hostNvheHcr = (features: CpuFeatures): bigint => HCR.RW | HCR.API | HCR.APK | (features.mte ? HCR.ATA : HCR.TID5)
+/** Host kernel at EL1, hyp code in the layouts of E2H or the classic ones. */
+export const hostNvheHcr = (features: CpuFeatures, e2h = false): bigint =>
+  HCR.RW | HCR.API | HCR.APK | (features.mte ? HCR.ATA : HCR.TID5) | (e2h ? HCR.E2H : 0n)
 
 /** What every guest has. */
 const GUEST_BASE =

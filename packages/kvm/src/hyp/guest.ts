@@ -100,7 +100,7 @@ const fixupGuestExit = (cpu: PhysicalCpu, vcpu: Vcpu, early: HypExitTable): bool
 }
 
 /** Runs the guest until hyp code has to give an exit to the host kernel. Guest state is loaded, traps are active. */
-export const enterGuest = (cpu: PhysicalCpu, vcpu: Vcpu, early: HypExitTable): ExitCode => {
+const enterGuest = (cpu: PhysicalCpu, vcpu: Vcpu, early: HypExitTable): ExitCode => {
   for (;;) {
     const code = guestEnter(cpu, vcpu)
     if (code === ExitCode.TRAP && answeredByVector(cpu, vcpu)) continue
@@ -113,4 +113,13 @@ export const enterGuest = (cpu: PhysicalCpu, vcpu: Vcpu, early: HypExitTable): E
     if (code === ExitCode.EL1_SERROR) vcpu.fault.esr = Number(cpu.read("ESR_EL2") & 0xffff_ffffn)
     if (code !== ExitCode.TRAP || !fixupGuestExit(cpu, vcpu, early)) return code
   }
+}
+
+/** __kvm_vcpu_run: from the host to the guest and, with the exit it gives, back. */
+export const switchToGuest = (cpu: PhysicalCpu, vcpu: Vcpu): ExitCode => {
+  const { mode } = vcpu.vm.host
+  mode.worldSwitch.enter(cpu, vcpu)
+  const code = enterGuest(cpu, vcpu, mode.hypExit)
+  mode.worldSwitch.leave(cpu, vcpu)
+  return code
 }

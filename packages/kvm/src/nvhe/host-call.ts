@@ -1,0 +1,59 @@
+/**
+ * Calls of a host kernel at EL1 to hyp code at EL2: HVC #0 with the function in X0 and arguments from X1. Hyp code answers X0 = 0 and the result in X1,
+ * or X0 = -1 where it has no such function.
+ */
+import { EC } from "@eltwo/isa"
+import type { PhysicalCpu } from "../host/cpu.ts"
+
+/** Function numbers, by their kernel names. */
+export enum HostCall {
+  kvm_adjust_pc = 8,
+  kvm_vcpu_run = 9,
+  kvm_flush_vm_context = 10,
+  kvm_tlb_flush_vmid = 13,
+  kvm_flush_cpu_context = 15,
+  kvm_timer_set_cntvoff = 16
+}
+/** Answers a call at EL2; `argument` is X1. A pointer in it is the kernel's: see kernHypVa. Gives X1 of the result. */
+export type HostCallHandler = (cpu: PhysicalCpu, argument: bigint) => bigint
+/** By function number. A function that is not there is NOT_SUPPORTED. */
+export type HostCallTable = ReadonlyMap<number, HostCallHandler>
+
+/** SMCCC: fast 64-bit call of the owner "vendor hypervisor". */
+const FIRST = 0xc6000000n
+/** The caller's hint that no SVE state lives: not part of the function. */
+const SVE_HINT = 1n << 16n
+const NOT_SUPPORTED = 0xffff_ffff_ffff_ffffn
+const FUNCTIONS = 0x10000n
+
+/** Calls hyp code; the kernel is at EL1 before and after. */
+export const hostCall = (cpu: PhysicalCpu, table: HostCallTable, call: HostCall, argument = 0n): bigint => {
+  const { x } = cpu.pe
+  x[0] = FIRST + BigInt(call)
+  x[1] = argument
+  cpu.hvc()
+  handleHostTrap(cpu, table)
+  if (x[0] !== 0n) throw cpu.bug(`Hyp code has no function ${HostCall[call]}`)
+  return x[1]
+}
+
+/** Hyp code's vector for exceptions from the host: answers the call and goes back. Anything but a call is a panic. */
+export const handleHostTrap = (cpu: PhysicalCpu, table: HostCallTable): void => {
+  const ec = Number((cpu.read("ESR_EL2") >> 26n) & 0x3fn)
+  if (ec !== EC.HVC64) throw cpu.bug(`Unexpected exception from the host kernel: ${EC[ec] ?? ec}`)
+  const { x } = cpu.pe
+  const number = (x[0]! & ~SVE_HINT) - FIRST
+  const handler = number >= 0n && number < FUNCTIONS ? table.get(Number(number)) : undefined
+  if (handler) {
+    const result = handler(cpu, x[1]!)
+    x[0] = 0n
+    x[1] = BigInt.asUintN(64, result)
+  } else x[0] = NOT_SUPPORTED
+  returnToHost(cpu)
+}
+/** ERET to the kernel: no guest's exception comes to hyp code until the next entry. */
+export const returnToHost = (cpu: PhysicalCpu): void => {
+  cpu.pe.modelledEl = cpu.hostEl
+  cpu.eret()
+  cpu.context = "host"
+}

@@ -1,0 +1,99 @@
+/**
+ * The world switch beside a kernel at EL1, in hyp code: every register of EL1 and EL0 that host and guest both use is swapped at each entry and each exit.
+ * Nothing of the guest is on the CPU between vcpu_load and the entry but its timers.
+ */
+import { SLOT } from "../guest-context.ts"
+import type { PhysicalCpu, RegisterList } from "../host/cpu.ts"
+import type { Host } from "../host/host.ts"
+import { GUEST_MDCR, HOST_MDCR, hostNvheHcr } from "../hyp/controls.ts"
+import { activateFpTraps, deactivateFpTraps } from "../hyp/fpsimd.ts"
+import { activateHcr, deactivateHcr, guestCommonTraps, hostCommonTraps, type RegisterValues, returnState } from "../hyp/switch-state.ts"
+import { commitPending } from "../inject.ts"
+import type { WorldSwitch } from "../mode.ts"
+import { hypMemoryOf, readVcpuMmu } from "./hyp-memory.ts"
+
+/** Host or guest, as it is put on the CPU. */
+interface Side {
+  readonly context: BigUint64Array
+  /** MIDR_EL1 and MPIDR_EL1 as EL1 reads them. */
+  readonly midr: bigint
+  readonly mpidr: bigint
+  readonly pc: bigint
+  readonly pstate: bigint
+}
+/** ELR_EL2 and SPSR_EL2 by the names hyp code has for them. */
+const returnNames = ({ mode }: Host): { readonly elr: string; readonly spsr: string } =>
+  mode.registers === "redirected" ? { elr: "ELR_EL1", spsr: "SPSR_EL1" } : { elr: "ELR_EL2", spsr: "SPSR_EL2" }
+
+const joined = (first: RegisterList, second: RegisterList): RegisterList => ({
+  names: [...first.names, ...second.names],
+  slots: [...first.slots, ...second.slots]
+})
+/** Common, EL1, user and return state into a context; the result is what the names of the return state held. */
+const save = (cpu: PhysicalCpu, { guestLists, features }: Host, context: BigUint64Array, names: readonly string[]): readonly bigint[] => {
+  context[SLOT.MDSCR_EL1] = cpu.read("MDSCR_EL1")
+  const values = cpu.readAll(joined(guestLists.el1Save, guestLists.user), context, features.ras ? [...names, "VDISR_EL2"] : names)
+  if (features.ras) context[SLOT.DISR_EL1] = values[names.length]!
+  return values
+}
+const restore = (cpu: PhysicalCpu, host: Host, { context, midr, mpidr, pc, pstate }: Side): void => {
+  const { guestLists, features } = host
+  const { elr, spsr } = returnNames(host)
+  cpu.write("MDSCR_EL1", context[SLOT.MDSCR_EL1]!)
+  const view: RegisterValues = [
+    ["VPIDR_EL2", midr],
+    ["VMPIDR_EL2", mpidr]
+  ]
+  cpu.writeAll(view, guestLists.el1LoadFirst, context)
+  cpu.writeMain(guestLists.cpacr, context[SLOT.CPACR_EL1]!)
+  const { names, slots } = joined(guestLists.el1Load, guestLists.user)
+  cpu.writeAll([
+    ...names.map((name, i) => [name, context[slots[i]!]!] as const),
+    [elr, pc],
+    [spsr, pstate],
+    ...(features.ras ? [["VDISR_EL2", context[SLOT.DISR_EL1]!] as const] : [])
+  ])
+}
+
+export const worldSwitch: WorldSwitch = {
+  loadDebug() {},
+  load() {},
+
+  enter(cpu, vcpu) {
+    const { host } = vcpu.vm
+    const { elr, spsr } = returnNames(host)
+    // the pointer of the call, as far as hyp code can use it
+    const { vtcr, vttbr } = readVcpuMmu(cpu, cpu.pe.x[1]!)
+    host.mode.fp.toGuest(cpu, vcpu)
+    const [pc, pstate] = save(cpu, host, cpu.hostContext, [elr, spsr])
+    cpu.hostReturn.pc = pc!
+    cpu.hostReturn.pstate = pstate!
+    commitPending(vcpu)
+    const { registers, system, mpidr } = vcpu
+    restore(cpu, host, { context: system, midr: host.midr, mpidr, pc: registers.pc, pstate: returnState(registers.pstate) })
+    cpu.writeAll([["VTCR_EL2", vtcr]])
+    cpu.writeMain("VTTBR_EL2", vttbr)
+    activateHcr(cpu, vcpu)
+    cpu.writeAll([["MDCR_EL2", GUEST_MDCR], ...guestCommonTraps(host.features)])
+    activateFpTraps(cpu, vcpu)
+    cpu.writeMain("VBAR_EL2", hypMemoryOf(cpu).guestVectors)
+  },
+
+  leave(cpu, vcpu) {
+    const { host } = vcpu.vm
+    const { features, mode } = host
+    // the exit has stored SPSR_EL2
+    const [pc] = save(cpu, host, vcpu.system, [returnNames(host).elr])
+    vcpu.registers.pc = pc!
+    cpu.writeAll([["MDCR_EL2", HOST_MDCR], ...hostCommonTraps(features)])
+    deactivateHcr(cpu, vcpu, hostNvheHcr(features, mode.e2h))
+    deactivateFpTraps(cpu, vcpu)
+    cpu.writeMain("VBAR_EL2", hypMemoryOf(cpu).hostVectors)
+    cpu.writeMain("VTTBR_EL2", 0n)
+    restore(cpu, host, { context: cpu.hostContext, midr: cpu.read("MIDR_EL1"), mpidr: cpu.read("MPIDR_EL1"), ...cpu.hostReturn })
+    mode.fp.toHost(cpu, vcpu)
+  },
+
+  putDebug() {},
+  put() {}
+}
