@@ -97,8 +97,4 @@ describe("what cannot be done", () => {
       expect.stringMatching(/^ {2}--max-insns: /)
     ])
   })
-  it("says that a mode and an era are not there, each once", async () => {
-    const { problems } = errorOf(await command("run", "--json", "--mode", "pkvm", "--era", "B", "guests/hello"))
-    expect((problems as { option: string }[]).map(({ option }) => option)).toEqual(["--mode", "--era"])
-  })
 })
