@@ -43,12 +43,13 @@ const LONG = 2 ** 31 - 1
 
 const isWaiting = (stop: object): stop is Waiting => "kind" in stop && stop.kind === "waiting"
 
-/** Runs to the end of the guest or a limit. */
+/** Runs to the end of the guest or a limit; comes back at the end of a slice, with the limit of time, when `abort` says so. */
 export const drive = async <End extends object>(
   guest: Runnable<End>,
   limits: Limits,
   schedule: readonly SignalSchedule[],
-  platform: PlatformService
+  platform: PlatformService,
+  abort?: AbortSignal
 ): Promise<End | LimitReached> => {
   const { signal } = guest
   const clock = new SignalClock(schedule)
@@ -65,7 +66,7 @@ export const drive = async <End extends object>(
       if (clock.until(executed) === 0) for (const due of clock.take(executed)) signal?.(due)
       const stop = guest.run(Math.min(SLICE, left, clock.until(executed)))
       if (stop !== undefined && !isWaiting(stop)) return stop
-      if (timeLeft() <= 0) return { kind: "limit", limit: "time" }
+      if (timeLeft() <= 0 || abort?.aborted === true) return { kind: "limit", limit: "time" }
       const now = platform.milliseconds()
       if (stop === undefined) {
         poll = 0

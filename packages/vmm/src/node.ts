@@ -63,7 +63,7 @@ class FolderTree implements HostTree {
   /** The host's path; undefined when the path has a form or a link on its way that it must not have. */
   #host(path: string): string | undefined {
     if (!path.startsWith("/") || path.includes("\0") || path.split("/").some((part) => part === ".." || part === ".")) return undefined
-    const host = join(this.#root, path)
+    const host = resolve(join(this.#root, path))
     const parent = path === "/" ? host : resolve(host, "..")
     try {
       return fs.realpathSync.native(parent) === parent ? host : undefined
@@ -358,11 +358,10 @@ export const nodePlatform = (distribution?: Distribution): PlatformService => {
 }
 export const NodePlatform = Layer.sync(Platform, () => nodePlatform())
 
-/** Runs a guest with this process's streams; rejects with a VmmError. */
-export const runGuest = (request: RunRequest): Promise<RunResult> => {
+/** Runs a guest with this process's streams; rejects with a VmmError, or when `signal` is aborted. */
+export const runGuest = async (request: RunRequest, signal?: AbortSignal): Promise<RunResult> => {
   const program: Effect.Effect<RunResult, VmmError, Platform> = run(request)
-  return Effect.runPromise(Effect.either(program.pipe(Effect.provide(NodePlatform)))).then((result) => {
-    if (result._tag === "Left") throw result.left
-    return result.right
-  })
+  const result = await Effect.runPromise(Effect.either(program.pipe(Effect.provide(NodePlatform))), signal && { signal })
+  if (result._tag === "Left") throw result.left
+  return result.right
 }

@@ -28,7 +28,9 @@ export const runBare = ({ options, model, platform, host, tracer }: Prepared, im
         hint: "Give more memory (--mem)."
       })
     const begun = platform.milliseconds()
-    const end = yield* Effect.promise(() => drive(machine, { instructions: options.maxInsns, milliseconds: options.timeout }, [], platform))
+    const end = yield* Effect.promise((abort) =>
+      drive(machine, { instructions: options.maxInsns, milliseconds: options.timeout }, [], platform, abort)
+    )
     const account = { instructions: board.pes[0]!.retired, milliseconds: platform.milliseconds() - begun }
     if (end.kind !== "unhandled") return { end, account }
     const { el, pc, ec, iss, far } = end

@@ -24,8 +24,8 @@ export const runLinux = ({ options, model, platform, host, tracer }: Prepared, i
         hint: "Give more memory (--mem)."
       })
     const begun = platform.milliseconds()
-    const end = yield* Effect.promise(() =>
-      drive(program, { instructions: options.maxInsns, milliseconds: options.timeout }, options.signal, platform)
+    const end = yield* Effect.promise((abort) =>
+      drive(program, { instructions: options.maxInsns, milliseconds: options.timeout }, options.signal, platform, abort)
     )
     if (end.kind === "dead") return yield* new MachineError({ message: end.message, hint: "--trace exc,syscalls shows what led there." })
     const { systemCalls, unimplemented } = program.process

@@ -28,7 +28,9 @@ export const runVm = ({ options, model, platform, host, tracer }: Prepared, imag
         hint: "Give more memory (--mem)."
       })
     const begun = platform.milliseconds()
-    const end = yield* Effect.promise(() => drive(machine, { instructions: options.maxInsns, milliseconds: options.timeout }, [], platform))
+    const end = yield* Effect.promise((abort) =>
+      drive(machine, { instructions: options.maxInsns, milliseconds: options.timeout }, [], platform, abort)
+    )
     if (end.kind === "dead") return yield* new MachineError({ message: end.message, hint: "--trace exc shows what led there." })
     return {
       end: end.kind === "unhandled" ? { ...end, signal: signalOfException(end.ec, end.iss) } : end,
