@@ -2,6 +2,7 @@
 import type { Handled } from "./exit.ts"
 import { SLOT } from "./guest-context.ts"
 import { injectUndefined, readGuest, skipInstruction, writeGuest } from "./inject.ts"
+import { physicalTimerRegister } from "./timer.ts"
 import type { Vcpu } from "./vcpu.ts"
 
 interface Access {
@@ -41,6 +42,8 @@ const readRegister = (vcpu: Vcpu, e: number): bigint | undefined => {
       return 0n
   }
   if (e === CCSIDR) return ccsidr(vcpu)
+  const timer = physicalTimerRegister(e)
+  if (timer && vcpu.loadedOn) return vcpu.loadedOn.read(timer)
   return isDebugPoint(e) ? (vcpu.debugPoints.get(e) ?? 0n) : undefined
 }
 /** False: UNDEFINED. */
@@ -52,6 +55,11 @@ const writeRegister = (vcpu: Vcpu, e: number, value: bigint): boolean => {
   }
   if (isDebugPoint(e)) {
     vcpu.debugPoints.set(e, value)
+    return true
+  }
+  const timer = physicalTimerRegister(e)
+  if (timer && vcpu.loadedOn) {
+    vcpu.loadedOn.write(timer, value)
     return true
   }
   const known = vcpu.vm.host.systemRegisters.get(e)

@@ -35,6 +35,13 @@ export const putTimers = (cpu: PhysicalCpu, vcpu: Vcpu): void => {
   }
   mode.services.putTimer?.(cpu)
 }
+const PHYSICAL_TIMER = ["CNTP_TVAL_EL0", "CNTP_CTL_EL0", "CNTP_CVAL_EL0"] as const
+const CNTP_TVAL_EL0 = (3 << 14) | (3 << 11) | (14 << 7) | (2 << 3)
+/**
+ * The physical timer's register of an encoding. A guest that is trapped on it (a host kernel at EL1 emulates the timer) has the CPU's own while it is loaded,
+ * and the kernel reaches it by the same name.
+ */
+export const physicalTimerRegister = (encoding: number): string | undefined => PHYSICAL_TIMER[encoding - CNTP_TVAL_EL0]
 /** Timer outputs of the loaded vCPU: bit 0 virtual, bit 1 physical. */
 const outputs = ({ pe }: PhysicalCpu): number => (timerOutput(pe, "CNTV") ? 1 : 0) | (timerOutput(pe, "CNTP") ? 2 : 0)
 /** After an exit or before an entry: an output that is high stays masked at the host until it falls. True when user space has to hear of a change. */

@@ -97,5 +97,10 @@ export const HOST_MDCR = 0n
 /** HSTR_EL2: cp15 c15 traps. */
 export const GUEST_HSTR = bits(15)
 
-/** CNTHCTL_EL2: EL1 may use the physical counter and timer, in either layout. */
-export const counterAccess = (e2h: boolean): bigint => (e2h ? bits(10, 11) : bits(0, 1))
+/** EL1PCTEN and EL1PTEN of CNTHCTL_EL2, which lie elsewhere under E2H. */
+const counterBits = (e2h: boolean): { readonly counter: bigint; readonly timer: bigint } =>
+  e2h ? { counter: bits(10), timer: bits(11) } : { counter: bits(0), timer: bits(1) }
+/** CNTHCTL_EL2: EL1 may use the physical counter and timer. */
+export const counterAccess = (e2h: boolean): bigint => counterBits(e2h).counter | counterBits(e2h).timer
+/** CNTHCTL_EL2 of a guest whose physical timer the host emulates: the counter is its own. */
+export const emulatedTimerAccess = (e2h: boolean): bigint => counterBits(e2h).counter

@@ -5,7 +5,7 @@
 import { SLOT } from "../guest-context.ts"
 import type { PhysicalCpu, RegisterList } from "../host/cpu.ts"
 import type { Host } from "../host/host.ts"
-import { GUEST_MDCR, HOST_MDCR, hostNvheHcr } from "../hyp/controls.ts"
+import { counterAccess, emulatedTimerAccess, GUEST_MDCR, HOST_MDCR, hostNvheHcr } from "../hyp/controls.ts"
 import { activateFpTraps, deactivateFpTraps } from "../hyp/fpsimd.ts"
 import { activateHcr, deactivateHcr, guestCommonTraps, hostCommonTraps, type RegisterValues, returnState } from "../hyp/switch-state.ts"
 import { commitPending } from "../inject.ts"
@@ -77,6 +77,7 @@ export const worldSwitch: WorldSwitch = {
     cpu.writeAll([["MDCR_EL2", GUEST_MDCR], ...guestCommonTraps(host.features)])
     activateFpTraps(cpu, vcpu)
     cpu.writeMain("VBAR_EL2", hypMemoryOf(cpu).guestVectors)
+    cpu.write("CNTHCTL_EL2", emulatedTimerAccess(host.mode.e2h))
   },
 
   leave(cpu, vcpu) {
@@ -85,6 +86,7 @@ export const worldSwitch: WorldSwitch = {
     // the exit has stored SPSR_EL2
     const [pc] = save(cpu, host, vcpu.system, [returnNames(host).elr])
     vcpu.registers.pc = pc!
+    cpu.write("CNTHCTL_EL2", counterAccess(mode.e2h))
     cpu.writeAll([["MDCR_EL2", HOST_MDCR], ...hostCommonTraps(features)])
     deactivateHcr(cpu, vcpu, hostNvheHcr(features, mode.e2h))
     deactivateFpTraps(cpu, vcpu)
