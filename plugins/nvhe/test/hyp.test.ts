@@ -28,7 +28,7 @@ import { nvhe } from "../src/index.ts"
 /** A control register in force. */
 const inForce = ({ cpus }: Host, register: string): bigint => {
   const { controls } = cpus[0]!.pe
-  return controls.inForce((controls.slot as Readonly<Record<string, number>>)[register]!)
+  return controls.inForce(controls.machine.registerByName.get(register)!.slot)
 }
 
 describe("after boot", () => {
