@@ -1,7 +1,9 @@
 /** A guest that switches between FP, exits and loops gives the same run in both engines, event by event and in virtual time. */
 
 import { attachJit } from "@eltwo/cpu"
-import { createHost, type KvmEvent, REG } from "@eltwo/kvm"
+import { createHost, type KvmEvent, type Mode, REG } from "@eltwo/kvm"
+import { hvhe } from "@eltwo/plugin-hvhe"
+import { nvhe } from "@eltwo/plugin-nvhe"
 import { describe, expect, it } from "vitest"
 import { vhe } from "../src/index.ts"
 import { assemble, GUEST_RAM, guest, newBoard } from "./machine.ts"
@@ -38,10 +40,10 @@ interface Outcome {
   readonly retired: bigint
   readonly registers: readonly bigint[]
 }
-const outcome = (jit: boolean): Outcome => {
+const outcome = (mode: Mode, jit: boolean): Outcome => {
   const board = newBoard()
   const regions = jit ? attachJit(board, { hot: 1 }) : undefined
-  const host = createHost({ board, mode: vhe })
+  const host = createHost({ board, mode })
   const { vm, vcpu } = guest(KERNEL, { host, bytes: 4 << 20 })
   vm.write(GUEST_RAM + 0x1400, assemble(VECTOR, GUEST_RAM + 0x1400))
   vm.write(GUEST_RAM + 0x2000, assemble(PROGRAM, GUEST_RAM + 0x2000))
@@ -55,9 +57,9 @@ const outcome = (jit: boolean): Outcome => {
 }
 
 describe("both engines", () => {
-  it("agree", () => {
-    const reference = outcome(false)
-    const translated = outcome(true)
+  it.each([vhe, nvhe, hvhe])("agree under $name", (mode) => {
+    const reference = outcome(mode, false)
+    const translated = outcome(mode, true)
     expect(translated).toEqual(reference)
     expect(reference.exits.filter((e) => (e as { reason: string }).reason === "hypercall").length).toBeGreaterThan(10)
     expect(reference.exits.filter((e) => (e as { reason: string }).reason === "intr").length).toBeGreaterThan(10)

@@ -1,7 +1,10 @@
 /** The first integration test of the switch path: who owns the FP registers, step by step, with a softirq that uses NEON between two guest runs. */
 
-import { type Host, type KvmEvent, kernelNeonBegin, TIF } from "@eltwo/kvm"
+import { HCR, type Host, type KvmEvent, kernelNeonBegin, TIF } from "@eltwo/kvm"
+import { hvhe } from "@eltwo/plugin-hvhe"
+import { nvhe } from "@eltwo/plugin-nvhe"
 import { beforeAll, describe, expect, it } from "vitest"
+import { vhe } from "../src/index.ts"
 import { boot, DATA, GUEST_RAM, guest, program } from "./machine.ts"
 
 const HOST_V = 0xaaaa_0000_0000_000an
@@ -17,13 +20,21 @@ interface Row {
   readonly live: string
 }
 
-describe("FP ownership under VHE, FPSIMD part of the golden trace", () => {
+/** Words of CPTR_EL2: in the host, in a guest without the registers, and in one that has them. */
+const CPACR_WORDS = { rest: "0x00300000", free: "0x50000000", owned: "0x50300000" }
+const CLASSIC_WORDS = { rest: "0x000033ff", free: "0x401037ff", owned: "0x401033ff" }
+
+describe.each([
+  { mode: vhe, words: CPACR_WORDS },
+  { mode: nvhe, words: CLASSIC_WORDS },
+  { mode: hvhe, words: CPACR_WORDS }
+])("FP ownership under $mode.name, FPSIMD part of the golden trace", ({ mode, words }) => {
   const rows: Row[] = []
   let events: KvmEvent[] = []
   let saved: { task: bigint; atSoftirq: bigint; taskAfter: bigint }
 
   beforeAll(() => {
-    const host = boot()
+    const host = boot(mode)
     const cpu = host.cpus[0]!
     const { pe } = cpu
     // the guest opens FP, then counts in V0 until a HVC ends the run
@@ -97,7 +108,7 @@ describe("FP ownership under VHE, FPSIMD part of the golden trace", () => {
     }
     saved = { task: 0n, atSoftirq: 0n, taskAfter: 0n }
     events = []
-    const wanted = observer(host, (e) => {
+    const wanted = observer(host, words, (e) => {
       events.push(e)
       if (wanted(e)) rows.push(row())
     })
@@ -106,22 +117,22 @@ describe("FP ownership under VHE, FPSIMD part of the golden trace", () => {
   })
 
   it.each([
-    { step: "A at EL0", n: 0, foreign: 0, last: "A / CURRENT", word: "0x00300000", live: "A" },
-    { step: "SVC (KVM_RUN)", n: 1, foreign: 0, last: "A / FPSIMD", word: "0x00300000", live: "A" },
-    { step: "load_fp", n: 2, foreign: 1, last: "null", owner: "free", word: "0x00300000" },
-    { step: "ctxflush, enter", n: 3, foreign: 1, last: "null", owner: "free", word: "0x50000000" },
-    { step: "guest FP instruction, handler", n: 4, foreign: 1, last: "null", owner: "guest", word: "0x50300000", loaded: "vcpu1" },
-    { step: "IRQ exit, hyp done", n: 5, foreign: 1, last: "null", owner: "guest", word: "0x00300000", live: "v" },
-    { step: "ctxsync", n: 6, foreign: 0, last: "v / FPSIMD", owner: "guest", word: "0x00300000", live: "v" },
-    { step: "IRQs on, softirq NEON", n: 7, foreign: 1, last: "null", owner: "guest", word: "0x00300000", live: "NEON" },
-    { step: "ctxflush, enter", n: 8, foreign: 1, last: "null", owner: "free", word: "0x50000000", live: "NEON" },
-    { step: "guest FP instruction, handler", n: 9, foreign: 1, last: "null", owner: "guest", word: "0x50300000", live: "v" },
-    { step: "exit, ctxsync", n: 10, foreign: 0, last: "v / FPSIMD", owner: "guest", word: "0x00300000", live: "v" },
-    { step: "put_fp", n: 11, foreign: 1, last: "null", owner: "guest", word: "0x00300000", live: "v" },
-    { step: "return to A", n: 12, foreign: 0, last: "A / CURRENT", word: "0x00300000", live: "A" }
-  ])("$n $step", ({ n, step: _, ...expected }) => {
+    { step: "A at EL0", n: 0, foreign: 0, last: "A / CURRENT", word: "rest", live: "A" },
+    { step: "SVC (KVM_RUN)", n: 1, foreign: 0, last: "A / FPSIMD", word: "rest", live: "A" },
+    { step: "load_fp", n: 2, foreign: 1, last: "null", owner: "free", word: "rest" },
+    { step: "ctxflush, enter", n: 3, foreign: 1, last: "null", owner: "free", word: "free" },
+    { step: "guest FP instruction, handler", n: 4, foreign: 1, last: "null", owner: "guest", word: "owned", loaded: "vcpu1" },
+    { step: "IRQ exit, hyp done", n: 5, foreign: 1, last: "null", owner: "guest", word: "rest", live: "v" },
+    { step: "ctxsync", n: 6, foreign: 0, last: "v / FPSIMD", owner: "guest", word: "rest", live: "v" },
+    { step: "IRQs on, softirq NEON", n: 7, foreign: 1, last: "null", owner: "guest", word: "rest", live: "NEON" },
+    { step: "ctxflush, enter", n: 8, foreign: 1, last: "null", owner: "free", word: "free", live: "NEON" },
+    { step: "guest FP instruction, handler", n: 9, foreign: 1, last: "null", owner: "guest", word: "owned", live: "v" },
+    { step: "exit, ctxsync", n: 10, foreign: 0, last: "v / FPSIMD", owner: "guest", word: "rest", live: "v" },
+    { step: "put_fp", n: 11, foreign: 1, last: "null", owner: "guest", word: "rest", live: "v" },
+    { step: "return to A", n: 12, foreign: 0, last: "A / CURRENT", word: "rest", live: "A" }
+  ] as const)("$n $step", ({ n, step: _, word, ...expected }) => {
     const { loaded, ...fields } = { loaded: undefined, ...expected } as { loaded: string | undefined }
-    expect(rows[n]).toMatchObject(fields)
+    expect(rows[n]).toMatchObject({ ...fields, word: words[word] })
     if (loaded) expect(events.some((e) => e.what === "load" && e.where === "hyp" && e.memory === loaded)).toBe(true)
   })
   it("has exactly these steps", () => {
@@ -134,31 +145,33 @@ describe("FP ownership under VHE, FPSIMD part of the golden trace", () => {
   it("does the FP trap in order: rest word, ISB, load, owned word, guest-enter's ISB, ERET; no other register of the host moves", () => {
     const at = events.findIndex((e) => e.what === "exc" && e.ec === 0x07)
     expect(events.slice(at, at + 7).map((e) => e.what)).toEqual(["exc", "msr", "isb", "load", "owner", "msr", "isb"])
-    expect(events[at + 7]).toMatchObject({ what: "eret", to: "guest-el1", cptr: 0x50300000n })
+    expect(events[at + 7]).toMatchObject({ what: "eret", to: "guest-el1", cptr: BigInt(words.owned) })
   })
 })
 
 /** Says at which events the state is that of the next row. */
-const observer = (host: Host, listener: (e: KvmEvent) => void): ((e: KvmEvent) => boolean) => {
+const observer = (host: Host, words: typeof CPACR_WORDS, listener: (e: KvmEvent) => void): ((e: KvmEvent) => boolean) => {
+  const owned = BigInt(words.owned)
+  const atEl2 = host.mode.hostEl === 2
   const STEPS: readonly ((e: KvmEvent) => boolean)[] = [
     // 1: the first thing KVM_RUN does
     (e) => e.what === "msr" && e.register === "VTTBR_EL2",
     // 2: vcpu_load is over
-    (e) => e.what === "msr" && e.register === "HCR_EL2" && e.value !== 0x4_8000_0038n && e.value !== 0x4_8800_0038n,
+    (e) => e.what === "msr" && e.register === "HCR_EL2" && (e.value & HCR.VM) !== 0n,
     // 3: entered after the stage 2 fault of the first fetch as well
     (e) => e.what === "eret" && e.to === "guest-el1",
     // 4
-    (e) => e.what === "eret" && e.to === "guest-el1" && e.cptr === 0x50300000n,
-    // 5: after the interrupt
-    (e) => e.what === "isb" && e.where === "hyp" && host.cpus[0]!.pe.lines.irq,
+    (e) => e.what === "eret" && e.to === "guest-el1" && e.cptr === owned,
+    // 5: after the interrupt, the last thing hyp code does
+    (e) => (atEl2 ? e.what === "isb" && e.where === "hyp" : e.what === "eret" && e.to === "host") && host.cpus[0]!.pe.lines.irq,
     // 8
-    (e) => e.what === "eret" && e.to === "guest-el1" && e.cptr === 0x50000000n,
+    (e) => e.what === "eret" && e.to === "guest-el1" && e.cptr === BigInt(words.free),
     // 9
-    (e) => e.what === "eret" && e.to === "guest-el1" && e.cptr === 0x50300000n,
+    (e) => e.what === "eret" && e.to === "guest-el1" && e.cptr === owned,
     // 10
     (e) => e.what === "hypercall",
-    // 11: the common traps are put back after FP; SYSTEM_OFF came with another exit
-    (e) => e.what === "regs-write" && e.list[0] === "HSTR_EL2" && e.values[0] === 0n,
+    // 11: after FP the common traps are put back, or the counter's offset; SYSTEM_OFF came with another exit
+    (e) => (atEl2 ? e.what === "regs-write" && e.list[0] === "HSTR_EL2" && e.values[0] === 0n : e.what === "exc" && e.hostCall === 16),
     // 12
     (e) => e.what === "eret" && e.to === "host-el0"
   ]
