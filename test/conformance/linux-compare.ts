@@ -32,7 +32,7 @@ export interface Way {
 
 const LARGEST = 1 << 30
 const LIMIT = 20_000_000_000
-const SECONDS = 900
+const SECONDS = 300
 /** The options that every comparison has. */
 export const WAY_OPTIONS = {
   engine: { type: "string", default: "jit" },
@@ -55,6 +55,7 @@ export const underQemu = ({ program, args, input, root }: Task): Outcome => {
   const { stdout, status, signal } = spawnSync(oracleTool("qemu-aarch64")!, ["-cpu", "max", program, ...args], {
     input,
     maxBuffer: LARGEST,
+    timeout: 1000 * SECONDS,
     ...(root === undefined ? {} : { cwd: root })
   })
   return finished(stdout, status, signal)

@@ -270,7 +270,7 @@ export class Semihosting {
     const name = address === undefined ? undefined : this.#name(address, length!)
     const place = name === undefined ? ERRNO.EFAULT : this.#files.locate(-100, name, false)
     if (typeof place === "number") return this.#fail(place)
-    return this.#files.tree?.change?.remove(place.path) ? 0 : this.#fail(ERRNO.EACCES)
+    return this.#files.tree.change?.remove(place.path) ? 0 : this.#fail(ERRNO.EACCES)
   }
   #rename(block: bigint): number | bigint {
     const [from, fromLength, to, toLength] = this.#words(block, 4) ?? []
@@ -278,7 +278,7 @@ export class Semihosting {
     const [source, target] = names.map((name) => (name === undefined ? ERRNO.EFAULT : this.#files.locate(-100, name, false)))
     if (typeof source !== "object") return this.#fail(source ?? ERRNO.EFAULT)
     if (typeof target !== "object") return this.#fail(target ?? ERRNO.EFAULT)
-    return this.#files.tree?.change?.rename(source.path, target.path) ? 0 : this.#fail(ERRNO.EACCES)
+    return this.#files.tree.change?.rename(source.path, target.path) ? 0 : this.#fail(ERRNO.EACCES)
   }
 
   /** Writes the text and its length into the caller's buffer. */

@@ -51,6 +51,8 @@ export class Files {
   readonly #table = new Map<number, OpenFile>()
   readonly #closeOnExec = new Set<number>()
   readonly #host: Host
+  /** The files there are; without --root an empty directory. */
+  readonly tree: HostTree
   workingDirectory = "/"
   umask = 0o022
   /** Soft limit of descriptors. */
@@ -58,13 +60,11 @@ export class Files {
 
   constructor(host: Host) {
     this.#host = host
+    this.tree = host.tree ?? EMPTY_TREE
     for (const stream of [0, 1, 2] as const) this.#table.set(stream, { kind: "stream", stream, flags: stream === 0 ? 0 : O.WRONLY })
   }
   get(fd: number): OpenFile | undefined {
     return this.#table.get(fd)
-  }
-  get tree(): HostTree | undefined {
-    return this.#host.tree
   }
   /** Descriptors in use, in [from, to]. */
   inUse(from: number, to: number): readonly number[] {
@@ -110,7 +110,6 @@ export class Files {
 
   /** The place a system call names, relative to directory `dirfd`. A number is an errno. */
   locate(dirfd: number, path: string, followLast: boolean): Place | number {
-    const tree = this.#host.tree
     if (path === "") return ERRNO.ENOENT
     let from = this.workingDirectory
     if (!path.startsWith("/") && dirfd !== CURRENT_DIRECTORY) {
@@ -119,7 +118,7 @@ export class Files {
       if (directory.kind !== "directory") return ERRNO.ENOTDIR
       from = directory.path
     }
-    return tree === undefined ? ERRNO.ENOENT : resolvePath(tree, from, path, followLast)
+    return resolvePath(this.tree, from, path, followLast)
   }
 
   open(dirfd: number, path: string, flags: number, mode: number): number {
@@ -137,7 +136,7 @@ export class Files {
     return place.slash ? -ERRNO.EISDIR : this.#create(place.path, flags, mode)
   }
   #openPlace(path: string, status: FileStatus, flags: number): number {
-    const { change } = this.#host.tree!
+    const { change } = this.tree
     const writes = (flags & (O.WRONLY | O.RDWR)) !== 0
     switch (status.kind) {
       case "directory":
@@ -152,13 +151,13 @@ export class Files {
     if ((flags & O.DIRECTORY) !== 0) return -ERRNO.ENOTDIR
     if ((flags & O.PATH) === 0) {
       if (writes && change === undefined) return -ERRNO.EROFS
-      if ((flags & O.WRONLY) === 0 && this.#host.tree!.read(path, 0, 0) === undefined) return -ERRNO.EACCES
+      if ((flags & O.WRONLY) === 0 && this.tree.read(path, 0, 0) === undefined) return -ERRNO.EACCES
       if (writes && (flags & O.TRUNC) !== 0 && !change!.truncate(path, 0)) return -ERRNO.EACCES
     }
     return this.#add({ kind: "file", path, position: 0, flags })
   }
   #create(path: string, flags: number, mode: number): number {
-    const { change } = this.#host.tree!
+    const { change } = this.tree
     if (change === undefined) return -ERRNO.EROFS
     if (!change.create(path, mode & 0o777 & ~this.umask)) return -ERRNO.EACCES
     return this.#add({ kind: "file", path, position: 0, flags })
@@ -177,7 +176,7 @@ export class Files {
       case "device":
         return file.device === "null" ? new Uint8Array(0) : file.device === "urandom" ? this.#host.random(bytes) : new Uint8Array(bytes)
       case "file": {
-        const data = this.#host.tree!.read(file.path, offset ?? file.position, bytes)
+        const data = this.tree.read(file.path, offset ?? file.position, bytes)
         if (data === undefined) return -ERRNO.EIO
         if (offset === undefined) file.position += data.length
         return data
@@ -197,7 +196,7 @@ export class Files {
       case "directory":
         return -ERRNO.EBADF
       case "file": {
-        const tree = this.#host.tree!
+        const tree = this.tree
         const at = offset ?? ((file.flags & O.APPEND) !== 0 ? (tree.status(file.path)?.size ?? 0) : file.position)
         if (at + bytes.length > Number.MAX_SAFE_INTEGER) return -ERRNO.EFBIG
         if (bytes.length > 0 && !tree.change?.write(file.path, at, bytes)) return -ERRNO.EIO
@@ -211,7 +210,7 @@ export class Files {
     if (file === undefined || (file.flags & O.PATH) !== 0) return -ERRNO.EBADF
     if (file.kind === "stream") return -ERRNO.ESPIPE
     if (file.kind === "device") return whence >= 0 && whence <= 2 ? 0 : -ERRNO.EINVAL
-    const size = file.kind === "file" ? (this.#host.tree!.status(file.path)?.size ?? 0) : 0
+    const size = file.kind === "file" ? (this.tree.status(file.path)?.size ?? 0) : 0
     // SEEK_DATA and SEEK_HOLE: the only hole is the one behind the end.
     if (whence === 3 || whence === 4) {
       if (offset < 0 || offset >= size) return -ERRNO.ENXIO
@@ -234,11 +233,17 @@ export class Files {
     if (file === undefined) return -ERRNO.EBADF
     if (file.kind === "device" || this.isTerminal(fd)) return DEVICE_STATUS
     if (file.kind === "stream") return { kind: "pipe", size: 0, mode: 0o600, inode: 4 + file.stream, modified: 0 }
-    return this.#host.tree!.status(file.path) ?? -ERRNO.ENOENT
+    return this.tree.status(file.path) ?? -ERRNO.ENOENT
   }
   isTerminal(fd: number): boolean {
     const file = this.#table.get(fd)
     return file?.kind === "stream" && this.#host.streams.isTerminal(file.stream)
   }
+}
+const EMPTY_TREE: HostTree = {
+  status: (path) => (path === "/" ? { kind: "directory", size: 0, mode: 0o755, inode: 1, modified: 0 } : undefined),
+  readLink: () => undefined,
+  read: () => undefined,
+  list: (path) => (path === "/" ? [] : undefined)
 }
 const DEVICE_STATUS: FileStatus = { kind: "device", size: 0, mode: 0o666, inode: 3, modified: 0 }

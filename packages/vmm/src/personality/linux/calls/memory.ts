@@ -48,7 +48,7 @@ const fileFor = (process: Process, fd: bigint, flags: number, protection: number
 /** Copies a file's bytes to where it is mapped. False: no memory, or the file cannot be read. */
 const loadFile = ({ space, files }: Process, path: string, offset: number, start: number, bytes: number): boolean => {
   for (let done = 0; done < bytes; ) {
-    const data = files.tree!.read(path, offset + done, Math.min(CHUNK, bytes - done))
+    const data = files.tree.read(path, offset + done, Math.min(CHUNK, bytes - done))
     if (data === undefined || space.load(start + done, data) !== data.length) return false
     if (data.length === 0) return true
     done += data.length

@@ -18,7 +18,7 @@ const change = (process: Process, dirfd: number, at: bigint, follow: boolean, ac
   withPath(process, at, (path) => {
     const place = process.files.locate(dirfd, path, follow)
     if (typeof place === "number") return -place
-    const { change } = process.files.tree!
+    const { change } = process.files.tree
     return change === undefined ? -(missing(place) ?? ERRNO.EROFS) : act(change, place)
   })
 const missing = ({ status }: Place): number | undefined => (status === undefined ? ERRNO.ENOENT : undefined)
@@ -29,7 +29,7 @@ const makeDirectory = (process: Process, [dirfd, at, mode]: readonly bigint[]): 
     const place = process.files.locate(int(dirfd!), path, false)
     if (typeof place === "number") return -place
     if (place.status !== undefined) return -ERRNO.EEXIST
-    const { change } = process.files.tree!
+    const { change } = process.files.tree
     return change === undefined ? -ERRNO.EROFS : done(change.makeDirectory(place.path, int(mode!) & 0o777 & ~process.files.umask))
   })
 
@@ -40,7 +40,7 @@ const unlink = (process: Process, [dirfd, at, flags]: readonly bigint[]): number
     if (status === undefined) return -ERRNO.ENOENT
     const isDirectory = status.kind === "directory"
     if (isDirectory !== wantsDirectory) return isDirectory ? -ERRNO.EISDIR : -ERRNO.ENOTDIR
-    if (isDirectory && (process.files.tree!.list(path)?.length ?? 0) > 0) return -ERRNO.ENOTEMPTY
+    if (isDirectory && (process.files.tree.list(path)?.length ?? 0) > 0) return -ERRNO.ENOTEMPTY
     return done(change.remove(path))
   })
 }
@@ -55,7 +55,7 @@ const rename = (process: Process, [fromFd, from, toFd, to]: readonly bigint[], r
       const isDirectory = source.status.kind === "directory"
       if (isDirectory && `${target.path}/`.startsWith(`${source.path}/`) && target.path !== source.path) return -ERRNO.EINVAL
       if (target.status !== undefined && (target.status.kind === "directory") !== isDirectory) return isDirectory ? -ERRNO.ENOTDIR : -ERRNO.EISDIR
-      if (isDirectory && target.status !== undefined && (process.files.tree!.list(target.path)?.length ?? 0) > 0) return -ERRNO.ENOTEMPTY
+      if (isDirectory && target.status !== undefined && (process.files.tree.list(target.path)?.length ?? 0) > 0) return -ERRNO.ENOTEMPTY
       return done(change.rename(source.path, target.path))
     })
   })
@@ -73,7 +73,7 @@ const truncateOpen = (process: Process, [fd, length]: readonly bigint[]): number
   const file = process.files.get(int(fd!))
   if (file === undefined) return -ERRNO.EBADF
   if (file.kind !== "file" || (file.flags & O.ACCMODE) === 0 || long(length!) < 0) return -ERRNO.EINVAL
-  const tree = process.files.tree!
+  const tree = process.files.tree
   return truncate(tree.change!, { path: file.path, status: tree.status(file.path) }, length!)
 }
 
@@ -82,7 +82,7 @@ const changeOpen = (process: Process, fd: bigint, act: (change: Change, path: st
   const file = process.files.get(int(fd))
   if (file === undefined || (file.flags & O.PATH) !== 0) return -ERRNO.EBADF
   if (file.kind === "stream" || file.kind === "device") return -ERRNO.EPERM
-  const { change } = process.files.tree!
+  const { change } = process.files.tree
   return change === undefined ? -ERRNO.EROFS : act(change, file.path) ? 0 : -ERRNO.EPERM
 }
 const setMode = (process: Process, dirfd: bigint, at: bigint, mode: bigint): number =>
@@ -142,7 +142,7 @@ const readLink = (process: Process, [dirfd, at, buffer, room]: readonly bigint[]
     if (path === "/proc/self/exe") return giveText(process, buffer!, room!, absolute(process.options.path))
     const place = process.files.locate(int(dirfd!), path, false)
     if (typeof place === "number") return -place
-    const target = place.status?.kind === "link" ? process.files.tree!.readLink(place.path) : undefined
+    const target = place.status?.kind === "link" ? process.files.tree.readLink(place.path) : undefined
     if (target === undefined) return -(missing(place) ?? ERRNO.EINVAL)
     return giveText(process, buffer!, room!, target)
   })

@@ -98,7 +98,7 @@ const access = (process: Process, dirfd: bigint, at: bigint, mode: number, flags
     const status = statusAt(process, int(dirfd), path, flags & ~AT.EACCESS)
     if (typeof status === "number") return status
     if ((mode & X_OK) !== 0 && status.kind === "file" && (status.mode & 0o111) === 0) return -ERRNO.EACCES
-    const readOnly = process.files.tree?.change === undefined && (status.kind === "file" || status.kind === "directory")
+    const readOnly = process.files.tree.change === undefined && (status.kind === "file" || status.kind === "directory")
     return (mode & W_OK) !== 0 && readOnly ? -ERRNO.EROFS : 0
   })
 }
@@ -107,7 +107,7 @@ const getdents = (process: Process, [fd, at, count]: readonly bigint[]): number 
   const directory = process.files.get(int(fd!))
   if (directory === undefined) return -ERRNO.EBADF
   if (directory.kind !== "directory") return -ERRNO.ENOTDIR
-  const tree = process.files.tree!
+  const tree = process.files.tree
   directory.names ??= [".", "..", ...(tree.list(directory.path) ?? [])]
   const { names, path } = directory
   const out = new Uint8Array(Math.min(size(count!), CHUNK))
