@@ -11,11 +11,10 @@ import type { HypMemory } from "./hyp-memory.ts"
 /** Input of 48 bits, 4 KiB granule, inner-shareable write-back walks. */
 const TCR_RANGE = 16n | (5n << 8n) | (3n << 12n)
 const TCR_RES1 = (1n << 31n) | (1n << 23n)
-const PS_40_BITS_AND_MORE = 5n
+const PS_48_BITS = 5n
 /** In the layout of TCR_EL1: no upper range. */
 const EPD1 = 1n << 23n
-const tcr = (e2h: boolean): bigint =>
-  e2h ? TCR_RANGE | EPD1 | (2n << 30n) | (PS_40_BITS_AND_MORE << 32n) : TCR_RANGE | TCR_RES1 | (PS_40_BITS_AND_MORE << 16n)
+const tcr = (e2h: boolean): bigint => (e2h ? TCR_RANGE | EPD1 | (2n << 30n) | (PS_48_BITS << 32n) : TCR_RANGE | TCR_RES1 | (PS_48_BITS << 16n))
 
 const SCTLR_RES1 = 0x30c50830n
 /** MMU, caches, stack alignment. */

@@ -1,6 +1,6 @@
 /**
- * Calls of a host kernel at EL1 to hyp code at EL2: HVC #0 with the function in X0 and arguments from X1. Hyp code answers X0 = 0 and the result in X1,
- * or X0 = -1 where it has no such function.
+ * Calls of a host kernel at EL1 to hyp code at EL2: HVC #0 with the function in X0 and its argument in X1. Hyp code answers X0 = 0 and the result
+ * in X1, or X0 = -1 where it has no such function.
  */
 import { EC } from "@eltwo/isa"
 import type { PhysicalCpu } from "../host/cpu.ts"

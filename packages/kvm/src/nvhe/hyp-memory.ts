@@ -1,6 +1,6 @@
 /**
- * Virtual memory of hyp code beside a kernel at EL1: one range of addresses of its own (TTBR0_EL2), in which only what the kernel has mapped for it exists.
- * The kernel passes pointers by its own addresses; hyp code must translate them first.
+ * Virtual memory of hyp code beside a kernel at EL1: one range of addresses of its own (TTBR0_EL2), in which only what the kernel has mapped for
+ * it exists. The kernel passes pointers by its own addresses; hyp code must translate them first.
  */
 import { PAGE_BYTES } from "@eltwo/cpu"
 import { linear } from "../host/address-space.ts"

@@ -1,6 +1,6 @@
 /**
- * The world switch beside a kernel at EL1, in hyp code: every register of EL1 and EL0 that host and guest both use is swapped at each entry and each exit.
- * Nothing of the guest is on the CPU between vcpu_load and the entry but its timers.
+ * The world switch beside a kernel at EL1, in hyp code: every register of EL1 and EL0 that host and guest both use is swapped at each entry and
+ * each exit. Nothing of the guest is on the CPU between vcpu_load and the entry but its timers.
  */
 import { SLOT } from "../guest-context.ts"
 import type { PhysicalCpu, RegisterList } from "../host/cpu.ts"
