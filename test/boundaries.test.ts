@@ -16,7 +16,7 @@ const allowed = (folder: string): readonly string[] => {
     "packages/kvm": ["@eltwo/isa", "@eltwo/cpu"],
     "packages/vmm": ["@eltwo/isa", "@eltwo/cpu", "@eltwo/kvm", "effect", "@effect/schema", "msgpackr"],
     "packages/observe": ["@eltwo/isa", "@eltwo/cpu", "@eltwo/kvm", "@eltwo/vmm", "effect", "@effect/schema"],
-    "packages/cli": ["@eltwo/*", "effect", "@effect/schema", "@effect/cli", "@effect/platform", "@effect/platform-node", "node:*"]
+    "packages/cli": ["@eltwo/*", "effect", "@effect/schema", "@effect/cli", "@effect/platform", "@effect/platform-node", "node:*", "eltwo:modules"]
   }
   const known = packages[folder]
   if (known !== undefined) return known

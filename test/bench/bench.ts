@@ -27,7 +27,7 @@ import { oracleTool } from "../conformance/oracle.ts"
 setFlagsFromString("--experimental-wasm-relaxed-simd")
 
 const command = fileURLToPath(new URL("../../packages/cli/bin/eltwo.js", import.meta.url))
-const built = existsSync(fileURLToPath(new URL("../../packages/cli/dist/main.js", import.meta.url)))
+const built = existsSync(fileURLToPath(new URL("../../packages/cli/dist/main.cjs", import.meta.url)))
 const MEBIBYTE = 1 << 20
 
 interface Run {

@@ -1,6 +1,7 @@
 /** What commands share: where their output goes, what came after `--`, and how they end. */
 
 import type { VmmError } from "@eltwo/vmm"
+import type { Distribution } from "@eltwo/vmm/node"
 import { Effect } from "effect"
 import { exitOfError } from "./exit-codes.ts"
 import { type Report, renderReport, reportOf } from "./report.ts"
@@ -17,6 +18,8 @@ export interface Context {
   /** Everything after the first `--` of the command line. */
   readonly guestArgs: readonly string[]
   readonly json: boolean
+  /** Packages and plugins that come along; undefined when run from the sources. */
+  readonly distribution: Distribution | undefined
   /** The exit code; commands set it. */
   exit: number
 }

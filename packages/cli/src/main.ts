@@ -2,6 +2,7 @@
 import * as Command from "@effect/cli/Command"
 import * as HelpDoc from "@effect/cli/HelpDoc"
 import * as ValidationError from "@effect/cli/ValidationError"
+import type { Distribution } from "@eltwo/vmm/node"
 import * as Cause from "effect/Cause"
 import type * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
@@ -66,10 +67,10 @@ const tidy = (text: string): string =>
     .trimEnd()
 
 /** Runs one command line (without the program's name); gives the exit code. */
-export const main = async (argv: readonly string[], io: Io): Promise<number> => {
+export const main = async (argv: readonly string[], io: Io, distribution?: Distribution): Promise<number> => {
   const end = argv.indexOf("--")
   const own = end < 0 ? argv : argv.slice(0, end)
-  const context: Context = { io, guestArgs: end < 0 ? [] : argv.slice(end + 1), json: own.includes("--json"), exit: 0 }
+  const context: Context = { io, guestArgs: end < 0 ? [] : argv.slice(end + 1), json: own.includes("--json"), distribution, exit: 0 }
   if (own.includes("--wizard")) {
     fail(context, usageReport("there is no wizard"))
     return context.exit

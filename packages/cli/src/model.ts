@@ -1,9 +1,9 @@
 /** The instruction set that tools look at: plugins and CPU model of the command line, composed. */
 
 import { composeMachine, decodeMachineOptions, type MachineModel, Platform, type VmmError } from "@eltwo/vmm"
+import { nodePlatform } from "@eltwo/vmm/node"
 import { Effect } from "effect"
 import { type Context, fail, reported } from "./context.ts"
-import { platform } from "./distribution.ts"
 import { given, type Value } from "./options.ts"
 import { usageReport } from "./report.ts"
 
@@ -20,7 +20,7 @@ export const withModel = (
       decodeMachineOptions(given({ cpu, plugin })).pipe(
         Effect.flatMap(composeMachine),
         Effect.flatMap(work),
-        Effect.provideService(Platform, platform())
+        Effect.provideService(Platform, nodePlatform(context.distribution))
       )
     )
   )

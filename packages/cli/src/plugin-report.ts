@@ -1,10 +1,10 @@
 /** The work of `eltwo plugins`. */
 
 import { type LoadedPlugin, loadMode, MODES, Platform } from "@eltwo/vmm"
+import { nodePlatform } from "@eltwo/vmm/node"
 import { Effect } from "effect"
 import type { PluginsGiven } from "./commands/plugins.ts"
 import { type Context, jsonText } from "./context.ts"
-import { platform } from "./distribution.ts"
 import { withModel } from "./model.ts"
 
 interface Row {
@@ -36,7 +36,9 @@ const textOf = ({ kind, name, from, doc, features, instructions, registers }: Ro
 export const reportPlugins = (context: Context, given: PluginsGiven): Promise<void> =>
   withModel(context, given, ({ plugins }) =>
     Effect.gen(function* () {
-      const modes = yield* Effect.forEach(MODES, (name) => loadMode(name, plugins)).pipe(Effect.provideService(Platform, platform()))
+      const modes = yield* Effect.forEach(MODES, (name) => loadMode(name, plugins)).pipe(
+        Effect.provideService(Platform, nodePlatform(context.distribution))
+      )
       const rows = [
         ...new Map([...plugins, ...modes.filter((mode) => typeof mode !== "string")].map((loaded) => [loaded.plugin, rowOf(loaded)])).values()
       ]

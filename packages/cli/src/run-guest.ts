@@ -1,11 +1,11 @@
 /** The work of `eltwo run`: options to the VMM, events to their places, the end to the exit code. */
 
 import { Platform, type PlatformService, type RunRequest, type RunResult, run, type TraceEvent } from "@eltwo/vmm"
+import { nodePlatform } from "@eltwo/vmm/node"
 import { Effect, Option } from "effect"
 import { accountText, endText } from "./account.ts"
 import type { RunGiven } from "./commands/run.ts"
 import { type Context, fail, jsonText, reported } from "./context.ts"
-import { platform } from "./distribution.ts"
 import { consoleEvents, eventText, fileError, fileWriter, helloLine, type LineWriter, lineWriter } from "./events.ts"
 import { exitOfEnd } from "./exit-codes.ts"
 import { given } from "./options.ts"
@@ -25,7 +25,7 @@ export const runGuest = (context: Context, options: RunGiven): Promise<void> => 
       path === undefined
         ? (events ?? lineWriter(io.error))
         : yield* Effect.try({ try: () => fileWriter(path), catch: (error) => fileError(path, error as Error) })
-    const here = flushing(platform(), [lines, events ?? lines])
+    const here = flushing(nodePlatform(context.distribution), [lines, events ?? lines])
     events?.line(helloLine(VERSION, options.guest))
     // The VMM's schema checks what the line gave as text.
     const request = {

@@ -20,7 +20,7 @@ const newest = (path: string): number =>
   )
 /** Builds when a source is newer than what is built. */
 beforeAll(() => {
-  const built = join(root, "packages/cli/dist/main.js")
+  const built = join(root, "packages/cli/dist/main.cjs")
   const sources = ["packages", "plugins"]
     .flatMap((parent) => readdirSync(join(root, parent)).map((name) => join(root, parent, name, "src")))
     .filter(existsSync)

@@ -13,12 +13,12 @@ import { type FileProblem, Platform, type PlatformService, type PluginPlace } fr
 import { type RunRequest, run } from "./run.ts"
 import type { RunResult } from "./run-result.ts"
 
-/** How a program that carries its own copy of the packages and plugins says where they are. */
+/** A program that carries packages and plugins along. */
 export interface Distribution {
-  /** Folder with NAME.js for each plugin that comes along. */
-  readonly plugins: URL
-  /** What "@eltwo/isa" and other packages mean to a plugin from outside: the copy that runs. */
-  readonly packages: Readonly<Record<string, URL>>
+  /** By package name ("@eltwo/isa", "@eltwo/plugin-fpsimd"): the modules that run. */
+  readonly modules: Readonly<Record<string, () => Promise<object>>>
+  /** Imports any other module: compiled code that was kept cannot do that by itself. */
+  readonly importModule: (specifier: string) => Promise<object>
 }
 
 const codeOf = (error: unknown): string => (error as NodeJS.ErrnoException).code ?? ""
@@ -269,14 +269,18 @@ const turn = (milliseconds?: number): Promise<void> =>
   })
 
 type ResolveHook = (specifier: string, context: object, next: (specifier: string, context: object) => unknown) => unknown
-/** Makes packages mean the copies of this distribution, for modules loaded from now on. */
-const redirect = ({ packages, plugins }: Distribution): void => {
-  const own = fs
-    .readdirSync(plugins)
-    .flatMap((file): readonly (readonly [string, URL])[] =>
-      /^[a-z][a-z0-9-]*\.js$/.test(file) ? [[`@eltwo/plugin-${file.slice(0, -3)}`, new URL(file, plugins)]] : []
-    )
-  const urls = Object.fromEntries([...Object.entries(packages), ...own].map(([name, url]) => [name, url.href]))
+/** Makes package names mean the modules of this distribution, for modules loaded from now on: one copy of each. */
+const redirect = async (distribution: Distribution["modules"]): Promise<void> => {
+  const key = "eltwo.modules"
+  const modules = Object.fromEntries(await Promise.all(Object.entries(distribution).map(async ([name, load]) => [name, await load()] as const)))
+  Object.assign(globalThis, { [Symbol.for(key)]: modules })
+  const urls = Object.fromEntries(
+    Object.entries(modules).map(([name, module]) => {
+      const names = Object.keys(module).filter((exported) => exported !== "default")
+      const source = `const m = globalThis[Symbol.for("${key}")]["${name}"]; export const { ${names.join(", ")} } = m; export default m.default`
+      return [name, `data:text/javascript,${encodeURIComponent(source)}`]
+    })
+  )
   const { registerHooks, register } = Module as unknown as {
     registerHooks?: (hooks: { resolve: ResolveHook }) => void
     register?: typeof Module.register
@@ -294,12 +298,12 @@ export const resolve = (specifier, context, next) => specifier in urls ? { url: 
 const TYPESCRIPT_REFUSED = ["ERR_UNKNOWN_FILE_EXTENSION", "ERR_UNSUPPORTED_NODE_MODULES_TYPE_STRIPPING"]
 
 const importPlugin = (distribution: Distribution | undefined) => {
-  let redirected = false
+  const importModule = distribution?.importModule ?? ((specifier: string) => import(specifier) as Promise<object>)
+  let redirected: Promise<void> | undefined
   const outside = async (url: string): Promise<object> => {
-    if (distribution !== undefined && !redirected) redirect(distribution)
-    redirected = true
+    if (distribution !== undefined) await (redirected ??= redirect(distribution.modules))
     try {
-      return (await import(url)) as object
+      return await importModule(url)
     } catch (error) {
       if (TYPESCRIPT_REFUSED.includes(codeOf(error)))
         throw new Error(`Node ${process.version} cannot load TypeScript: compile it to JavaScript, or use Node 22.18 or later`)
@@ -328,9 +332,8 @@ const importPlugin = (distribution: Distribution | undefined) => {
       if (!fs.existsSync(path)) throw new Error(`there is no file ${path}`)
       return outside(pathToFileURL(path).href)
     }
-    const own = kind === "name" && distribution !== undefined ? new URL(`${specifier}.js`, distribution.plugins) : undefined
-    if (own !== undefined && fs.existsSync(own)) return (await import(own.href)) as object
-    const module = await packaged(kind === "name" ? `@eltwo/plugin-${specifier}` : specifier)
+    const name = kind === "name" ? `@eltwo/plugin-${specifier}` : specifier
+    const module = await (distribution?.modules[name]?.() ?? packaged(name))
     if (module !== undefined) return module
     throw new Error(kind === "name" ? "there is no plugin of this name" : "there is no such package")
   }
