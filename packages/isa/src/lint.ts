@@ -47,7 +47,7 @@ export const lint = (instructions: readonly Instruction[], options: LintOptions 
       if (!found.has(key)) found.set(key, { instruction: instruction.name, check, message })
     }
     try {
-      templatesOf(instruction)
+      for (const template of templatesOf(instruction)) void template.line
     } catch (error) {
       say("operands", (error as Error).message)
     }

@@ -13,7 +13,10 @@ type Node =
 type AnyOperand = Operand<FieldValues>
 
 export interface Template {
+  /** Compiled when it is first asked for: most lines of a machine are never read or printed. */
   readonly line: Node
+  /** The line up to its first space. */
+  readonly head: Node
   /** Field values the line stands for without showing them. */
   readonly fixed: FieldValues
   readonly prefers: (fields: FieldValues) => boolean
@@ -92,19 +95,41 @@ const chain = (items: readonly Item[], end: Node): Node =>
 
 const compile = (instruction: Instruction, text: string): Node => chain(parse(instruction, text), { kind: "end" })
 
+/** Up to the first space that is not in a group. */
+const firstWord = (text: string): string => {
+  let depth = 0
+  for (let at = 0; at < text.length; at++) {
+    if (text[at] === " " && depth === 0) return text.slice(0, at)
+    if (text[at] === "(") depth++
+    else if (text.startsWith(")?", at)) depth--
+  }
+  return text
+}
 const always = () => true
+const templateOf = (instruction: Instruction, text: string, fixed: FieldValues, prefers: Template["prefers"]): Template => {
+  let line: Node | undefined
+  return {
+    get line() {
+      return (line ??= compile(instruction, text))
+    },
+    get head() {
+      return compile(instruction, firstWord(text))
+    },
+    fixed,
+    prefers
+  }
+}
 const compileAll = (instruction: Instruction): readonly Template[] => {
   const { assembly, aliases = [] } = instruction.declaration
-  const templates: Template[] = aliases.map(({ text, fields, prefer }) => ({
-    line: compile(instruction, text),
-    fixed: { ...fields } as FieldValues,
-    prefers: typeof prefer === "function" ? prefer : prefer === false ? () => false : always
-  }))
-  templates.push({ line: compile(instruction, assembly), fixed: {}, prefers: always })
-  return templates
+  return [
+    ...aliases.map(({ text, fields, prefer }) =>
+      templateOf(instruction, text, { ...fields } as FieldValues, typeof prefer === "function" ? prefer : prefer === false ? () => false : always)
+    ),
+    templateOf(instruction, assembly, {}, always)
+  ]
 }
 const compiled = new WeakMap<Instruction, readonly Template[]>()
-/** The lines of an instruction, aliases first; throws when one names an operand that is not declared. */
+/** The lines of an instruction, aliases first. `line` and `head` throw when they name an operand that is not declared. */
 export const templatesOf = (instruction: Instruction): readonly Template[] => {
   let templates = compiled.get(instruction)
   if (!templates) compiled.set(instruction, (templates = compileAll(instruction)))
@@ -205,5 +230,5 @@ export const mnemonicsOf = (template: Template): readonly string[] | undefined =
       }
     }
   }
-  return from(template.line)?.map((word) => word.toLowerCase())
+  return from(template.head)?.map((word) => word.toLowerCase())
 }
