@@ -89,7 +89,9 @@ export const statusOf = (end: ProcessStop): number | undefined =>
 export const runLinux = (guest: LinuxGuest): LinuxOutcome => {
   const { process, cpu, output, errors } = startLinux(guest)
   const before = performance.now()
-  const end = process.run(guest.limit ?? 20_000_000_000)
+  const limit = BigInt(guest.limit ?? 20_000_000_000)
+  let end = process.run(Number(limit))
+  while (end.kind === "limit" && cpu.retired() < limit) end = process.run(Number(limit - cpu.retired()))
   return {
     output: output(),
     errors: errors(),

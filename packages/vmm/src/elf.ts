@@ -46,12 +46,14 @@ export interface Elf {
   readonly headerCount: number
   /** Alignment, in bytes, of the image's base: the largest p_align. */
   readonly alignment: number
+  /** The program has code on its stack (PT_GNU_STACK with PF_X). */
+  readonly executableStack: boolean
 }
 
 const HEADER_BYTES = 64
 const PROGRAM_HEADER_BYTES = 56
 const MAX_SEGMENTS = 128
-const PT = { LOAD: 1, DYNAMIC: 2, INTERP: 3 } as const
+const PT = { LOAD: 1, DYNAMIC: 2, INTERP: 3, GNU_STACK: 0x6474e551 } as const
 const PF = { X: 1, W: 2, R: 4 } as const
 const ET = { EXEC: 2, DYN: 3 } as const
 const EM_AARCH64 = 183
@@ -89,12 +91,14 @@ export const parseElf = (file: Uint8Array, memoryBytes: number): Elf | ElfProble
   let alignment = 4096
   let total = 0
   let headersAddress: bigint | undefined
+  let executableStack = false
   for (let i = 0; i < headerCount; i++) {
     const at = Number(table) + i * PROGRAM_HEADER_BYTES
     const kind = view.getUint32(at, true)
     if (kind === PT.INTERP) return problem("dynamic", at, "the program asks for a dynamic loader; only static programs run (link with -static)")
-    if (kind !== PT.LOAD) continue
     const flags = view.getUint32(at + 4, true)
+    if (kind === PT.GNU_STACK) executableStack = (flags & PF.X) !== 0
+    if (kind !== PT.LOAD) continue
     const offset = view.getBigUint64(at + 8, true)
     const address = view.getBigUint64(at + 16, true)
     const physical = view.getBigUint64(at + 24, true)
@@ -144,5 +148,5 @@ export const parseElf = (file: Uint8Array, memoryBytes: number): Elf | ElfProble
   if (!segments.some((s) => s.executable && entry >= s.address && entry < s.address + BigInt(s.memoryBytes)))
     return problem("bad-entry", 24, `the entry point ${hex(entry)} is in no executable segment`)
   if ((entry & 3n) !== 0n) return problem("bad-entry", 24, `the entry point ${hex(entry)} is not a multiple of 4`)
-  return { entry, relocatable: type === ET.DYN, segments, headersAddress, headerCount, alignment }
+  return { entry, relocatable: type === ET.DYN, segments, headersAddress, headerCount, alignment, executableStack }
 }

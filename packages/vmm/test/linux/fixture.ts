@@ -153,6 +153,7 @@ export const smallElf = (code: readonly number[] = [0xd503201f]): Elf => ({
   alignment: 4096,
   headersAddress: undefined,
   headerCount: 0,
+  executableStack: false,
   segments: [
     {
       address: BigInt(CODE_AT),

@@ -54,6 +54,8 @@ export class Files {
   /** The files there are; without --root an empty directory. */
   readonly tree: HostTree
   workingDirectory = "/"
+  /** Bytes read and written so far. */
+  moved = 0
   umask = 0o022
   /** Soft limit of descriptors. */
   limit = MAX_FILES
@@ -165,6 +167,11 @@ export class Files {
 
   /** Reads at `offset`, or at the file's position when it is undefined. A number is a negative errno; "later": there is no input yet. */
   read(fd: number, bytes: number, offset?: number): Uint8Array | number | "later" {
+    const data = this.#read(fd, bytes, offset)
+    if (typeof data === "object") this.moved += data.length
+    return data
+  }
+  #read(fd: number, bytes: number, offset: number | undefined): Uint8Array | number | "later" {
     const file = this.#table.get(fd)
     if (file === undefined || !canRead(file)) return -ERRNO.EBADF
     switch (file.kind) {
@@ -186,6 +193,7 @@ export class Files {
   /** Bytes written, or a negative errno. */
   write(fd: number, bytes: Uint8Array, offset?: number): number {
     const file = this.#table.get(fd)
+    this.moved += bytes.length
     if (file === undefined || !canWrite(file)) return -ERRNO.EBADF
     switch (file.kind) {
       case "stream":

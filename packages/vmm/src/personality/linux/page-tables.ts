@@ -7,6 +7,9 @@ import type { GuestMemory } from "./guest.ts"
 export const PAGE = 4096
 export const PROTECTION = { none: 0, read: 1, write: 2, execute: 4 } as const
 
+/** Bytes that one entry covers, by level. */
+const SPAN = [2 ** 39, 2 ** 30, 2 ** 21, PAGE] as const
+
 const VALID = 1
 const TABLE_OR_PAGE = 2
 const ATTRIBUTES = { normal: 0 << 2, user: 1 << 6, readOnly: 1 << 7, innerShareable: 3 << 8, accessed: 1 << 10, notGlobal: 1 << 11 } as const
@@ -72,7 +75,7 @@ export class PageTables {
   }
 
   #at(table: number, address: number, level: number): number {
-    return table - this.#memory.base + 8 * (Math.floor(address / 2 ** (39 - 9 * level)) % 512)
+    return table - this.#memory.base + 8 * (Math.floor(address / SPAN[level]!) % 512)
   }
   #low(at: number): number {
     return this.#view.getUint32(at, true)
@@ -135,7 +138,7 @@ export class PageTables {
     return found
   }
   #collect(table: number, level: number, base: number, start: number, end: number, found: [number, number][]): void {
-    const span = 2 ** (39 - 9 * level)
+    const span = SPAN[level]!
     const first = Math.max(0, Math.floor((start - base) / span))
     for (let i = first; i < 512 && base + i * span < end; i++) {
       const at = table - this.#memory.base + 8 * i

@@ -94,6 +94,10 @@ const VIRTUAL_COUNTER_FOR_EL0 = 2n
 const PSTATE_EL1H = 0x3c5n
 const PSTATE_EL = 12n
 const MIN_PAGES = 64
+/** Different numbers of calls that are counted; a program could go on inventing more. */
+const MAX_UNIMPLEMENTED = 1024
+/** Work for the program in one run, in pages moved and calls answered, after which the caller gets to look at its own limits. */
+const MAX_WORK = 5000
 
 export class Process {
   readonly cpu: GuestCpu
@@ -160,10 +164,14 @@ export class Process {
     return process
   }
 
-  /** Runs until the program ends or waits, or `instructions` more instructions were executed. */
+  #work(): number {
+    return this.systemCalls + this.faults + this.files.moved / PAGE
+  }
+  /** Runs until the program ends or waits, or `instructions` more instructions were executed, or much work was done for it: "limit" can come early. */
   run(instructions: number): ProcessStop {
     const { cpu, signals } = this
     const limit = cpu.retired() + BigInt(instructions)
+    const rest = this.#work() + MAX_WORK
     while (this.#end === undefined) {
       if (signals.stopped) return { kind: "waiting", for: "signal" }
       if (this.#pause !== undefined) {
@@ -175,7 +183,7 @@ export class Process {
       const inStub = signals.deliverable && !this.#interrupt()
       if (signals.stopped || this.#end !== undefined) continue
       const left = Number(limit - cpu.retired())
-      if (left <= 0) return { kind: "limit" }
+      if (left <= 0 || this.#work() > rest) return { kind: "limit" }
       const stop = cpu.run(Math.min(left, this.timers.nearest(), inStub ? 1 : left))
       if (stop.kind === "dead") this.#end = { kind: "dead", message: stop.message }
       else if (stop.kind === "service") this.#serve()
@@ -245,7 +253,7 @@ export class Process {
     const number = Number(cpu.x(8) & 0xffff_ffffn)
     const args = [0, 1, 2, 3, 4, 5].map((n) => cpu.x(n))
     const call = SYSTEM_CALLS[number]
-    if (call === undefined) this.unimplemented.set(number, (this.unimplemented.get(number) ?? 0) + 1)
+    if (call === undefined) this.#countUnimplemented(number)
     const report = (result: bigint) => this.options.onSystemCall?.({ number, name: call?.name ?? `syscall_${number}`, args, result })
     const finish = (result: bigint) => {
       cpu.setX(0, BigInt.asUintN(64, result))
@@ -258,6 +266,10 @@ export class Process {
       this.#end = { kind: "exited", status: outcome.exit & 0xff }
       report(0n)
     } else this.#pause = { pause: outcome, finish }
+  }
+  #countUnimplemented(number: number): void {
+    const count = this.unimplemented.get(number)
+    if (count !== undefined || this.unimplemented.size < MAX_UNIMPLEMENTED) this.unimplemented.set(number, (count ?? 0) + 1)
   }
   /** Ends the pause if it can end; otherwise says what for the program waits. Virtual time passes until then. */
   #resume(): ProcessStop | undefined {

@@ -78,7 +78,7 @@ const start = (space: AddressSpace, elf: Elf, bias: number, options: ProgramOpti
   const encoder = new TextEncoder()
   const texts = [options.path, ...options.args, ...options.environment].map((text) => encoder.encode(`${text}\0`))
   if (texts.reduce((sum, t) => sum + t.length, 0) > MAX_ARGUMENT_BYTES) return `arguments and environment take more than ${MAX_ARGUMENT_BYTES} bytes`
-  space.map(STACK_TOP - STACK_BYTES, STACK_BYTES, PROTECTION.read | PROTECTION.write)
+  space.map(STACK_TOP - STACK_BYTES, STACK_BYTES, PROTECTION.read | PROTECTION.write | (elf.executableStack ? PROTECTION.execute : 0))
   let sp = STACK_TOP - 16
   const push = (bytes: Uint8Array): number => {
     sp -= bytes.length

@@ -2,7 +2,7 @@
 import { ERRNO } from "../errno.ts"
 import { O } from "../files.ts"
 import type { Process } from "../process.ts"
-import { give, int, unsigned } from "./arguments.ts"
+import { give, int, size, unsigned } from "./arguments.ts"
 import type { SystemCall, SystemCalls } from "./table.ts"
 
 const FCNTL = { DUPFD: 0, GETFD: 1, SETFD: 2, GETFL: 3, SETFL: 4, GETLK: 5, SETLK: 6, SETLKW: 7, DUPFD_CLOEXEC: 1030 } as const
@@ -62,7 +62,7 @@ const ioctl = (process: Process, [fdBits, request, at]: readonly bigint[]): numb
     case IOCTL.TIOCGWINSZ:
       return files.isTerminal(fd) ? give(process, at!, WINDOW) : -ERRNO.ENOTTY
     case IOCTL.FIONBIO: {
-      const on = process.space.read(Number(BigInt.asUintN(53, at!)), 4)
+      const on = process.space.read(size(at!), 4)
       if (on === undefined) return -ERRNO.EFAULT
       file.flags = on.some((byte) => byte !== 0) ? file.flags | O.NONBLOCK : file.flags & ~O.NONBLOCK
       return 0

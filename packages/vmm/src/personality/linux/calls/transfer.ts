@@ -6,6 +6,8 @@ import { CHUNK, giveWords, int, long, MAX_TRANSFER, size, view, whenInput, word 
 import type { SystemCalls } from "./table.ts"
 
 const MAX_VECTORS = 1024
+/** Bytes one sendfile moves at most: it needs no memory of the process, so nothing else bounds it. */
+const MAX_SENT = 16 << 20
 
 /** As many bytes as come for one range of memory, or a negative errno. Without an offset the file's position is used and moves. */
 const readInto = (process: Process, fd: number, at: number, wanted: number, offset?: number): number | "later" => {
@@ -71,7 +73,7 @@ const sendfile = (process: Process, [out, input, offsetAt, count]: readonly bigi
   if (given === undefined) return -ERRNO.EFAULT
   if (long(given) < 0) return -ERRNO.EINVAL
   const offset = offsetAt === 0n ? undefined : size(given)
-  const wanted = Math.min(size(count!), MAX_TRANSFER)
+  const wanted = Math.min(size(count!), MAX_SENT)
   let done = 0
   while (done < wanted) {
     const data = process.files.read(int(input!), Math.min(CHUNK, wanted - done), offset === undefined ? undefined : offset + done)
