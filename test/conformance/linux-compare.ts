@@ -2,9 +2,8 @@
 import { spawnSync } from "node:child_process"
 import { readFileSync } from "node:fs"
 import { constants } from "node:os"
-import { nodePlatform } from "../../packages/vmm/src/node.ts"
 import { isFileProblem } from "../../packages/vmm/src/platform.ts"
-import { type EngineName, type MachineName, runLinux } from "./linux-guest.ts"
+import { type EngineName, type MachineName, platform, runLinux } from "./linux-guest.ts"
 import { oracleTool } from "./oracle.ts"
 
 export interface Task {
@@ -71,7 +70,7 @@ const underCommand = ({ program, args, input, root }: Task, engine: EngineName, 
   return finished(stdout, status, signal)
 }
 const inProcess = ({ program, args, input, root }: Task, { engine, machine }: Way): Outcome => {
-  const tree = root === undefined ? undefined : nodePlatform().openTree(root, false)
+  const tree = root === undefined ? undefined : platform.openTree(root, false)
   if (tree !== undefined && isFileProblem(tree)) throw new Error(tree.message)
   const run = runLinux({
     program: readFileSync(program),

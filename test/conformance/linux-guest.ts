@@ -5,6 +5,7 @@ import { createHost } from "@eltwo/kvm"
 import { fpsimd } from "@eltwo/plugin-fpsimd"
 import { vhe } from "@eltwo/plugin-vhe"
 import { isElfProblem, parseElf } from "../../packages/vmm/src/elf.ts"
+import { nodePlatform } from "../../packages/vmm/src/node.ts"
 import { startProgram } from "../../packages/vmm/src/Program.ts"
 import { directCpu } from "../../packages/vmm/src/personality/linux/direct-cpu.ts"
 import type { GuestCpu } from "../../packages/vmm/src/personality/linux/guest.ts"
@@ -42,6 +43,8 @@ export interface LinuxOutcome {
   readonly unimplemented: ReadonlyMap<number, number>
 }
 
+/** Also makes V8 offer what the engine can use. */
+export const platform = nodePlatform()
 const RAM = 0x4000_0000
 const DAY = 86_400n * 1_000_000_000n
 const machines: Partial<Record<MachineName, Machine>> = {}
