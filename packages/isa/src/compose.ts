@@ -242,7 +242,9 @@ const overlaps = (all: readonly { readonly owner: string; readonly instruction: 
       const [a, b] = [all[i]!, all[j]!]
       const word = commonWord(a.instruction, b.instruction, both >>> 0)
       if (word !== undefined)
-        problems.push(`${a.instruction.name} of ${a.owner} and ${b.instruction.name} of ${b.owner} both claim 0x${word.toString(16).padStart(8, "0")}`)
+        problems.push(
+          `${a.instruction.name} of ${a.owner} and ${b.instruction.name} of ${b.owner} both claim 0x${word.toString(16).padStart(8, "0")}`
+        )
     }
   }
   return problems
