@@ -8,7 +8,6 @@ import { exceptionClass, handleFault } from "./faults.ts"
 import { Files, MAX_FILES } from "./files.ts"
 import type { GuestCpu } from "./guest.ts"
 import type { Host } from "./host.ts"
-import { MIDR } from "./id-registers.ts"
 import { IntervalTimers } from "./interval-timers.ts"
 import { MAIR, PAGE, PageAllocator, PageTables, PROTECTION, TCR } from "./page-tables.ts"
 import { loadProgram, STACK_BYTES } from "./program.ts"
@@ -308,9 +307,5 @@ export class Process {
     if (outcome === "resume") return
     if (outcome === "out-of-memory") this.#end = { kind: "killed", signal: SIGNAL.KILL, pc: this.cpu.system("ELR_EL1"), outOfMemory: true }
     else this.signals.force(outcome)
-  }
-  /** Value of MIDR_EL1, for calls that report the machine. */
-  get midr(): bigint {
-    return this.cpu.idRegister(MIDR) ?? 0n
   }
 }
