@@ -8,6 +8,7 @@ import { fpMemory } from "./host/fp-memory.ts"
 import { KvmRunPage } from "./host/kvm-run-page.ts"
 import { UNLIMITED } from "./host/slice.ts"
 import { type HostFile, UserRegisters } from "./host/task.ts"
+import { GUEST_MDCR } from "./hyp/controls.ts"
 import type { PendingChange } from "./inject.ts"
 import type { MmioAccess } from "./mmio.ts"
 import { getOneReg, getRegList, setOneReg } from "./one-reg.ts"
@@ -51,6 +52,8 @@ export class Vcpu {
   readonly fp
   /** HCR_EL2 while the guest runs. */
   hcr = 0n
+  /** MDCR_EL2 while the guest runs. */
+  mdcr = GUEST_MDCR
   /** VSESR_EL2 of a pending virtual SError. */
   vsesr = 0n
   /** Syndrome of the last exit. */

@@ -115,11 +115,11 @@ const enterGuest = (cpu: PhysicalCpu, vcpu: Vcpu, early: HypExitTable): ExitCode
   }
 }
 
-/** __kvm_vcpu_run: from the host to the guest and, with the exit it gives, back. */
-export const switchToGuest = (cpu: PhysicalCpu, vcpu: Vcpu): ExitCode => {
+/** __kvm_vcpu_run: from the host to the guest and, with the exit it gives, back. `early`: what hyp code looks at, the mode's table unless said. */
+export const switchToGuest = (cpu: PhysicalCpu, vcpu: Vcpu, early?: HypExitTable): ExitCode => {
   const { mode } = vcpu.vm.host
   mode.worldSwitch.enter(cpu, vcpu)
-  const code = enterGuest(cpu, vcpu, mode.hypExit)
+  const code = enterGuest(cpu, vcpu, early ?? mode.hypExit)
   mode.worldSwitch.leave(cpu, vcpu)
   return code
 }

@@ -2,15 +2,37 @@
  * The world switch beside a kernel at EL1, in hyp code: every register of EL1 and EL0 that host and guest both use is swapped at each entry and
  * each exit. Nothing of the guest is on the CPU between vcpu_load and the entry but its timers.
  */
-import { SLOT } from "../guest-context.ts"
+import { type GuestLists, SLOT } from "../guest-context.ts"
 import type { PhysicalCpu, RegisterList } from "../host/cpu.ts"
 import type { Host } from "../host/host.ts"
-import { counterAccess, emulatedTimerAccess, GUEST_MDCR, HOST_MDCR, hostNvheHcr } from "../hyp/controls.ts"
+import { counterAccess, emulatedTimerAccess, HOST_MDCR, hostNvheHcr } from "../hyp/controls.ts"
 import { activateFpTraps, deactivateFpTraps } from "../hyp/fpsimd.ts"
 import { activateHcr, deactivateHcr, guestCommonTraps, hostCommonTraps, type RegisterValues, returnState } from "../hyp/switch-state.ts"
 import { commitPending } from "../inject.ts"
 import type { WorldSwitch } from "../mode.ts"
-import { hypMemoryOf, readVcpuMmu } from "./hyp-memory.ts"
+import type { Vcpu } from "../vcpu.ts"
+import { type HypMmu, hypMemoryOf, readVcpuMmu } from "./hyp-memory.ts"
+
+/** What hyp code takes from the host kernel on trust, or decides itself. */
+export interface SwitchPolicy {
+  /** Stage 2 of the guest that is about to run. */
+  guestStage2(cpu: PhysicalCpu, vcpu: Vcpu): HypMmu
+  /** Stage 2 that the host is behind; none: VTTBR_EL2 is 0 while it runs. */
+  readonly hostStage2?: (cpu: PhysicalCpu) => HypMmu
+  /** HCR_EL2 while the host runs. */
+  hostHcr(cpu: PhysicalCpu, host: Host): bigint
+  /** HSTR_EL2, HCRX_EL2 and fine-grained traps of this guest. */
+  guestTraps(vcpu: Vcpu): RegisterValues
+  /** The registers that this guest has: host and guest are swapped by the same lists. */
+  guestLists(vcpu: Vcpu): GuestLists
+}
+/** Everything as the kernel says: the pointer of the call describes the vCPU. */
+export const TRUSTING: SwitchPolicy = {
+  guestStage2: (cpu) => readVcpuMmu(cpu, cpu.pe.x[1]!),
+  hostHcr: (_, { features, mode }) => hostNvheHcr(features, mode.e2h),
+  guestTraps: ({ vm }) => guestCommonTraps(vm.host.features),
+  guestLists: ({ vm }) => vm.host.guestLists
+}
 
 /** Host or guest, as it is put on the CPU. */
 interface Side {
@@ -30,14 +52,14 @@ const joined = (first: RegisterList, second: RegisterList): RegisterList => ({
   slots: [...first.slots, ...second.slots]
 })
 /** Common, EL1, user and return state into a context; the result is what the names of the return state held. */
-const save = (cpu: PhysicalCpu, { guestLists, features }: Host, context: BigUint64Array, names: readonly string[]): readonly bigint[] => {
+const save = (cpu: PhysicalCpu, { features }: Host, guestLists: GuestLists, context: BigUint64Array, names: readonly string[]): readonly bigint[] => {
   context[SLOT.MDSCR_EL1] = cpu.read("MDSCR_EL1")
   const values = cpu.readAll(joined(guestLists.el1Save, guestLists.user), context, features.ras ? [...names, "VDISR_EL2"] : names)
   if (features.ras) context[SLOT.DISR_EL1] = values[names.length]!
   return values
 }
-const restore = (cpu: PhysicalCpu, host: Host, { context, midr, mpidr, pc, pstate }: Side): void => {
-  const { guestLists, features } = host
+const restore = (cpu: PhysicalCpu, host: Host, guestLists: GuestLists, { context, midr, mpidr, pc, pstate }: Side): void => {
+  const { features } = host
   const { elr, spsr } = returnNames(host)
   cpu.write("MDSCR_EL1", context[SLOT.MDSCR_EL1]!)
   const view: RegisterValues = [
@@ -55,26 +77,26 @@ const restore = (cpu: PhysicalCpu, host: Host, { context, midr, mpidr, pc, pstat
   ])
 }
 
-export const worldSwitch: WorldSwitch = {
+export const worldSwitchBy = (policy: SwitchPolicy): WorldSwitch => ({
   loadDebug() {},
   load() {},
 
   enter(cpu, vcpu) {
     const { host } = vcpu.vm
     const { elr, spsr } = returnNames(host)
-    // the pointer of the call, as far as hyp code can use it
-    const { vtcr, vttbr } = readVcpuMmu(cpu, cpu.pe.x[1]!)
+    const { vtcr, vttbr } = policy.guestStage2(cpu, vcpu)
+    const lists = policy.guestLists(vcpu)
     host.mode.fp.toGuest(cpu, vcpu)
-    const [pc, pstate] = save(cpu, host, cpu.hostContext, [elr, spsr])
+    const [pc, pstate] = save(cpu, host, lists, cpu.hostContext, [elr, spsr])
     cpu.hostReturn.pc = pc!
     cpu.hostReturn.pstate = pstate!
     commitPending(vcpu)
     const { registers, system, mpidr } = vcpu
-    restore(cpu, host, { context: system, midr: host.midr, mpidr, pc: registers.pc, pstate: returnState(registers.pstate) })
+    restore(cpu, host, lists, { context: system, midr: host.midr, mpidr, pc: registers.pc, pstate: returnState(registers.pstate) })
     cpu.writeAll([["VTCR_EL2", vtcr]])
     cpu.writeMain("VTTBR_EL2", vttbr)
     activateHcr(cpu, vcpu)
-    cpu.writeAll([["MDCR_EL2", GUEST_MDCR], ...guestCommonTraps(host.features)])
+    cpu.writeAll([["MDCR_EL2", vcpu.mdcr], ...policy.guestTraps(vcpu)])
     activateFpTraps(cpu, vcpu)
     cpu.writeMain("VBAR_EL2", hypMemoryOf(cpu).guestVectors)
     cpu.write("CNTHCTL_EL2", emulatedTimerAccess(host.mode.e2h))
@@ -83,19 +105,23 @@ export const worldSwitch: WorldSwitch = {
   leave(cpu, vcpu) {
     const { host } = vcpu.vm
     const { features, mode } = host
+    const lists = policy.guestLists(vcpu)
     // the exit has stored SPSR_EL2
-    const [pc] = save(cpu, host, vcpu.system, [returnNames(host).elr])
+    const [pc] = save(cpu, host, lists, vcpu.system, [returnNames(host).elr])
     vcpu.registers.pc = pc!
     cpu.write("CNTHCTL_EL2", counterAccess(mode.e2h))
     cpu.writeAll([["MDCR_EL2", HOST_MDCR], ...hostCommonTraps(features)])
-    deactivateHcr(cpu, vcpu, hostNvheHcr(features, mode.e2h))
+    deactivateHcr(cpu, vcpu, policy.hostHcr(cpu, host))
     deactivateFpTraps(cpu, vcpu)
     cpu.writeMain("VBAR_EL2", hypMemoryOf(cpu).hostVectors)
-    cpu.writeMain("VTTBR_EL2", 0n)
-    restore(cpu, host, { context: cpu.hostContext, midr: cpu.read("MIDR_EL1"), mpidr: cpu.read("MPIDR_EL1"), ...cpu.hostReturn })
+    const behind = policy.hostStage2?.(cpu)
+    if (behind) cpu.writeAll([["VTCR_EL2", behind.vtcr]])
+    cpu.writeMain("VTTBR_EL2", behind?.vttbr ?? 0n)
+    restore(cpu, host, lists, { context: cpu.hostContext, midr: cpu.read("MIDR_EL1"), mpidr: cpu.read("MPIDR_EL1"), ...cpu.hostReturn })
     mode.fp.toHost(cpu, vcpu)
   },
 
   putDebug() {},
   put() {}
-}
+})
+export const worldSwitch: WorldSwitch = worldSwitchBy(TRUSTING)
