@@ -219,6 +219,11 @@ export class Controls {
   get tcr2Enabled(): boolean {
     return (this.low(this.slot.HCRX_EL2) & HCRX_TCR2EN) !== 0
   }
+  /** Gives bits of a control register the value in force that they have in `value`, before a context synchronisation event. */
+  setInForce(slot: number, bits: bigint, value: bigint): void {
+    const { system } = this.#pe
+    system[slot + IN_FORCE] = (system[slot + IN_FORCE]! & ~bits) | (value & bits)
+  }
   /** Clears bits of a register both as written and as in force. */
   clearInForce(slot: number, bits: bigint): void {
     const { system } = this.#pe

@@ -5,6 +5,7 @@ import { Abort, ownTarget, type PendingException, synchronous, undefinedInstruct
 import { checkGate, trapApplies, trapTarget } from "./gates.ts"
 import type { Pe } from "./pe.ts"
 import { computedFile, storages } from "./special-registers.ts"
+import { updateVectorLengths } from "./vector-length.ts"
 
 /** MRS: the value of the register of this encoding (see systemEncoding). Throws Abort when the access is UNDEFINED or trapped. `Rt` goes into the syndrome. */
 export const readSystemRegister = (pe: Pe, encoding: number, Rt: number): bigint => {
@@ -100,7 +101,14 @@ export const writeRegister = (pe: Pe, register: Register, value: bigint): void =
   if (declaration.storage) storages[declaration.storage].write(pe, register, declaration.fields ? masked : BigInt.asUintN(64, value))
   else if (declaration.compute?.write) declaration.compute.write(computedFile(pe), masked)
   else pe.controls.store(register, masked)
+  if (declaration.length) {
+    pe.controls.setInForce(register.slot, LEN, masked)
+    updateVectorLengths(pe)
+    pe.trapKeys.stale = true
+  }
 }
+/** ZCR_ELx.LEN and SMCR_ELx.LEN. */
+const LEN = 15n
 
 /** Reads a register by name as kept, for tools and tests. Throws RangeError for a name the machine does not have. */
 export const registerNamed = (pe: Pe, name: string): Register => {

@@ -128,6 +128,8 @@ export interface SystemRegister {
   readonly virtual?: string
   /** A write takes effect for translation, traps and enables only at the next context synchronisation event. */
   readonly control?: boolean
+  /** Its field LEN is a vector length: in force at once, without synchronisation. */
+  readonly length?: boolean
   readonly storage?: Storage
   /** Which timer a timer register belongs to. */
   readonly timer?: "CNTV" | "CNTP" | "CNTHV" | "CNTHP"

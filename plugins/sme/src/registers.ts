@@ -8,8 +8,8 @@ const fine = (bit: number): FineTrap => ({ pair: "HFG", read: bit, write: bit, n
 const feature = "SME"
 
 export const registers: readonly SystemRegister[] = [
-  { name: "SMCR_EL1", encoding: "3 0 1 2 6", feature, host: "SMCR_EL2", alias: "EL12", control: true, access: "SMCR", fields: CONTROL },
-  { name: "SMCR_EL2", encoding: "3 4 1 2 6", feature, control: true, access: "SMCR", fields: CONTROL },
+  { name: "SMCR_EL1", encoding: "3 0 1 2 6", feature, host: "SMCR_EL2", alias: "EL12", control: true, length: true, access: "SMCR", fields: CONTROL },
+  { name: "SMCR_EL2", encoding: "3 4 1 2 6", feature, control: true, length: true, access: "SMCR", fields: CONTROL },
   { name: "SVCR", encoding: "3 3 4 2 2", feature, storage: "SVCR", access: "SMCR", fields: { ZA: 1, SM: 0 }, doc: "PSTATE.ZA and PSTATE.SM" },
   { name: "TPIDR2_EL0", encoding: "3 3 13 0 5", feature, traps: [trapEL0("SCTLR_EL1.EnTP2", "SCTLR_EL2.EnTP2")], fine: fine(55) },
   {

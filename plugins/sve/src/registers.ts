@@ -5,8 +5,8 @@ import type { FieldContribution, FieldTable, SystemRegister } from "@eltwo/isa"
 const fields: FieldTable = { LEN: "3:0" }
 
 export const registers: readonly SystemRegister[] = [
-  { name: "ZCR_EL1", encoding: "3 0 1 2 0", feature: "SVE", host: "ZCR_EL2", alias: "EL12", control: true, access: "ZCR", fields },
-  { name: "ZCR_EL2", encoding: "3 4 1 2 0", feature: "SVE", control: true, access: "ZCR", fields }
+  { name: "ZCR_EL1", encoding: "3 0 1 2 0", feature: "SVE", host: "ZCR_EL2", alias: "EL12", control: true, length: true, access: "ZCR", fields },
+  { name: "ZCR_EL2", encoding: "3 4 1 2 0", feature: "SVE", control: true, length: true, access: "ZCR", fields }
 ]
 
 export const contributions: readonly FieldContribution[] = [

@@ -46,12 +46,12 @@ describe("ZCR_ELx", () => {
     port.msr("ZCR_EL12", 7n)
     expect([port.mrs("ZCR_EL2"), port.mrs("ZCR_EL12")]).toEqual([3n, 7n])
   })
-  it("takes effect with a context synchronisation event", () => {
+  it("takes effect at once, without a context synchronisation event", () => {
     const { pe, port } = processor(1)
     port.msr("ZCR_EL1", 1n)
-    expect(length(pe)).toBe(256)
-    port.isb()
     expect(length(pe)).toBe(32)
+    port.msr("ZCR_EL1", 3n)
+    expect(length(pe)).toBe(64)
   })
 })
 describe("vector length", () => {
