@@ -62,7 +62,7 @@ export class Board {
   /** The engine for hot code, when one is attached. */
   regions: RegionEngine | undefined
 
-  /** Throws RangeError when RAM is misplaced or does not fit into one WebAssembly.Memory (4 GiB with the blocks before it). */
+  /** Throws RangeError when a vector length is none, or RAM is misplaced or does not fit into one WebAssembly.Memory (4 GiB with the blocks before it). */
   constructor(options: BoardOptions) {
     const { ramBase, ramBytes, pes = 1 } = options
     const offset = alignUp(PE_BASE + pes * PE_BYTES, WASM_PAGE)
@@ -70,6 +70,8 @@ export class Board {
     if (!Number.isInteger(pes) || pes < 1) throw new RangeError(`A machine has at least one processing element, not ${pes}`)
     if (!(ramBase >= 0 && ramBase % PAGE_BYTES === 0 && ramBase + ramBytes <= 2 ** 48)) throw new RangeError(`RAM cannot start at ${ramBase}`)
     if (!(ramBytes > 0 && ramBytes % PAGE_BYTES === 0 && pages <= 65536)) throw new RangeError(`RAM cannot have ${ramBytes} bytes`)
+    for (const bits of [...(options.vectorLengths ?? []), ...(options.streamingVectorLengths ?? [])])
+      if (!(bits >= 128 && bits <= 2048 && bits % 128 === 0)) throw new RangeError(`A vector has a multiple of 128 bits up to 2048, not ${bits}`)
     this.isa = options.isa
     this.seed = options.seed ?? 0n
     this.vectorLengths = options.vectorLengths ?? []

@@ -1,0 +1,144 @@
+/**
+ * Small guests that report what they see by stores to a device page, and hosts to run them on. A guest is a source in this folder behind prelude.inc; its
+ * first lines say what it needs: `// needs: sve fpmr vcpus=2`.
+ */
+import { readdirSync, readFileSync } from "node:fs"
+import { fileURLToPath } from "node:url"
+import { attachJit, createBoard } from "@eltwo/cpu"
+import { assemble, base, composeOrThrow, type Machine, toFlat } from "@eltwo/isa"
+import { createHost, type Host, isErrno, type Mode, type RunExit, type Vcpu, VcpuFeature, type Vm } from "@eltwo/kvm"
+import { fpmr } from "@eltwo/plugin-fpmr"
+import { fpsimd } from "@eltwo/plugin-fpsimd"
+import { sme } from "@eltwo/plugin-sme"
+import { sve } from "@eltwo/plugin-sve"
+
+const folder = fileURLToPath(new URL(".", import.meta.url))
+export const GUEST_RAM = 0x40000000
+const GUEST_BYTES = 1 << 20
+const DEVICE = 0x09000000
+const HOST_RAM = 0x80000000
+/** What every device register reads as. */
+const DEVICE_VALUE = 0x1122334455667788n
+
+/** A store to a device page: which vCPU's page, which register (8 bytes each), what. */
+export type Report = `${number}:${string} ${string}`
+export interface VmGuest {
+  readonly name: string
+  readonly needs: ReadonlySet<string>
+  readonly vcpus: number
+  readonly image: Uint8Array
+}
+export const isa: Machine = composeOrThrow([base, fpsimd, sve, sme, fpmr])
+const prelude = readFileSync(`${folder}prelude.inc`, "utf8")
+
+/** A guest's image by its file name without .s. */
+export const vmGuest = (name: string): VmGuest => {
+  const source = readFileSync(`${folder}${name}.s`, "utf8")
+  const needs = new Set(/^\/\/ needs: (.*)$/m.exec(source)?.[1]?.split(" ") ?? [])
+  const vcpus = Number([...needs].find((need) => need.startsWith("vcpus="))?.slice(6) ?? 1)
+  const { assembly, problems } = assemble(`${prelude}\n${source}`, { isa, origin: GUEST_RAM })
+  if (problems) {
+    const first = prelude.split("\n").length
+    throw new Error(problems.map(({ line, message, text }) => `${name}.s:${line - first}: ${message} in '${text}'`).join("\n"))
+  }
+  return { name, needs, vcpus, image: toFlat(assembly) }
+}
+export const vmGuests = (): readonly VmGuest[] =>
+  readdirSync(folder)
+    .filter((file) => file.endsWith(".s"))
+    .sort()
+    .map((file) => vmGuest(file.slice(0, -2)))
+
+export interface HostChoice {
+  readonly mode: Mode
+  readonly engine: "interp" | "jit"
+  readonly cpus?: number
+  readonly machine?: Machine
+}
+/** A host whose processor has SVE of 16 to 64 bytes and SME of 16 and 32. */
+export const bootHost = ({ mode, engine, cpus = 1, machine = isa }: HostChoice): Host => {
+  const lengths = machine === isa ? { vectorLengths: [128, 256, 512], streamingVectorLengths: [128, 256] } : {}
+  const board = createBoard({ isa: machine, ramBase: HOST_RAM, ramBytes: 48 << 20, pes: cpus, ...lengths })
+  if (engine === "jit") attachJit(board)
+  return createHost({ board, mode, engine })
+}
+/** The result of a call that must succeed. */
+const must = <T>(result: T): Exclude<T, string | undefined> => {
+  if (result === undefined || isErrno(result)) throw new Error(`A call failed: ${String(result)}`)
+  return result as never
+}
+
+/** A guest in a VM of its own, and what it has reported so far. */
+export class RunningGuest {
+  readonly vm: Vm
+  readonly vcpus: readonly Vcpu[]
+  readonly reports: Report[] = []
+  /** How it ended. */
+  end: string | undefined
+
+  constructor(host: Host, { image, needs, vcpus }: VmGuest, type = 0n) {
+    this.vm = must(host.createVm({ type }))
+    must(this.vm.setMemoryRegion({ slot: 0, guestPhysical: GUEST_RAM, bytes: GUEST_BYTES }))
+    const problem = this.vm.write(GUEST_RAM, image)
+    if (problem) throw new Error(problem)
+    this.vcpus = Array.from({ length: vcpus }, (_, id) => must(this.vm.createVcpu(id)))
+    const scalable = needs.has("sve")
+    for (const [id, vcpu] of this.vcpus.entries()) {
+      const off = id > 0 ? 1 << VcpuFeature.POWER_OFF : 0
+      const features = (1 << VcpuFeature.PSCI_0_2) | off | (scalable ? 1 << SVE : 0)
+      const refused = vcpu.init({ features }) ?? (scalable ? vcpu.finalize(SVE) : undefined)
+      if (refused) throw new Error(refused)
+      vcpu.registers.pc = BigInt(GUEST_RAM)
+      vcpu.registers.x[20] = BigInt(id)
+    }
+  }
+  /** One KVM_RUN of a vCPU, and the answer to its exit. */
+  step(instructions: number, which = 0): RunExit["reason"] {
+    const vcpu = this.vcpus[which]!
+    const exit = vcpu.run(instructions)
+    if (isErrno(exit)) {
+      this.end = exit
+      return "unknown"
+    }
+    switch (exit.reason) {
+      case "mmio":
+        if (exit.isWrite) this.#report(exit)
+        else vcpu.setMmioData(BigInt.asUintN(8 * exit.bytes, DEVICE_VALUE))
+        break
+      case "systemEvent":
+        this.end = `systemEvent ${exit.type}`
+        break
+      case "intr":
+      case "stopped":
+        break
+      case "crash":
+        this.end = `${exit.crash.kind}: ${exit.crash.message}`
+        break
+      default:
+        this.end = exit.reason
+    }
+    return exit.reason
+  }
+  /** Turns of `slice` instructions for each vCPU that is on, until the VM ends. */
+  run(slice = 1000, turns = 20_000): this {
+    for (let turn = 0; this.end === undefined; turn++) {
+      if (turn === turns) {
+        this.end = "did not end"
+        break
+      }
+      for (let i = 0; i < this.vcpus.length && this.end === undefined; i++) if (this.vcpus[i]!.mpState === "runnable") this.step(slice, i)
+    }
+    return this
+  }
+  /** What it reported, by vCPU: how those of two vCPUs interleave is not the guest's to see. */
+  result(): { readonly end: string | undefined; readonly reports: readonly string[] } {
+    return { end: this.end, reports: [...this.reports].sort((a, b) => Number(a.split(":")[0]) - Number(b.split(":")[0])) }
+  }
+  #report({ physical, bytes, value }: Extract<RunExit, { reason: "mmio" }>): void {
+    const at = physical - DEVICE
+    const which = bytes === 8 && at % 8 === 0 ? String((at & 0xfff) / 8) : `+${at & 0xfff}/${bytes}`
+    this.reports.push(`${at >> 12}:${which} 0x${value.toString(16)}`)
+  }
+}
+/** KVM_ARM_VCPU_SVE. */
+const SVE = 4
