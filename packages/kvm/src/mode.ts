@@ -52,6 +52,8 @@ export interface FpPolicy {
   /** First in a run and last after it, when the guest owns the registers: what no trap word covers (vector lengths). */
   toGuest(cpu: PhysicalCpu, vcpu: Vcpu): void
   toHost(cpu: PhysicalCpu, vcpu: Vcpu): void
+  /** In the FP trap of a guest while the owner is "host", the registers open: hyp code keeps the host's state for itself. */
+  readonly saveHost?: (cpu: PhysicalCpu, vcpu: Vcpu) => void
 }
 
 export interface Mode {

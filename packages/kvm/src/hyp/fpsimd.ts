@@ -26,10 +26,11 @@ export const deactivateFpTraps = (cpu: PhysicalCpu, vcpu: Vcpu): void => {
  * lazy switching (no FP unit, or SVE for a vCPU without it); the host kernel answers it.
  */
 export const handleFpTrap = (cpu: PhysicalCpu, vcpu: Vcpu): boolean => {
-  const { features } = vcpu.vm.host
+  const { features, mode } = vcpu.vm.host
   if (!features.fp || vcpu.fault.esr >>> 26 !== EC.FPAccess) return false
   deactivateFpTraps(cpu, vcpu)
   cpu.isb()
+  if (cpu.fpOwner === "host") mode.fp.saveHost?.(cpu, vcpu)
   cpu.load("fpsimd", vcpu.fp.name, vcpu.fp.fpsimd)
   cpu.fpOwner = "guest"
   activateFpTraps(cpu, vcpu)
