@@ -1,8 +1,9 @@
 /** The guest's timers: on the CPU from load to put; without an interrupt controller their outputs are told to user space. */
-import { passTime, physicalCount, timerDeadline, timerOutput, virtualTime } from "@eltwo/cpu"
+import { physicalCount, timerDeadline, timerOutput, virtualTime } from "@eltwo/cpu"
 import type { Handled } from "./exit.ts"
 import { type ContextRegister, guestName, SLOT } from "./guest-context.ts"
 import type { PhysicalCpu } from "./host/cpu.ts"
+import { sleepVcpu } from "./host/vcpu-sleep.ts"
 import type { Mode } from "./mode.ts"
 import type { Vcpu } from "./vcpu.ts"
 
@@ -56,16 +57,14 @@ export const timersChanged = (cpu: PhysicalCpu, vcpu: Vcpu): boolean => {
 const HCR_VI_VF = 0xc0n
 /**
  * WFI: the vCPU sleeps until an interrupt is pending for it. Only its timers can make one while it sleeps, so time passes to the next deadline; without one it
- * is for user space to wake it. `deadline`: virtual count at which the sleep ends anyway.
+ * is for somebody else to wake it (see sleepVcpu). `deadline`: virtual count at which the sleep ends anyway.
  */
 export const waitForInterrupt = (cpu: PhysicalCpu, vcpu: Vcpu, deadline: bigint | undefined): Handled => {
   if (vcpu.hcr & HCR_VI_VF || outputs(cpu) !== 0) return undefined
   const { pe } = cpu
   const timer = timerDeadline(pe)
   const until = Math.min(timer, deadline === undefined ? Number.POSITIVE_INFINITY : untilCount(cpu, vcpu, deadline))
-  if (!Number.isFinite(until)) return { reason: "wfi" }
-  passTime(pe, virtualTime(pe) + BigInt(Math.ceil(until)))
-  return undefined
+  return sleepVcpu(cpu, vcpu, Number.isFinite(until) ? virtualTime(pe) + BigInt(Math.ceil(until)) : undefined)
 }
 const INSTRUCTIONS_PER_SECOND = 1_000_000_000n
 /** Instructions until the guest's virtual counter reaches a value; 0 when it has. */

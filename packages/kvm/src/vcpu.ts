@@ -7,7 +7,8 @@ import type { PhysicalCpu } from "./host/cpu.ts"
 import { fpMemory } from "./host/fp-memory.ts"
 import { KvmRunPage } from "./host/kvm-run-page.ts"
 import { UNLIMITED } from "./host/slice.ts"
-import { type HostFile, UserRegisters } from "./host/task.ts"
+import { type HostFile, type Task, UserRegisters } from "./host/task.ts"
+import { wakeVcpu } from "./host/vcpu-sleep.ts"
 import { GUEST_MDCR } from "./hyp/controls.ts"
 import type { PendingChange } from "./inject.ts"
 import type { MmioAccess } from "./mmio.ts"
@@ -69,6 +70,10 @@ export class Vcpu {
   pending: PendingChange | undefined
   /** The CPU between vcpu_load and vcpu_put whose registers hold this guest's. */
   loadedOn: PhysicalCpu | undefined
+  /** The thread in KVM_RUN of this vCPU, when that is one of the scheduler's. */
+  thread: Task | undefined
+  /** WFI: the thread sleeps until this virtual time (undefined: for ever) or wakeVcpu. */
+  sleep: { readonly until: bigint | undefined } | undefined
   /** An MMIO exit that the next run completes. */
   mmio: MmioAccess | undefined
   /** HLT that waits for the debugger's answer: its immediate. */
@@ -163,10 +168,12 @@ export class Vcpu {
   setIrqLine(line: "irq" | "fiq", level: boolean): void {
     const bit = line === "irq" ? HCR_VI : HCR_VF
     this.hcr = level ? this.hcr | bit : this.hcr & ~bit
+    wakeVcpu(this)
   }
-  /** KVM_SET_MP_STATE. */
+  /** KVM_SET_MP_STATE, and what PSCI does to power states. */
   setMpState(state: MpState): void {
     this.mpState = state
+    wakeVcpu(this)
   }
   /** Reset as PSCI does it: registers, not ID registers. */
   reset(): void {

@@ -18,6 +18,7 @@ import { preempt, runUser, type UserStop } from "./entry.ts"
 import { flushTaskState } from "./fpstate.ts"
 import type { TableMemory } from "./page-tables.ts"
 import { PhysicalPages } from "./physical-pages.ts"
+import { Scheduler } from "./scheduler.ts"
 import { type HostFile, Task } from "./task.ts"
 import { vmmIoctl, vmmTask } from "./vmm-task.ts"
 
@@ -44,6 +45,8 @@ export class Host {
   readonly features: CpuFeatures
   readonly cpus: readonly PhysicalCpu[]
   readonly account = new Account()
+  /** Which thread runs on which CPU, and when; see Scheduler. */
+  readonly scheduler = new Scheduler(this)
   /** MIDR_EL1 of the first CPU, which guests see. */
   readonly midr: bigint
   readonly trapWords: TrapWords

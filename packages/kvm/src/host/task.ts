@@ -1,6 +1,7 @@
 /** Host tasks: what the kernel keeps of a user-space thread. */
 import type { AddressSpace } from "./address-space.ts"
 import { type FpMemory, fpMemory } from "./fp-memory.ts"
+import type { KernelPosition, ThreadSchedule } from "./thread.ts"
 
 /** thread_info flags, by their kernel names. */
 export enum TIF {
@@ -36,18 +37,28 @@ export class Task {
   flags: number = TIF.FOREIGN_FPSTATE
   /** CPU that the user state was last bound to. */
   fpsimdCpu = NR_CPUS
-  /** What the program has open, by descriptor. */
-  readonly files = new Map<number, HostFile>()
-  /** Physical memory that is its own, and goes with it. */
-  readonly pages: { readonly physical: number; readonly bytes: number }[] = []
+  /** What the program has open, by descriptor: the same for all its threads. */
+  readonly files: Map<number, HostFile>
+  /** Physical memory that is the program's own, and goes with its last thread. */
+  readonly pages: { readonly physical: number; readonly bytes: number }[]
+  /** The threads of the program, this one included. */
+  readonly threads: Set<Task>
+  /** Set while the scheduler decides when it runs. */
+  schedule: ThreadSchedule | undefined
+  /** Where in the kernel it is while it does not run; undefined: its registers are those of user level. */
+  position: KernelPosition | undefined
   /** Why it is gone: exit_group's status, or the signal that killed it. */
   ended: { readonly status: number } | { readonly signal: string; readonly esr: bigint; readonly far: bigint } | undefined
 
-  constructor(id: number, space: AddressSpace) {
+  /** `sibling`: a thread of the program it belongs to; undefined: it is the first thread of a new one. */
+  constructor(id: number, space: AddressSpace, sibling?: Task) {
     this.id = id
     this.name = `task${id}`
     this.fp = fpMemory(this.name)
     this.space = space
+    this.files = sibling?.files ?? new Map()
+    this.pages = sibling?.pages ?? []
+    this.threads = (sibling?.threads ?? new Set<Task>()).add(this)
   }
   /** Gives a file the lowest free descriptor from 3. */
   open(file: HostFile): number {

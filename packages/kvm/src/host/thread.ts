@@ -1,0 +1,26 @@
+/** Threads as the scheduler sees them: what it keeps of a task, and where in the kernel a task is that does not run. Plain values, so that they can be stored. */
+import type { Vcpu } from "../vcpu.ts"
+
+/** A task under the scheduler. It runs when it is runnable and a CPU's current one. */
+export interface ThreadSchedule {
+  /** `stopped`: not to run until somebody resumes it. */
+  state: "runnable" | "sleeping" | "stopped"
+  /** CPU it runs on, waits for, or ran on last. */
+  cpu: number
+  /** CPUs it may run on; undefined: all of them. */
+  affinity: readonly number[] | undefined
+  /** Virtual time at which it stops sleeping by itself; undefined: it does not. */
+  wakeAt: bigint | undefined
+  /** Virtual time before which it must not run: when it ran last, or was woken, on a CPU that is ahead. */
+  notBefore: bigint
+  /** A signal is pending: a system call it is in comes back. */
+  interrupted: boolean
+}
+
+/** Where a task is in the kernel when it is preempted or asleep there; at user level otherwise. */
+export interface KernelPosition {
+  readonly in: "KVM_RUN"
+  readonly vcpu: Vcpu
+  /** vcpu_load has been called: put and load go along with each switch. False: it waits for another thread's KVM_RUN of the same vCPU. */
+  begun: boolean
+}
