@@ -75,6 +75,25 @@ export const consume = (pe: Pe, { kind, virtual: isVirtual }: PendingException):
   pe.controls.clearInForce(pe.controls.slot.HCR_EL2, BigInt(HCR.VSE))
 }
 
+const DEFERRED = 1n << 31n
+/**
+ * ESB: an SError that is pending and masked is pending no more; its syndrome is in DISR_EL1, or in VDISR_EL2 where it is virtual. One that is not masked has
+ * been taken before.
+ */
+export const synchronizeErrors = (pe: Pe): void => {
+  const { lines, controls, el } = pe
+  if (!controls.machine.features.has("RAS")) return
+  const { slot, hcr } = controls
+  if (lines.serror !== undefined) {
+    if (physical(pe, "serror", lines.serror) !== undefined) return
+    pe.system[slot.DISR_EL1] = DEFERRED | BigInt(lines.serror)
+    lines.serror = undefined
+  } else if (hcr & HCR.VSE && el < 2 && !controls.tge && hcr & HCR.AMO && virtual(pe, "serror", 0) === undefined) {
+    pe.system[slot.VDISR_EL2] = DEFERRED | (pe.system[slot.VSESR_EL2]! & BigInt(VSESR_ISS))
+    controls.clearInForce(slot.HCR_EL2, BigInt(HCR.VSE))
+  }
+}
+
 /** ISR_EL1: pending interrupts as EL1 sees them (virtual where routed), or the physical ones at EL2. A 8, I 7, F 6. */
 export const interruptStatus = (pe: Pe): bigint => {
   const { lines, controls, el } = pe,

@@ -9,7 +9,9 @@ import { PE } from "./layout.ts"
 import { maintain } from "./maintenance.ts"
 import { externalAbort, translate } from "./mmu.ts"
 import type { Pe } from "./pe.ts"
+import { synchronizeErrors } from "./pending.ts"
 import { synchronize } from "./processor-state.ts"
+import { writePstateImmediate } from "./pstate-immediate.ts"
 import { readSystemRegister, writeSystemRegister } from "./system-registers.ts"
 
 /**
@@ -44,8 +46,16 @@ export interface Port {
   msr(register: string, value: bigint): PortTrap | undefined
   /** Context synchronisation: control writes take effect. */
   isb(): void
+  /** Error synchronisation (ESB): a masked SError that is pending goes to DISR_EL1. */
+  esb(): void
   /** Exception return by SPSR_ELx and ELR_ELx of the current level. */
   eret(): PortTrap | undefined
+  /** SMSTOP of PSTATE.SM, PSTATE.ZA or both. */
+  smstop(which: "sm" | "za" | "sm+za"): PortTrap | undefined
+  /** Vector length in bytes: that of streaming mode while PSTATE.SM is 1. */
+  rdvl(): number | PortTrap
+  /** Streaming vector length in bytes. */
+  rdsvl(): number | PortTrap
   /** Hypervisor call: the exception is entered at EL2. */
   hvc(immediate: number): PortTrap | undefined
   /** Memory by virtual address of the current level. */
@@ -60,6 +70,10 @@ export interface Port {
   /** Enters the exception of a trap at its target. */
   take(trap: PortTrap): void
 }
+
+/** op1 and op2 of MSR (immediate) to SVCR, and its CRm for what is to be switched off. */
+const SVCR_OP = 3
+const SMSTOP = { sm: 2, za: 4, "sm+za": 6 } as const
 
 /** The port of a processing element. */
 export const portOf = (pe: Pe): Port => {
@@ -93,6 +107,10 @@ export const portOf = (pe: Pe): Port => {
     const closed = checkGate(pe, component.access)
     return closed ? new PortTrap(`${verb} ${id}`, pe.el, closed) : run(component)
   }
+  const length = (operation: string, access: string, bits: () => number): number | PortTrap => {
+    const closed = checkGate(pe, access)
+    return closed ? new PortTrap(operation, pe.el, closed) : bits() / 8
+  }
   const nothing = <T>(result: T | PortTrap): PortTrap | undefined => (result instanceof PortTrap ? result : undefined)
 
   return {
@@ -108,6 +126,10 @@ export const portOf = (pe: Pe): Port => {
       return nothing(attempt(`msr ${register}`, () => writeSystemRegister(pe, encoding, value, 0)))
     },
     isb: () => synchronize(pe),
+    esb: () => synchronizeErrors(pe),
+    smstop: (which) => nothing(attempt(`smstop ${which}`, () => writePstateImmediate(pe, SVCR_OP, SVCR_OP, SMSTOP[which]))),
+    rdvl: () => length("rdvl", "SVE", () => pe.vectorBits),
+    rdsvl: () => length("rdsvl", "SME", () => pe.streamingVectorBits),
     eret: () => nothing(attempt("eret", () => returnFromException(pe))),
     hvc: (immediate) => {
       const { exception } = instructionException(pe, "hypervisorCall", immediate)

@@ -157,6 +157,7 @@ export type SystemOperation =
   | "waitForEvent" // WFE, WFET likewise
   | "sendEvent" // SEV
   | "sendEventLocal" // SEVL
+  | "errorBarrier" // ESB
   | "yield" // YIELD
   | "synchronize" // ISB: a context synchronisation event
   | "barrier" // DSB, DMB, SB: the operand is CRm << 3 | op2

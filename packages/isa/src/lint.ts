@@ -182,7 +182,7 @@ const endsBlock = (effect: Effect): boolean => {
       return effect.file === "system"
     case "system":
       if (effect.operation === "maintain") return !onlyStores(effect.encoding)
-      return !["sendEvent", "sendEventLocal", "barrier", "clearExclusive"].includes(effect.operation)
+      return !["sendEvent", "sendEventLocal", "barrier", "errorBarrier", "clearExclusive"].includes(effect.operation)
     default:
       return false
   }

@@ -57,12 +57,24 @@ const HANDLERS: ReadonlyMap<number, Handler> = new Map<number, Handler>([
   [EC.DataAbortLower, guestAbort]
 ])
 
+const RAS = { IDS: 1 << 24, AET: 7 << 10, FSC: 0x3f, corrected: 6 << 10, restartable: 2 << 10, serror: 0x11 } as const
+/** An SError taken while the guest ran, by its syndrome: one that harmed nothing is forgotten, any other is the guest's. */
+const guestError = (vcpu: Vcpu, iss: number): void => {
+  const severity = iss & RAS.AET
+  const harmless = !(iss & RAS.IDS) && (iss & RAS.FSC) === RAS.serror && (severity === RAS.corrected || severity === RAS.restartable)
+  if (!harmless) injectSError(vcpu)
+}
+
 export const handleExit = (cpu: PhysicalCpu, vcpu: Vcpu, code: ExitCode): Handled => {
+  if (code & ExitCode.SERROR_PENDING) {
+    guestError(vcpu, vcpu.fault.disr & ISS)
+    return undefined
+  }
   switch (code) {
     case ExitCode.IRQ:
       return undefined
     case ExitCode.EL1_SERROR:
-      injectSError(vcpu, vcpu.fault.esr & ISS)
+      guestError(vcpu, vcpu.fault.esr & ISS)
       return undefined
     case ExitCode.IL:
       return { reason: "failEntry", hardwareReason: code, cpu: cpu.index }

@@ -17,7 +17,7 @@ import { PSCI_VERSIONS } from "./psci.ts"
 import { resetVcpu } from "./reset.ts"
 import { KVM_RUN, runIoctl } from "./run.ts"
 import type { RunExit } from "./run-exit.ts"
-import { hasFeature, initVcpu, VcpuFeature, type VcpuInit } from "./vcpu-init.ts"
+import { finalizeVcpu, hasFeature, initVcpu, isFinalized, VcpuFeature, type VcpuInit } from "./vcpu-init.ts"
 import type { Vm } from "./vm.ts"
 
 export type MpState = "runnable" | "stopped" | "suspended"
@@ -58,7 +58,7 @@ export class Vcpu {
   /** VSESR_EL2 of a pending virtual SError. */
   vsesr = 0n
   /** Syndrome of the last exit. */
-  readonly fault = { esr: 0, far: 0n, hpfar: 0n }
+  readonly fault = { esr: 0, far: 0n, hpfar: 0n, disr: 0 }
 
   /** Features word of VCPU_INIT without POWER_OFF; undefined: not initialised. */
   features: number | undefined
@@ -119,9 +119,9 @@ export class Vcpu {
   init(request: VcpuInit): Errno | undefined {
     return initVcpu(this, request)
   }
-  /** KVM_ARM_VCPU_FINALIZE. No feature of this kernel model needs it yet. */
-  finalize(_feature: number): Errno | undefined {
-    return this.features === undefined ? "ENOEXEC" : "EINVAL"
+  /** KVM_ARM_VCPU_FINALIZE of a feature, by its number. */
+  finalize(feature: number): Errno | undefined {
+    return finalizeVcpu(this, feature)
   }
   /** KVM_GET_ONE_REG; values of up to 2048 bits. */
   getOneReg(id: bigint): bigint | Errno {
@@ -133,7 +133,8 @@ export class Vcpu {
   }
   /** KVM_GET_REG_LIST. */
   getRegList(): readonly bigint[] | Errno {
-    return this.features === undefined ? "ENOEXEC" : getRegList(this)
+    if (this.features === undefined) return "ENOEXEC"
+    return isFinalized(this) ? getRegList(this) : "EPERM"
   }
 
   /** KVM_RUN, called by the VMM thread; a signal comes after `limit` guest instructions. An errno is what the call itself failed with. */

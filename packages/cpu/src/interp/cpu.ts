@@ -3,7 +3,7 @@ import { instructionException, returnFromException } from "../exception.ts"
 import type { Exit } from "../exit.ts"
 import { maintain } from "../maintenance.ts"
 import type { Pe } from "../pe.ts"
-import { sendEvent, wait } from "../pending.ts"
+import { sendEvent, synchronizeErrors, wait } from "../pending.ts"
 import { synchronize } from "../processor-state.ts"
 import { writePstateImmediate } from "../pstate-immediate.ts"
 import { readSystemRegister, writeSystemRegister } from "../system-registers.ts"
@@ -79,6 +79,9 @@ export class ConcreteCpu extends MemoryState implements Services {
       case "sendEvent":
       case "sendEventLocal":
         sendEvent(pe, operation === "sendEventLocal")
+        return
+      case "errorBarrier":
+        synchronizeErrors(pe)
         return
       case "yield":
       case "barrier":

@@ -12,7 +12,6 @@ const names: Readonly<Record<number, string>> = {
   10: "pacib1716",
   12: "autia1716",
   14: "autib1716",
-  16: "esb",
   17: "psb csync",
   18: "tsb csync",
   19: "gcsb dsync",
@@ -104,4 +103,19 @@ export const waitWithTimeout = instruction({
   execute: (cpu, { I, Rd }) => cpu.call(waitUntil, I, cpu.X(Rd))
 })
 
-export const hints: readonly Instruction[] = [hint, waitHint, eventHint, waitWithTimeout]
+export const synchronizeErrors = helper({
+  name: "synchronizeErrors",
+  takes: [],
+  gives: "none",
+  run: (host) => host.system("errorBarrier", 0n)
+})
+/** Without FEAT_RAS a NOP. */
+export const errorBarrier = instruction({
+  name: "ESB",
+  encoding: "11010101000000110010 0010 000 11111",
+  assembly: "esb",
+  aliases: [{ text: "hint #0x10", prefer: false }],
+  execute: (cpu) => cpu.call(synchronizeErrors)
+})
+
+export const hints: readonly Instruction[] = [hint, waitHint, eventHint, waitWithTimeout, errorBarrier]

@@ -11,8 +11,12 @@ export enum ExitCode {
   IRQ = 0,
   EL1_SERROR = 1,
   TRAP = 2,
-  IL = 3
+  IL = 3,
+  /** Beside one of the others: an SError came with the exit; its syndrome is in fault.disr. */
+  SERROR_PENDING = 0x8000_0000
 }
+/** An exit code without its SError. */
+export const withoutSError = (code: ExitCode): ExitCode => code & ~ExitCode.SERROR_PENDING
 
 /** Returns to the guest and comes back with its registers stored. Nothing is entered while an interrupt is pending. */
 const guestEnter = (cpu: PhysicalCpu, vcpu: Vcpu): ExitCode => {
@@ -31,7 +35,17 @@ const guestEnter = (cpu: PhysicalCpu, vcpu: Vcpu): ExitCode => {
   const code = runGuest(cpu, vcpu)
   cpu.saveGeneral(registers.general)
   registers.sp = cpu.read("SP_EL0")
-  return code
+  return deferredError(cpu, vcpu) ? code | ExitCode.SERROR_PENDING : code
+}
+/** An SError that became pending with the exit is taken to belong to the guest. */
+const deferredError = (cpu: PhysicalCpu, vcpu: Vcpu): boolean => {
+  if (!vcpu.vm.host.features.ras) return false
+  cpu.port.esb()
+  const disr = cpu.read("DISR_EL1")
+  if (disr === 0n) return false
+  cpu.write("DISR_EL1", 0n)
+  vcpu.fault.disr = Number(disr & 0xffff_ffffn)
+  return true
 }
 
 /** Fault status codes, level masked off. */
@@ -99,6 +113,17 @@ const fixupGuestExit = (cpu: PhysicalCpu, vcpu: Vcpu, early: HypExitTable): bool
   return early.get(ec)?.(cpu, vcpu) ?? false
 }
 
+/** An SError came with a trap: nothing looks at the trap, the instruction is done again. The address of an HVC's exception is behind it. */
+const beforeCall = (cpu: PhysicalCpu, vcpu: Vcpu, code: ExitCode): void => {
+  if (withoutSError(code) !== ExitCode.TRAP) return
+  vcpu.fault.esr = Number(cpu.read("ESR_EL2") & 0xffff_ffffn)
+  const ec = vcpu.fault.esr >>> 26
+  cpu.account.exit(exitName(ec))
+  if (ec !== EC.HVC64) return
+  const elr = vcpu.vm.host.mode.registers === "redirected" ? "ELR_EL1" : "ELR_EL2"
+  cpu.write(elr, cpu.read(elr) - 4n)
+}
+
 /** Runs the guest until hyp code has to give an exit to the host kernel. Guest state is loaded, traps are active. */
 const enterGuest = (cpu: PhysicalCpu, vcpu: Vcpu, early: HypExitTable): ExitCode => {
   for (;;) {
@@ -110,7 +135,11 @@ const enterGuest = (cpu: PhysicalCpu, vcpu: Vcpu, early: HypExitTable): ExitCode
       return ExitCode.IL
     }
     vcpu.registers.pstate = pstate
-    if (code === ExitCode.EL1_SERROR) vcpu.fault.esr = Number(cpu.read("ESR_EL2") & 0xffff_ffffn)
+    if (withoutSError(code) === ExitCode.EL1_SERROR) vcpu.fault.esr = Number(cpu.read("ESR_EL2") & 0xffff_ffffn)
+    if (code & ExitCode.SERROR_PENDING) {
+      beforeCall(cpu, vcpu, code)
+      return code
+    }
     if (code !== ExitCode.TRAP || !fixupGuestExit(cpu, vcpu, early)) return code
   }
 }
