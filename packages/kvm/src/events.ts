@@ -29,6 +29,7 @@ export type KvmEvent = { readonly time: bigint; readonly cpu: number } & (
   | { readonly what: "regs-write" | "regs-read"; readonly where: Place; readonly list: readonly string[]; readonly values: readonly bigint[] }
   /** A register file moved to or from an owner's memory; `bytes` of it. */
   | { readonly what: "save" | "load"; readonly where: Place; readonly memory: string; readonly component: string; readonly bytes: number }
+  | { readonly what: "smstop"; readonly where: Place; readonly which: "sm" | "za" | "sm+za" }
   /** The registers' owner on this CPU changed. */
   | { readonly what: "owner"; readonly owner: string }
   /** KVM_RUN came back to user space. */

@@ -9,6 +9,9 @@ import type { CpuFeatures } from "./cpu-features.ts"
 const SCTLR_EL2_RES1 = 0x30c50830n
 /** LEN of ZCR_ELx and SMCR_ELx: the largest length. */
 const LEN_MAX = 15n
+const SMCR = { FA64: 1n << 31n, EZT0: 1n << 30n } as const
+/** SMCR_ELx bits of what a machine has. */
+export const streamingControls = ({ fa64, sme2 }: CpuFeatures): bigint => (fa64 ? SMCR.FA64 : 0n) | (sme2 ? SMCR.EZT0 : 0n)
 
 /** The EL2 initial state of a processor that came out of reset at EL2: with HCR_EL2.E2H = 0, and again in the other layouts where hyp code wants them. */
 export const initialiseEl2 = (cpu: PhysicalCpu, features: CpuFeatures, e2h = false): void => {
@@ -31,22 +34,31 @@ export const initialiseEl2 = (cpu: PhysicalCpu, features: CpuFeatures, e2h = fal
   }
   cpu.isb()
   if (features.sve) cpu.write("ZCR_EL2", LEN_MAX)
-  if (features.sme) cpu.write("SMCR_EL2", LEN_MAX)
+  if (features.sme) cpu.write("SMCR_EL2", LEN_MAX | streamingControls(features))
   cpu.isb()
 }
 
 /** SCTLR_EL1 of a running kernel: MMU, caches, stack alignment at both levels; EL0 may zero, maintain caches, read CTR_EL0 and wait. PAN is set on entry. */
 const SCTLR = { M: 0, C: 2, SA: 3, SA0: 4, I: 12, DZE: 14, UCT: 15, nTWI: 16, nTWE: 18, UCI: 26 } as const
 const KERNEL_SCTLR = Object.values(SCTLR).reduce((all, bit) => all | (1n << BigInt(bit)), 0n)
+/** SCTLR_EL1.EnFPM and EnTP2: EL0 may use FPMR and TPIDR2_EL0. */
+const ENFPM = 1n << 34n
+const ENTP2 = 1n << 60n
 
 /** At the host kernel's own level, by its plain register names: its translation tables, vectors, MMU on. */
-export const enableKernelSpace = (cpu: PhysicalCpu, kernelRoot: number, emptyRoot: number, vectors: number): void => {
+export const enableKernelSpace = (cpu: PhysicalCpu, features: CpuFeatures, kernelRoot: number, emptyRoot: number, vectors: number): void => {
   cpu.write("MAIR_EL1", MAIR)
   cpu.write("TCR_EL1", TCR)
   cpu.write("TTBR0_EL1", BigInt(emptyRoot))
   cpu.write("TTBR1_EL1", BigInt(kernelRoot))
   cpu.write("VBAR_EL1", linear(vectors))
   cpu.isb()
-  cpu.write("SCTLR_EL1", KERNEL_SCTLR)
+  cpu.write("SCTLR_EL1", KERNEL_SCTLR | (features.fpmr ? ENFPM : 0n) | (features.sme ? ENTP2 : 0n))
+  cpu.isb()
+  if (features.sve) cpu.write("ZCR_EL1", 0n)
+  if (features.sme) {
+    cpu.write("SMCR_EL1", streamingControls(features))
+    cpu.write("SMPRI_EL1", 0n)
+  }
   cpu.isb()
 }

@@ -1,12 +1,17 @@
 /** What the kernel learns about the processor from its ID registers at boot. */
 
+import type { SupportedLengths } from "./vector-lengths.ts"
+
 /** Reads an ID register by name; 0 where the machine has none. */
 export type ReadId = (register: string) => bigint
 
-export interface CpuFeatures {
+export interface CpuFeatures extends SupportedLengths {
   readonly fp: boolean
   readonly sve: boolean
   readonly sme: boolean
+  readonly sme2: boolean
+  /** FEAT_SME_FA64: FFR and all of A64 in streaming mode. */
+  readonly fa64: boolean
   readonly fpmr: boolean
   readonly ras: boolean
   /** FEAT_S2FWB: stage 2 decides cacheability alone. */
@@ -36,7 +41,9 @@ export interface CpuFeatures {
 const PHYSICAL_BITS = [32, 36, 40, 42, 44, 48, 52] as const
 const NOT_IMPLEMENTED = 15
 
-export const cpuFeatures = (read: ReadId): CpuFeatures => {
+const NO_VECTORS: SupportedLengths = { sveVls: [], smeVls: [] }
+
+export const cpuFeatures = (read: ReadId, lengths = NO_VECTORS): CpuFeatures => {
   const field = (register: string, low: number): number => Number((read(`ID_AA64${register}_EL1`) >> BigInt(low)) & 15n)
   const has = (register: string, low: number, level = 1): boolean => field(register, low) >= level
   const physicalRange = field("MMFR0", 0)
@@ -44,6 +51,9 @@ export const cpuFeatures = (read: ReadId): CpuFeatures => {
     fp: field("PFR0", 16) !== NOT_IMPLEMENTED,
     sve: has("PFR0", 32),
     sme: has("PFR1", 24),
+    sme2: has("PFR1", 24, 2),
+    fa64: ((read("ID_AA64SMFR0_EL1") >> 63n) & 1n) === 1n,
+    ...lengths,
     fpmr: has("PFR2", 32),
     ras: has("PFR0", 28),
     stage2ForceWriteBack: has("MMFR2", 40),

@@ -2,9 +2,10 @@
 import { HCR, type Pe, type Port, PortTrap, portOf, virtualTime } from "@eltwo/cpu"
 import { EC } from "@eltwo/isa"
 import type { Account } from "../account.ts"
-import { bug, type Crash, type Crashed, crashOf } from "../crash.ts"
+import { bug, type Crash, Crashed, crashOf } from "../crash.ts"
 import type { EventStream, KvmEvent, KvmEventBody, Place } from "../events.ts"
 import { newContext } from "../guest-context.ts"
+import type { Mode } from "../mode.ts"
 import { Trail } from "../trail.ts"
 import type { Vcpu } from "../vcpu.ts"
 import { type Binding, type FpOwner, unbound } from "./fp-memory.ts"
@@ -15,6 +16,8 @@ export interface RegisterList {
   readonly names: readonly string[]
   readonly slots: readonly number[]
 }
+
+const PROTECTED_PAGE = (address: bigint): string => `Unable to handle kernel access to hypervisor-protected memory at 0x${address.toString(16)}`
 
 export class PhysicalCpu {
   readonly index: number
@@ -27,6 +30,8 @@ export class PhysicalCpu {
   context: "host" | "hyp" = "host"
   /** Exception level of the host kernel, for the kind of a crash. */
   hostEl: 1 | 2 = 2
+  /** What EL2 does for this CPU's host. */
+  mode: Pick<Mode, "hostTrap" | "reclaimPage"> | undefined
 
   /** The host's own values of what a guest replaces; laid out as a vCPU's. */
   readonly hostContext = newContext()
@@ -166,6 +171,22 @@ export class PhysicalCpu {
     })
   }
 
+  /** An operation of the port without event or count; a trap is a crash. */
+  quietly<T>(operation: () => T | PortTrap): T {
+    const result = operation()
+    if (result instanceof PortTrap) throw this.#crash(result)
+    return result
+  }
+  /** RDVL, in bytes. */
+  vectorLength(): number {
+    return this.quietly(() => this.port.rdvl())
+  }
+  /** SMSTOP. */
+  smstop(which: "sm" | "za" | "sm+za"): void {
+    this.trail.note("smstop", which, 0n)
+    this.quietly(() => this.port.smstop(which))
+    if (this.events.listening) this.emit({ what: "smstop", where: this.context, which })
+  }
   /** Stores a register file into an image. */
   save(component: string, memory: string, image: Uint8Array): void {
     this.trail.note("save", memory, 0n)
@@ -197,19 +218,46 @@ export class PhysicalCpu {
 
   /** Doubleword of kernel memory. */
   load64(address: bigint): bigint {
-    const value = this.port.ldr(address, 8)
-    if (value instanceof PortTrap) throw this.#crash(value)
-    return value
+    for (;;) {
+      const value = this.port.ldr(address, 8)
+      if (!(value instanceof PortTrap)) return value
+      this.#accessTrapped(value, address)
+    }
   }
   store64(address: bigint, value: bigint): void {
-    const trap = this.port.str(address, 8, value)
-    if (trap) throw this.#crash(trap)
+    for (;;) {
+      const trap = this.port.str(address, 8, value)
+      if (!trap) return
+      this.#accessTrapped(trap, address)
+    }
+  }
+  /** An access of the kernel came to EL2, where hyp code deals with it: when this comes back, the access is to be made again. */
+  #accessTrapped(trap: PortTrap, address: bigint): void {
+    if (this.hostEl === 2 || trap.el !== 1 || trap.exception.target !== 2 || !this.mode?.hostTrap) throw this.#crash(trap)
+    this.trail.note("abort", "", address)
+    this.port.take(trap)
+    if (this.trapToHyp("host") === "resumed") return
+    const esr = Number(this.read("ESR_EL1") & 0xffff_ffffn)
+    if (!this.mode.reclaimPage?.(this, address))
+      throw new Crashed({ kind: "HostOops", esr, elr: this.read("ELR_EL1"), message: PROTECTED_PAGE(address), trail: this.trail.entries() })
+    this.eret()
+  }
+  /** An exception of the host has been entered at EL2: hyp code answers it. */
+  trapToHyp(from: "host" | "host-el0"): "resumed" | "injected" {
+    if (!this.mode?.hostTrap) throw this.bug("An exception of the host came to EL2")
+    this.context = "hyp"
+    if (this.events.listening) {
+      const esr = Number(this.read("ESR_EL2") & 0xffff_ffffn)
+      this.emit({ what: "exc", from, where: "hyp", ec: esr >>> 26, iss: esr & 0x1ffffff })
+    }
+    return this.mode.hostTrap(this)
   }
 
   /** Where the processing element is while a guest or a program runs. */
   place(): Place {
     const { el, controls } = this.pe
-    const outside = controls.tge || !(controls.hcr & HCR.VM)
+    // every guest's physical interrupts come to EL2, and no host's but that of TGE; a host may be behind a stage 2 as well
+    const outside = controls.tge || !(controls.hcr & HCR.IMO)
     return el === 0 ? (outside ? "host-el0" : "guest-el0") : el === 1 ? (outside ? "host" : "guest-el1") : this.context
   }
   emit(event: KvmEventBody): void {

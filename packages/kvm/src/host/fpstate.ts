@@ -18,6 +18,8 @@ const currentOf = (cpu: PhysicalCpu): Task => {
 export const bindState = (cpu: PhysicalCpu, memory: FpMemory, toSave: ToSave): void => {
   cpu.last.st = memory
   cpu.last.toSave = toSave
+  cpu.last.sveVl = memory.vl.sve
+  cpu.last.smeVl = memory.vl.sme
 }
 /** fpsimd_bind_task_to_cpu: the registers are the current task's. */
 export const bindTask = (cpu: PhysicalCpu): void => {

@@ -20,6 +20,7 @@ import type { TableMemory } from "./page-tables.ts"
 import { PhysicalPages } from "./physical-pages.ts"
 import { Scheduler } from "./scheduler.ts"
 import { type HostFile, Task } from "./task.ts"
+import { defaultLengths, probeVectorLengths } from "./vector-lengths.ts"
 import { vmmIoctl, vmmTask } from "./vmm-task.ts"
 
 export interface HostOptions {
@@ -80,7 +81,7 @@ export class Host {
     this.cpus = board.pes.map((pe) => new PhysicalCpu(pe, this.#events, this.account))
     const boot = this.cpus[0]!
     const { machine } = boot.pe.controls
-    this.features = cpuFeatures((register) => (machine.registerByName.has(register) ? boot.read(register) : 0n))
+    this.features = cpuFeatures((register) => (machine.registerByName.has(register) ? boot.read(register) : 0n), probeVectorLengths(boot))
     if (mode.e2h && !this.features.vhe) throw new RangeError(`Mode ${mode.name} needs FEAT_VHE`)
     this.midr = boot.read("MIDR_EL1")
     this.trapWords = trapWords(machine, mode.trapSpelling)
@@ -96,7 +97,7 @@ export class Host {
       cpu.hostEl = mode.hostEl
       initialiseEl2(cpu, this.features)
       mode.init(cpu, this)
-      enableKernelSpace(cpu, kernelRoot, emptyRoot, vectors)
+      enableKernelSpace(cpu, this.features, kernelRoot, emptyRoot, vectors)
     }
     this.#tableMapOn = true
     this.vmm = vmmTask(this)
@@ -120,7 +121,9 @@ export class Host {
   createTask(): Task | Errno {
     const root = this.tables.allocate()
     if (root === undefined) return "ENOMEM"
-    return new Task(this.#nextTask++, new AddressSpace(this.tables, root, this.#nextAsid++))
+    const task = new Task(this.#nextTask++, new AddressSpace(this.tables, root, this.#nextAsid++))
+    task.fp.vl = defaultLengths(this.features)
+    return task
   }
   /** Gives a program memory at a user address (page aligned), beginning with `content`; the result is a view of it. */
   mapMemory(task: Task, address: number, content: Uint8Array, permissions: Permissions): Uint8Array | Errno | Crash {
