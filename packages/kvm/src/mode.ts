@@ -1,11 +1,14 @@
 /** What a mode plugin is: how the host kernel and hyp code share the processor. A value; nothing registers itself. */
+import type { Errno } from "./errno.ts"
 import type { PhysicalCpu } from "./host/cpu.ts"
 import type { Host } from "./host/host.ts"
 import type { ExitCode } from "./hyp/guest.ts"
 import type { TrapSpelling } from "./hyp/trap-words.ts"
+import type { MemorySlot } from "./memory-slots.ts"
 import type { HostCallTable } from "./nvhe/host-call.ts"
 import type { Stage2 } from "./stage2.ts"
 import type { Vcpu } from "./vcpu.ts"
+import type { Vm } from "./vm.ts"
 
 /** Version of this contract. A mode that says another one is refused. */
 export const MODE_API_VERSION = 1
@@ -41,6 +44,49 @@ export interface HypServices {
   adjustPc?(cpu: PhysicalCpu, vcpu: Vcpu): void
 }
 /**
+ * What the host kernel asks of hyp code about VMs where hyp code keeps their stage 2 and shares no memory with the kernel unless told to. All of it runs in
+ * the kernel. Absent: the kernel maps guest memory itself.
+ */
+export interface VmServices {
+  /** KVM_CREATE_VM may ask for a VM whose memory the host loses to the guest (bit 31 of the type). */
+  readonly protectedVms: boolean
+  /** Input bits of every VM's stage 2, whatever was asked for. */
+  ipaBits(host: Host): number
+  /** KVM_CREATE_VM and KVM_CREATE_VCPU, with the structure made. */
+  createVm(cpu: PhysicalCpu, vm: Vm): Errno | undefined
+  createVcpu(cpu: PhysicalCpu, vcpu: Vcpu): Errno | undefined
+  /** First KVM_RUN of a vCPU. */
+  firstRun(cpu: PhysicalCpu, vcpu: Vcpu): Errno | undefined
+  /** vcpu_load after the task's FP state is saved, vcpu_put before the guest's is. */
+  load(cpu: PhysicalCpu, vcpu: Vcpu): void
+  put(cpu: PhysicalCpu, vcpu: Vcpu): void
+  /** Resolves a guest's fault on memory of a slot. */
+  mapPage(cpu: PhysicalCpu, vcpu: Vcpu, fault: GuestFault): Errno | undefined
+  /** What else a memory slot must be: EPERM. */
+  checkSlot(vm: Vm, change: SlotChange): Errno | undefined
+  /** Takes guest pages out of stage 2, before a slot moves or goes. */
+  unmap(cpu: PhysicalCpu, vm: Vm, guestPhysical: number, bytes: number): void
+  /** The VM is going: all its memory comes back to the host. */
+  destroyVm(cpu: PhysicalCpu, vm: Vm): void
+  /** Whether the host, and so user space, can reach all of `bytes` bytes of memory now. */
+  isHosts(host: Host, physical: number, bytes: number): boolean
+}
+export interface GuestFault {
+  readonly slot: MemorySlot
+  /** Intermediate physical address, byte exact. */
+  readonly ipa: number
+  readonly write: boolean
+  readonly type: "translation" | "accessFlag" | "permission"
+}
+export type SlotChange = { readonly kind: "create" | "move" | "delete"; readonly readonly: boolean }
+
+/**
+ * An exception of the host that is no call, entered at EL2: of a program at EL0, or of an access of the kernel. Hyp code answers it and returns: to where it
+ * happened ("resumed"), or to the kernel's vector with an exception of its own ("injected").
+ */
+export type HostTrapHandler = (cpu: PhysicalCpu) => "resumed" | "injected"
+
+/**
  * Looks at an exit in hyp code, before the host kernel does. True: dealt with, the guest goes on.
  * It may change the vCPU's registers only through the processor: they are live.
  */
@@ -74,11 +120,18 @@ export interface Mode {
   readonly guestRegistersStay: boolean
   /** From the EL2 initial state to the host kernel's level: leaves the processor where the kernel runs. */
   init(cpu: PhysicalCpu, host: Host): void
+  /** When the kernel runs on all CPUs in its own address space: what is left to do at EL2. */
+  finalize?(host: Host): void
   readonly services: HypServices
   readonly worldSwitch: WorldSwitch
   readonly hypExit: HypExitTable
   /** What hyp code answers when the host kernel calls it by HVC; absent where the kernel is at EL2 itself. */
   readonly hostCalls?: HostCallTable
+  /** Absent where nothing of the host comes to EL2 but calls. */
+  readonly hostTrap?: HostTrapHandler
+  /** The kernel may not have a page that it tried to use at an address of its own: false if it cannot get it back, and the access is a bug. */
+  readonly reclaimPage?: (cpu: PhysicalCpu, address: bigint) => boolean
+  readonly vms?: VmServices
   readonly fp: FpPolicy
 }
 

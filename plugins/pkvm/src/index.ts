@@ -16,6 +16,6 @@ export const pkvm = definePlugin({
       doc: "spelling of hyp code's registers and traps: with E2H (hvhe) or without (nvhe)"
     }
   },
-  create: ({ base }) => protectedMode(base === "nvhe" ? "nvhe" : "hvhe")
+  create: ({ base }) => protectedMode(base)
 })
 export default pkvm

@@ -14,8 +14,11 @@ export enum HostCall {
   kvm_flush_cpu_context = 15,
   kvm_timer_set_cntvoff = 16
 }
-/** Answers a call at EL2; `argument` is X1. A pointer in it is the kernel's: see kernHypVa. Gives X1 of the result. */
-export type HostCallHandler = (cpu: PhysicalCpu, argument: bigint) => bigint
+/**
+ * Answers a call at EL2; `argument` is X1, further ones are in X2 and on. A pointer in it is the kernel's: see kernHypVa. Gives X1 of the result; undefined:
+ * NOT_SUPPORTED.
+ */
+export type HostCallHandler = (cpu: PhysicalCpu, argument: bigint) => bigint | undefined
 /** By function number. A function that is not there is NOT_SUPPORTED. */
 export type HostCallTable = ReadonlyMap<number, HostCallHandler>
 
@@ -27,10 +30,11 @@ const NOT_SUPPORTED = 0xffff_ffff_ffff_ffffn
 const FUNCTIONS = 0x10000n
 
 /** Calls hyp code; the kernel is at EL1 before and after. */
-export const hostCall = (cpu: PhysicalCpu, table: HostCallTable, call: HostCall, argument = 0n): bigint => {
+export const hostCall = (cpu: PhysicalCpu, table: HostCallTable, call: HostCall, ...[first = 0n, ...more]: readonly bigint[]): bigint => {
   const { x } = cpu.pe
   x[0] = FIRST + BigInt(call)
-  x[1] = argument
+  x[1] = first
+  for (const [i, value] of more.entries()) x[2 + i] = value
   cpu.hvc()
   handleHostTrap(cpu, table)
   if (x[0] !== 0n) throw cpu.bug(`Hyp code has no function ${HostCall[call]}`)
@@ -44,11 +48,9 @@ export const handleHostTrap = (cpu: PhysicalCpu, table: HostCallTable): void => 
   const { x } = cpu.pe
   const number = (x[0]! & ~SVE_HINT) - FIRST
   const handler = number >= 0n && number < FUNCTIONS ? table.get(Number(number)) : undefined
-  if (handler) {
-    const result = handler(cpu, x[1]!)
-    x[0] = 0n
-    x[1] = BigInt.asUintN(64, result)
-  } else x[0] = NOT_SUPPORTED
+  const result = handler?.(cpu, x[1]!)
+  x[0] = result === undefined ? NOT_SUPPORTED : 0n
+  if (result !== undefined) x[1] = BigInt.asUintN(64, result)
   returnToHost(cpu)
 }
 /** ERET to the kernel: no guest's exception comes to hyp code until the next entry. */
