@@ -14,7 +14,7 @@ const allowed = (folder: string): readonly string[] => {
     "packages/isa": [],
     "packages/cpu": ["@eltwo/isa"],
     "packages/kvm": ["@eltwo/isa", "@eltwo/cpu"],
-    "packages/vmm": ["@eltwo/isa", "@eltwo/cpu", "@eltwo/kvm", "effect", "@effect/schema", "msgpackr"],
+    "packages/vmm": ["@eltwo/isa", "@eltwo/cpu", "@eltwo/kvm", "effect", "@effect/schema", "msgpackr", "@noble/hashes"],
     "packages/observe": ["@eltwo/isa", "@eltwo/cpu", "@eltwo/kvm", "@eltwo/vmm", "effect", "@effect/schema"],
     "packages/cli": ["@eltwo/*", "effect", "@effect/schema", "@effect/cli", "@effect/platform", "@effect/platform-node", "node:*", "eltwo:modules"]
   }

@@ -58,4 +58,54 @@ export class FileError extends Schema.TaggedError<FileError>()("FileError", { pa
   readonly code = "FILE"
 }
 
-export type VmmError = OptionError | PluginLoadError | PluginConflictError | GuestNotFoundError | GuestImageError | MachineError | FileError
+/** What a snapshot is refused for. */
+export const SNAPSHOT_CODES = [
+  /** More bytes than are read. */
+  "SNAPSHOT_TOO_LARGE",
+  /** It does not begin as a snapshot does. */
+  "SNAPSHOT_MAGIC",
+  /** Written by a later eltwo, in a way this one cannot read. */
+  "SNAPSHOT_VERSION",
+  /** It ends too early, or lengths in it do not fit together. */
+  "SNAPSHOT_LAYOUT",
+  /** Header, section or file were changed since they were written. */
+  "SNAPSHOT_CHECKSUM",
+  /** Bytes that are no value, or not in the form eltwo writes. */
+  "SNAPSHOT_ENCODING",
+  /** A value of another kind, or outside its range. */
+  "SNAPSHOT_SCHEMA",
+  /** A section is missing, unknown though required, or there twice. */
+  "SNAPSHOT_SECTION",
+  /** Values that contradict each other. */
+  "SNAPSHOT_CONTENT",
+  /** The machine lacks what the saved one had. */
+  "SNAPSHOT_FEATURE_MISMATCH",
+  "SNAPSHOT_PLUGIN_MISMATCH",
+  /** The snapshot it builds on is missing or another one. */
+  "SNAPSHOT_PARENT",
+  /** The machine is in a state that cannot be saved now. */
+  "SNAPSHOT_BUSY",
+  /** A protected guest's memory is not its host's to save. */
+  "SNAPSHOT_PROTECTED",
+  /** There is such a file already. */
+  "SNAPSHOT_EXISTS"
+] as const
+export type SnapshotCode = (typeof SNAPSHOT_CODES)[number]
+/** A snapshot cannot be read, written or restored; `path` is the place in it. Nothing was changed. */
+export class SnapshotError extends Schema.TaggedError<SnapshotError>()("SnapshotError", {
+  code: Schema.Literal(...SNAPSHOT_CODES),
+  path: Schema.String,
+  expected: Schema.String,
+  actual: Schema.String,
+  ...common
+}) {}
+
+export type VmmError =
+  | OptionError
+  | PluginLoadError
+  | PluginConflictError
+  | GuestNotFoundError
+  | GuestImageError
+  | MachineError
+  | FileError
+  | SnapshotError

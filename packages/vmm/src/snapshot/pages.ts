@@ -1,0 +1,146 @@
+/** Memory in a snapshot: which pages there are, and their bytes. Pages of zeroes are left out; with a parent, so are those that have not changed. */
+import { PAGE_BYTES, type Saved, shape } from "@eltwo/cpu"
+import { type Container, readValues, type Section, valuesSection } from "./container.ts"
+import { checkLines, decodeLines, encodeLines, isZeroPage } from "./lines.ts"
+import { refuse } from "./refusal.ts"
+
+export const INDEX_SECTION = "ram/index"
+export const PAGES_SECTION = "ram/pages"
+const VERSION = 1
+
+const INDEX = shape({
+  fields: {
+    /** Pages of the memory. */
+    total: "u32",
+    /** Numbers of the pages that follow, and with a parent of those that are zero now: 4 bytes each, little-endian, ascending. */
+    data: "bytes",
+    zero: "bytes"
+  }
+})
+type Index = Saved<typeof INDEX>
+
+/** Pages as a snapshot has them, checked. Numbers count from the start of the memory. */
+export interface Pages {
+  readonly total: number
+  readonly data: Uint32Array
+  readonly zero: Uint32Array
+  /** Codec lines. */
+  readonly stored: Uint8Array
+}
+
+/** Pages of `memory`: all that are not zero, or those in `only` (ascending), zero or not. */
+export const pagesOf = (memory: Uint8Array, only?: ArrayLike<number>): Pages => {
+  const words = new Uint32Array(memory.buffer, memory.byteOffset, memory.length >> 2)
+  const total = memory.length / PAGE_BYTES
+  const data: number[] = []
+  const zero: number[] = []
+  const count = only?.length ?? total
+  for (let i = 0; i < count; i++) {
+    const page = only === undefined ? i : only[i]!
+    if (!isZeroPage(words, (page * PAGE_BYTES) >> 2)) data.push(page)
+    else if (only !== undefined) zero.push(page)
+  }
+  const offsets = data.map((page) => page * PAGE_BYTES)
+  return { total, data: Uint32Array.from(data), zero: Uint32Array.from(zero), stored: encodeLines(memory, offsets) }
+}
+
+const bytesOf = (numbers: Uint32Array): Uint8Array => {
+  const out = new Uint8Array(4 * numbers.length)
+  const view = new DataView(out.buffer)
+  for (const [i, number] of numbers.entries()) view.setUint32(4 * i, number, true)
+  return out
+}
+export const pageSections = ({ total, data, zero, stored }: Pages): readonly Section[] => {
+  const index: Index = { total, data: bytesOf(data), zero: bytesOf(zero) }
+  return [
+    valuesSection(INDEX_SECTION, VERSION, index),
+    { name: PAGES_SECTION, version: VERSION, required: true, codec: "lines", rawLength: data.length * PAGE_BYTES, bytes: stored }
+  ]
+}
+
+const HINT = "The file was not written by eltwo, or was changed."
+/** Ascending numbers below `total`. */
+const numbersOf = (bytes: Uint8Array, total: number, path: string): Uint32Array => {
+  const wrong = (expected: string, actual: string) => refuse("SNAPSHOT_CONTENT", { path, expected, actual, hint: HINT })
+  if (bytes.length % 4 !== 0) wrong("4 bytes for each page", `${bytes.length} bytes`)
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+  const numbers = new Uint32Array(bytes.length / 4)
+  for (let i = 0; i < numbers.length; i++) {
+    const number = view.getUint32(4 * i, true)
+    if (number >= total) wrong(`a page below ${total}`, `${number}`)
+    if (i > 0 && number <= numbers[i - 1]!) wrong("ascending pages", `${number} behind ${numbers[i - 1]}`)
+    numbers[i] = number
+  }
+  return numbers
+}
+/** The pages of a snapshot, checked to the last line. Throws SnapshotError. */
+export const readPages = (container: Container): Pages => {
+  const path = `section ${INDEX_SECTION}`
+  const { total, data: dataBytes, zero: zeroBytes } = readValues(container, INDEX_SECTION, VERSION, INDEX)
+  const data = numbersOf(dataBytes, total, `${path}.data`)
+  const zero = numbersOf(zeroBytes, total, `${path}.zero`)
+  const present = new Set(data)
+  if (zero.some((page) => present.has(page)))
+    refuse("SNAPSHOT_CONTENT", { path: `${path}.zero`, expected: "pages that have no bytes", actual: "one that has", hint: HINT })
+  if (zero.length > 0 && container.header.parent === null)
+    refuse("SNAPSHOT_CONTENT", { path: `${path}.zero`, expected: "no pages of zeroes without a parent", actual: `${zero.length}`, hint: HINT })
+  const { entry, bytes } = container.section(PAGES_SECTION)
+  if (entry.codec !== "lines" || entry.version !== VERSION || entry.rawLength !== data.length * PAGE_BYTES)
+    refuse("SNAPSHOT_CONTENT", {
+      path: `section ${PAGES_SECTION}`,
+      expected: `version ${VERSION}, codec lines, ${data.length * PAGE_BYTES} bytes`,
+      actual: `version ${entry.version}, codec ${entry.codec}, ${entry.rawLength} bytes`,
+      hint: HINT
+    })
+  checkLines(bytes, data.length, `section ${PAGES_SECTION}`)
+  return { total, data, zero, stored: bytes }
+}
+/** Puts pages into memory: a full snapshot into zeroed memory, then its changes from the oldest to the newest. */
+export const applyPages = ({ data, zero, stored }: Pages, memory: Uint8Array, isZeroed: boolean): void => {
+  if (!isZeroed) for (const page of data) memory.fill(0, page * PAGE_BYTES, (page + 1) * PAGE_BYTES)
+  for (const page of zero) memory.fill(0, page * PAGE_BYTES, (page + 1) * PAGE_BYTES)
+  decodeLines(
+    stored,
+    Array.from(data, (page) => page * PAGE_BYTES),
+    memory
+  )
+}
+/** One set of pages for a chain, oldest first: the pages as they are after the last, without those that are zero. */
+export const flattenPages = (chain: readonly Pages[]): Pages => {
+  const newest = new Map<number, { readonly from: Pages; readonly index: number }>()
+  for (const from of chain) {
+    for (const page of from.zero) newest.delete(page)
+    for (const [index, page] of from.data.entries()) newest.set(page, { from, index })
+  }
+  const starts = new Map(chain.map((pages) => [pages, startsOf(pages)]))
+  const data = Uint32Array.from(newest.keys()).sort()
+  const pieces = Array.from(data, (page) => {
+    const { from, index } = newest.get(page)!
+    const places = starts.get(from)!
+    return from.stored.subarray(places[index], places[index + 1])
+  })
+  const stored = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0))
+  let at = 0
+  for (const piece of pieces) {
+    stored.set(piece, at)
+    at += piece.length
+  }
+  return { total: chain.at(-1)!.total, data, zero: new Uint32Array(0), stored }
+}
+const MAP_BYTES = 8
+const LINE_BYTES = 64
+/** Byte where each stored page begins, and behind the last where it ends. */
+const startsOf = ({ data, stored }: Pages): readonly number[] => {
+  const view = new DataView(stored.buffer, stored.byteOffset, stored.length)
+  const starts = [0]
+  for (let i = 0, at = 0; i < data.length; i++) {
+    at += MAP_BYTES + LINE_BYTES * (ones(view.getUint32(at, true)) + ones(view.getUint32(at + 4, true)))
+    starts.push(at)
+  }
+  return starts
+}
+const ones = (word: number): number => {
+  let count = 0
+  for (let rest = word; rest !== 0; rest = (rest & (rest - 1)) >>> 0) count++
+  return count
+}
