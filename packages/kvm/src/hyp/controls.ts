@@ -86,8 +86,8 @@ export const guestHcrx = (features: CpuFeatures): bigint =>
   (features.fpmr ? HCRX.EnFPM : 0n)
 
 /** Fine-grained traps of HFGRTR_EL2 and HFGWTR_EL2 for what a guest lacks though the host has it, and the permissive bits of what it has. */
-const FINE = { nPIR: bits(58, 57), APKeys: bits(8, 7, 6, 5, 4) } as const
-export const hostFineTraps = (features: CpuFeatures): bigint => (features.indirectPermissions ? FINE.nPIR : 0n)
+const FINE = { nPIR: bits(58, 57), SME: bits(55, 54), APKeys: bits(8, 7, 6, 5, 4) } as const
+export const hostFineTraps = (features: CpuFeatures): bigint => (features.indirectPermissions ? FINE.nPIR : 0n) | (features.sme ? FINE.SME : 0n)
 export const guestFineTraps = (features: CpuFeatures): bigint => (features.indirectPermissions ? FINE.nPIR : 0n) | (features.pauth ? FINE.APKeys : 0n)
 
 /** MDCR_EL2 bits by their architectural names. */
