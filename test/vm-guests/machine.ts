@@ -32,8 +32,9 @@ export const isa: Machine = composeOrThrow([base, fpsimd, sve, sme, fpmr])
 const prelude = readFileSync(`${folder}prelude.inc`, "utf8")
 
 /** A guest's image by its file name without .s. */
-export const vmGuest = (name: string): VmGuest => {
-  const source = readFileSync(`${folder}${name}.s`, "utf8")
+export const vmGuest = (name: string): VmGuest => guestOf(name, readFileSync(`${folder}${name}.s`, "utf8"))
+/** The same of a source. */
+export const guestOf = (name: string, source: string): VmGuest => {
   const needs = new Set(/^\/\/ needs: (.*)$/m.exec(source)?.[1]?.split(" ") ?? [])
   const vcpus = Number([...needs].find((need) => need.startsWith("vcpus="))?.slice(6) ?? 1)
   const { assembly, problems } = assemble(`${prelude}\n${source}`, { isa, origin: GUEST_RAM })
