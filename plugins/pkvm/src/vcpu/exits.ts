@@ -1,6 +1,6 @@
 /** What hyp code looks at of a guest's exits before the host kernel does, for protected VMs and for ordinary ones beside them. */
 import { EC } from "@eltwo/isa"
-import { abortFaultInfo, handleFpTrap, type HypExitTable, rewindMemoryCopy } from "@eltwo/kvm"
+import { abortFaultInfo, type HypExitTable, handleFpTrap, rewindMemoryCopy } from "@eltwo/kvm"
 import { protectedHypercall } from "../guest/hypercalls.ts"
 import { undefinedNow } from "./inject.ts"
 import { protectedSystemAccess } from "./system-access.ts"

@@ -12,7 +12,7 @@ interface Limit {
   readonly low: number
   readonly most: number | "host"
   /** 15 is -1: not implemented, and less than 0. */
-  readonly signed?: true
+  readonly signed?: boolean
   readonly only?: (policy: IdPolicy) => boolean
 }
 const upTo = (low: number, most: number): Limit => ({ low, most })
@@ -25,7 +25,19 @@ const EVERY_FIELD = Array.from({ length: 16 }, (_, i) => 4 * i)
 /** Fields by register; a field that is not here is shown as absent, and so is a register. */
 const LIMITS: Readonly<Record<string, readonly Limit[]>> = {
   // EL0 to EL3 in AArch64 state only; FP and AdvSIMD with half precision, GIC, RAS, DIT, CSV2, CSV3. SVE is not for protected VMs
-  ID_AA64PFR0_EL1: [upTo(0, 1), upTo(4, 1), upTo(8, 1), upTo(12, 1), signed(16, 1), signed(20, 1), upTo(24, 1), upTo(28, 1), upTo(48, 1), upTo(56, 1), upTo(60, 1)],
+  ID_AA64PFR0_EL1: [
+    upTo(0, 1),
+    upTo(4, 1),
+    upTo(8, 1),
+    upTo(12, 1),
+    signed(16, 1),
+    signed(20, 1),
+    upTo(24, 1),
+    upTo(28, 1),
+    upTo(48, 1),
+    upTo(56, 1),
+    upTo(60, 1)
+  ],
   // BT, SSBS
   ID_AA64PFR1_EL1: [upTo(0, 1), upTo(4, 2)],
   ID_AA64ISAR0_EL1: all(...EVERY_FIELD),

@@ -13,7 +13,8 @@ interface Request {
 }
 /** What ordinary and protected vCPUs have in common. Whether waits trap comes with the first load. */
 const base = ({ features, e2h, pauth }: Request): bigint =>
-  ((initialGuestHcr(features) | firstRunHcr(features) | (e2h ? HCR.E2H : 0n) | (pauth ? HCR.API | HCR.APK : 0n)) & ~(HCR.TVM | HCR.TID5)) &
+  (initialGuestHcr(features) | firstRunHcr(features) | (e2h ? HCR.E2H : 0n) | (pauth ? HCR.API | HCR.APK : 0n)) &
+  ~(HCR.TVM | HCR.TID5) &
   ~(HCR.TWI | HCR.TWE)
 
 /** The host of an ordinary VM is trusted with it: no trap beyond those of KVM. */

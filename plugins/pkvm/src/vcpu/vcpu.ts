@@ -1,0 +1,105 @@
+/** Hyp code's vCPU from creation to each run: what the host may set, what it gets to see, and what it cannot change. */
+import { ERRNO, type ExitCode, type PhysicalCpu, switchToGuest, type Vcpu } from "@eltwo/kvm"
+import type { HypVcpu } from "../hyp-vcpu.ts"
+import type { Outcome } from "../ownership/errno.ts"
+import { ordinaryExit, protectedExit } from "./exits.ts"
+import { hasPauth, idReader, ordinaryView, protectedView, type VmView } from "./features.ts"
+import { saveHostFp, switchFpToHost } from "./host-fp.ts"
+import { canBeProtected } from "./id-registers.ts"
+import { HOST_CHOICES, ordinaryHcr, protectedHcr, protectedMdcr } from "./traps.ts"
+
+const views = new WeakMap<Vcpu, VmView>()
+/** What hyp code takes the VM of one of its vCPUs to be. */
+export const viewOf = (state: Vcpu): VmView => {
+  const view = views.get(state)
+  if (!view) throw state.vm.host.cpus[0]!.bug("A vCPU that hyp code does not know")
+  return view
+}
+
+/**
+ * What pkvm_init_vcpu does when memory and structures are pinned. EINVAL: a protected VM without FP, with AArch32 or with SME; a vCPU with SVE whose vector
+ * length is none of the processor's, or that has no memory for vectors. Nothing is changed then.
+ */
+export const initHypVcpu = ({ protected: isProtected, hostVcpu, state }: HypVcpu): Outcome => {
+  const { host } = hostVcpu.vm
+  const view = isProtected ? protectedView(hostVcpu.vm) : ordinaryView(hostVcpu.vm)
+  const read = idReader(view.vm, view.vm.idRegisters)
+  if (isProtected && !canBeProtected(read)) return "EINVAL"
+  const vectors = isProtected ? 0 : ordinaryVectors(hostVcpu)
+  if (vectors === undefined) return "EINVAL"
+  const features = isProtected ? view.vm.features : hostVcpu.features
+  const request = { features: host.features, e2h: host.mode.e2h, pauth: hasPauth(features) }
+  Object.assign(state, {
+    vm: view.vm,
+    features,
+    hcr: isProtected ? protectedHcr(request) : ordinaryHcr(request),
+    mdcr: isProtected ? protectedMdcr(read) : hostVcpu.mdcr,
+    vsesr: 0n
+  })
+  state.fp.vl = { sve: vectors, sme: 0 }
+  // the host's own buffer, shared and pinned, where there is one
+  state.fp.sve = vectors ? hostVcpu.fp.sve : null
+  views.set(state, view)
+  return undefined
+}
+/** The vector length of an ordinary vCPU, in bytes, 0 without SVE; undefined: not one that hyp code can use. */
+const ordinaryVectors = ({ fp, vm }: Vcpu): number | undefined => {
+  if (fp.vl.sve === 0) return 0
+  const { sveVls } = vm.host.features
+  const vl = Math.min(fp.vl.sve, sveVls.at(-1) ?? 0)
+  return fp.sve !== null && sveVls.includes(vl) ? vl : undefined
+}
+
+/** vcpu_load: of HCR_EL2 the host chooses whether waits trap, and nothing else. */
+export const loadHypVcpu = ({ state }: HypVcpu, hcr: bigint): void => {
+  state.hcr = (state.hcr & ~HOST_CHOICES) | (hcr & HOST_CHOICES)
+}
+
+/**
+ * Before each run: everything a guest's registers hold comes from the host's structure, whoever put it there; of the controls MDCR_EL2 whole (also the traps
+ * that a protected vCPU was made with), of HCR_EL2 only TWI, TWE and VSE.
+ */
+export const flushVcpu = (cpu: PhysicalCpu, { hostVcpu, state }: HypVcpu): void => {
+  cpu.fpOwner = "host"
+  moveContext(hostVcpu, state)
+  state.hcr = (state.hcr & ~HOST_CHOICES) | (hostVcpu.hcr & HOST_CHOICES)
+  state.mdcr = hostVcpu.mdcr
+  state.vsesr = hostVcpu.vsesr
+}
+/** After it: registers, HCR_EL2 and the syndrome of the exit for the host to see; its FP registers are as before the run. */
+export const syncVcpu = (cpu: PhysicalCpu, { hostVcpu, state }: HypVcpu): void => {
+  switchFpToHost(cpu, state, viewOf(state).fpmr)
+  moveContext(state, hostVcpu)
+  hostVcpu.hcr = state.hcr
+  Object.assign(hostVcpu.fault, state.fault)
+  hostVcpu.halt = state.halt
+  state.halt = undefined
+}
+/** Registers, FP registers and flags, whole. */
+const moveContext = (from: Vcpu, to: Vcpu): void => {
+  to.registers.general.set(from.registers.general)
+  to.registers.sp = from.registers.sp
+  to.registers.pc = from.registers.pc
+  to.registers.pstate = from.registers.pstate
+  to.system.set(from.system)
+  to.fp.fpsimd.set(from.fp.fpsimd)
+  to.fp.fpmr = from.fp.fpmr
+  to.fp.fpType = from.fp.fpType
+  to.pending = from.pending
+}
+
+/** The FP trap finds the registers to be the host's: FpPolicy.saveHost of the mode. */
+export const saveHost = (cpu: PhysicalCpu, state: Vcpu): void => saveHostFp(cpu, state, viewOf(state).fpmr)
+
+/**
+ * Hypercall 9 for the loaded vCPU, undefined if there is none: the exit code, or EINVAL as the host finds it: the host left streaming mode on, or nothing is
+ * loaded. Whatever pointer the host passed does not matter.
+ */
+export const runHypVcpu = (cpu: PhysicalCpu, vcpu: HypVcpu | undefined, hasSme: boolean): ExitCode | number => {
+  if (hasSme && cpu.readMain("SVCR") !== 0n) return -ERRNO.EINVAL
+  if (!vcpu) return -ERRNO.EINVAL
+  flushVcpu(cpu, vcpu)
+  const code = switchToGuest(cpu, vcpu.state, vcpu.protected ? protectedExit : ordinaryExit)
+  syncVcpu(cpu, vcpu)
+  return code
+}
