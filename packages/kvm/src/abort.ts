@@ -55,6 +55,15 @@ export const guestAbort = (vcpu: Vcpu): Handled => {
   if (type !== FSC.translation && type !== FSC.accessFlag && type !== FSC.permission) return "EFAULT"
   const slot = vm.slots.at(abort.ipa)
   if (!slot || (abort.write && slot.readonly)) return ioAbort(vcpu, abort, slot !== undefined)
+  const { vms } = vm.host.mode
+  const cpu = vcpu.loadedOn
+  if (vms && cpu)
+    return vms.mapPage(cpu, vcpu, {
+      slot,
+      ipa: abort.ipa,
+      write: abort.write,
+      type: type === FSC.translation ? "translation" : type === FSC.accessFlag ? "accessFlag" : "permission"
+    })
   return mapPage(vcpu, slot, abort.ipa)
 }
 
@@ -86,6 +95,10 @@ const ioAbort = (vcpu: Vcpu, abort: Abort, hasSlot: boolean): Handled => {
   }
   if (iss & ISS.CM && !hasSlot) {
     skipInstruction(vcpu)
+    return undefined
+  }
+  if (!(iss & ISS.ISV) && vm.protected) {
+    externalAbort(vcpu, abort)
     return undefined
   }
   if (!(iss & ISS.ISV)) return vm.nisvToUser ? { reason: "nisv", iss, physical: ipa } : "ENOSYS"

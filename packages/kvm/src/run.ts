@@ -25,10 +25,13 @@ export const runIoctl = (cpu: PhysicalCpu, vcpu: Vcpu, page: KvmRunPage): number
   return isErrno(result) ? -ERRNO[result] : reason === "intr" ? -ERRNO.EINTR : 0
 }
 
-const runVcpu = (cpu: PhysicalCpu, vcpu: Vcpu): Handled => {
+/** Checks, then vcpu_load. Undefined: `continueRun` goes on. */
+export const beginRun = (cpu: PhysicalCpu, vcpu: Vcpu): RunExit | Errno | undefined => {
   if (vcpu.vm.closed) return "EIO"
   if (vcpu.features === undefined) return "ENOEXEC"
-  if (!vcpu.hasRun) firstRun(vcpu)
+  if (!isFinalized(vcpu)) return "EPERM"
+  const refused = vcpu.hasRun ? undefined : firstRun(cpu, vcpu)
+  if (refused) return refused
   completeMmio(vcpu)
   // a question not answered is asked again, if the PC is still there
   vcpu.halt = undefined
@@ -39,10 +42,21 @@ const runVcpu = (cpu: PhysicalCpu, vcpu: Vcpu): Handled => {
   vcpuPut(cpu, vcpu)
   return result
 }
+/** kvm_sched_out, the preempt notifier: the thread leaves the CPU before user space is needed. */
+export const schedOut = (cpu: PhysicalCpu, vcpu: Vcpu): void => {
+  const { thread } = vcpu
+  if (cpu.events.listening && thread?.schedule?.state === "runnable")
+    cpu.emit({ what: "sched", kind: "preempt-in-kvm", thread: thread.name, vcpu: vcpu.name })
+  vcpuPut(cpu, vcpu)
+}
+/** kvm_sched_in. */
+export const schedIn = (cpu: PhysicalCpu, vcpu: Vcpu): void => vcpuLoad(cpu, vcpu)
 const adjustHere = (_: PhysicalCpu, vcpu: Vcpu): void => commitPending(vcpu)
 /** What is decided once: traps by the features of host and VM; ID registers are frozen from here. */
-const firstRun = (vcpu: Vcpu): void => {
+const firstRun = (cpu: PhysicalCpu, vcpu: Vcpu): Errno | undefined => {
   const { host } = vcpu.vm
+  const refused = host.mode.vms?.firstRun(cpu, vcpu)
+  if (refused) return refused
   vcpu.hasRun = true
   vcpu.vm.hasRun = true
   vcpu.hcr |= firstRunHcr(host.features) | (host.mode.e2h ? HCR.E2H : 0n)
@@ -61,9 +75,11 @@ const vcpuLoad = (cpu: PhysicalCpu, vcpu: Vcpu): void => {
   mode.worldSwitch.loadDebug(cpu, vcpu)
   mode.worldSwitch.load(cpu, vcpu)
   hooks.load(cpu, vcpu)
+  mode.vms?.load(cpu, vcpu)
 }
 const vcpuPut = (cpu: PhysicalCpu, vcpu: Vcpu): void => {
   const { mode, hooks } = vcpu.vm.host
+  mode.vms?.put(cpu, vcpu)
   mode.worldSwitch.putDebug(cpu, vcpu)
   hooks.put(cpu, vcpu)
   mode.worldSwitch.put(cpu, vcpu)

@@ -16,7 +16,7 @@ export interface MemoryRegion {
   readonly readonly: boolean
   /**
    * User space's mapping of the guest's memory: the host's physical pages themselves. Whoever writes code the guest may have run already says so with
-   * `Vm.write` instead.
+   * `Vm.write` instead. Empty for a protected VM, whose pages become the guest's alone: only Vm.read and Vm.write reach them, while they are the host's.
    */
   readonly bytes: Uint8Array
 }
@@ -34,7 +34,10 @@ export type FirmwareBitmap = keyof typeof FIRMWARE_BITMAPS
 export class Vm {
   readonly host: Host
   readonly id: number
+  /** Its tables are the kernel's own, unless hyp code keeps stage 2 (see VmServices): then only the first of them exists, as memory to give to hyp code. */
   readonly stage2: Stage2
+  /** Guest memory is the guest's alone. */
+  readonly protected: boolean
   readonly slots = new MemorySlots()
   readonly filter = new SmcccFilter()
   readonly vcpus: (Vcpu | undefined)[] = []
@@ -53,7 +56,8 @@ export class Vm {
   /** Virtual counter = physical counter - this; set when the first vCPU is created. */
   counterOffset: bigint | undefined
 
-  private constructor(host: Host, id: number, stage2: Stage2) {
+  private constructor(host: Host, id: number, stage2: Stage2, isProtected: boolean) {
+    this.protected = isProtected
     this.host = host
     this.id = id
     this.stage2 = stage2
@@ -61,12 +65,17 @@ export class Vm {
     this.firmware = Object.fromEntries(Object.entries(FIRMWARE_BITMAPS).map(([name, { reset }]) => [name, reset])) as Record<FirmwareBitmap, bigint>
   }
   /** Use Host.createVm. */
-  static create(host: Host, id: number, ipaBits: number): Vm | Errno {
+  static create(host: Host, id: number, ipaBits: number, isProtected: boolean): Vm | Errno {
     const rootBytes = Stage2.rootBytes(ipaBits)
     const vmid = host.allocateVmid()
     const root = vmid === undefined ? undefined : host.pages.allocate(rootBytes, rootBytes)
     if (root === undefined || vmid === undefined) return "ENOMEM"
-    return new Vm(host, id, new Stage2(host.tables, root, ipaBits, vmid, host.features))
+    const vm = new Vm(host, id, new Stage2(host.tables, root, ipaBits, vmid, host.features), isProtected)
+    const { vms } = host.mode
+    const refused = vms && host.inKernel(() => vms.createVm(host.cpus[0]!, vm))
+    if (refused === undefined) return vm
+    host.pages.free(root, rootBytes)
+    return isErrno(refused) ? refused : "EIO"
   }
 
   /** KVM_SET_USER_MEMORY_REGION. Memory is allocated with a new slot and freed with it; a slot may move. `bytes` 0 deletes. */
@@ -76,6 +85,9 @@ export class Vm {
       const checked = this.slots.check(request, this.stage2.ipaBits)
       if (isErrno(checked)) return checked
       const { existing } = checked
+      const kind = !existing ? "create" : request.bytes === 0 ? "delete" : "move"
+      const refused = this.host.mode.vms?.checkSlot(this, { kind, readonly: request.readonly ?? false })
+      if (refused) return refused
       if (existing) return request.bytes === 0 ? this.#delete(existing) : this.#move(existing, request.guestPhysical)
       const { slot, guestPhysical, bytes, readonly = false } = request
       const { pages } = this.host
@@ -88,16 +100,19 @@ export class Vm {
       return this.#region(added)
     })
   }
-  /** Copies bytes into guest memory, also where the guest has run code. EFAULT, and nothing written, when they do not lie in one slot. */
+  /**
+   * Copies bytes into guest memory, also where the guest has run code. EFAULT, and nothing written, when they do not lie in one slot, or some of the memory is
+   * the guest's alone: user space would get SIGSEGV.
+   */
   write(guestPhysical: number, bytes: Uint8Array): Errno | undefined {
-    const physical = this.slots.physical(guestPhysical, bytes.length)
+    const physical = this.#reachable(guestPhysical, bytes.length)
     if (physical === undefined) return "EFAULT"
     this.host.board.write(physical, bytes)
     return undefined
   }
-  /** A copy of guest memory. */
+  /** A copy of guest memory. EFAULT as for writing. */
   read(guestPhysical: number, length: number): Uint8Array | Errno {
-    const physical = this.slots.physical(guestPhysical, length)
+    const physical = this.#reachable(guestPhysical, length)
     return physical === undefined ? "EFAULT" : this.host.pages.view(physical, length).slice()
   }
 
@@ -106,6 +121,13 @@ export class Vm {
     if (!Number.isInteger(id) || id < 0 || id >= MAX_VCPUS || this.vcpus.filter(Boolean).length >= MAX_VCPUS) return "EINVAL"
     if (this.vcpus[id]) return "EEXIST"
     const vcpu = new Vcpu(this, id)
+    const { host } = this
+    const { vms } = host.mode
+    const refused = vms && host.inKernel(() => vms.createVcpu(host.cpus[0]!, vcpu))
+    if (refused !== undefined) {
+      vcpu.close()
+      return isErrno(refused) ? refused : "EIO"
+    }
     this.vcpus[id] = vcpu
     return vcpu
   }
@@ -129,6 +151,7 @@ export class Vm {
     if (this.closed) return undefined
     this.closed = true
     return host.inKernel(() => {
+      host.mode.vms?.destroyVm(host.cpus[0]!, this)
       for (const slot of [...this.slots]) this.#delete(slot)
       for (const vcpu of this.vcpus) vcpu?.close()
       stage2.tables.destroy()
@@ -137,8 +160,13 @@ export class Vm {
     })
   }
 
+  #reachable(guestPhysical: number, bytes: number): number | undefined {
+    const { host } = this
+    const physical = this.slots.physical(guestPhysical, bytes)
+    return physical !== undefined && (host.mode.vms?.isHosts(host, physical, bytes) ?? true) ? physical : undefined
+  }
   #region({ slot, guestPhysical, length, readonly, hostPhysical }: MemorySlot): MemoryRegion {
-    return { slot, guestPhysical, readonly, bytes: this.host.pages.view(hostPhysical, length) }
+    return { slot, guestPhysical, readonly, bytes: this.protected ? new Uint8Array(0) : this.host.pages.view(hostPhysical, length) }
   }
   #delete(slot: MemorySlot): MemoryRegion {
     this.#unmap(slot)
@@ -153,6 +181,8 @@ export class Vm {
   }
   #unmap({ guestPhysical, length }: MemorySlot): void {
     const { host, stage2 } = this
-    if (stage2.tables.unmap(guestPhysical, length)) host.mode.services.flushVmid(host.cpus[0]!, stage2)
+    const { vms } = host.mode
+    if (vms) vms.unmap(host.cpus[0]!, this, guestPhysical, length)
+    else if (stage2.tables.unmap(guestPhysical, length)) host.mode.services.flushVmid(host.cpu, stage2)
   }
 }

@@ -65,15 +65,19 @@ const SIGNALS: ReadonlyMap<number, string> = new Map([
   [EC.BRK64, "SIGTRAP"]
 ])
 
-/** An exception from EL0 has been entered at the host kernel's level: answers it, and goes back unless the program ended. */
-export const exceptionFromUser = (host: Host, cpu: PhysicalCpu, kind: "synchronous" | "irq" | "fiq" | "serror"): void => {
+/**
+ * An exception from EL0 has been entered at the host kernel's level: answers it, and goes back unless the program ended. False: it was entered at EL2, and
+ * hyp code went back without the kernel.
+ */
+export const exceptionFromUser = (host: Host, cpu: PhysicalCpu, kind: "synchronous" | "irq" | "fiq" | "serror"): boolean => {
   const task = cpu.current
   if (!task) throw cpu.bug("An exception from EL0 without a task")
-  if (cpu.pe.el !== cpu.hostEl) throw cpu.bug("An exception of a host program went past its kernel")
+  if (cpu.pe.el !== cpu.hostEl && cpu.trapToHyp("host-el0") === "resumed") return false
   enterFromUser(cpu, task)
   if (kind === "synchronous") synchronousFromUser(host, cpu, task)
   else if (cpu.events.listening) cpu.emit({ what: "irq", from: "host-el0", where: "host", kind })
-  if (!task.ended) returnToUser(cpu)
+  if (!task.ended && !task.position && !cpu.schedule.needResched) returnToUser(cpu)
+  return true
 }
 const synchronousFromUser = (host: Host, cpu: PhysicalCpu, task: Task): void => {
   const esr = cpu.read("ESR_EL1")

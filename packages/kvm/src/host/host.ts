@@ -91,17 +91,31 @@ export class Host {
     const vectors = this.#page()
     this.vectors = linear(vectors)
     this.guestVectors = linear(vectors + PAGE_BYTES / 2)
-    const kernelRoot = kernelTables(this.tables, this.#page(), board.ram.base, board.ram.bytes).root
-    const emptyRoot = this.#page()
+    this.#kernel = {
+      root: kernelTables(this.tables, this.#page(), board.ram.base, board.ram.bytes).root,
+      emptyRoot: this.#page(),
+      vectors
+    }
     for (const cpu of this.cpus) {
       cpu.hostEl = mode.hostEl
-      initialiseEl2(cpu, this.features)
-      mode.init(cpu, this)
-      enableKernelSpace(cpu, this.features, kernelRoot, emptyRoot, vectors)
+      cpu.features = this.features
+      cpu.mode = mode
+      this.startCpu(cpu)
     }
     this.#tableMapOn = true
+    mode.finalize?.(this)
     this.vmm = vmmTask(this)
+    this.caller = this.vmm
     preempt(boot, this.vmm)
+  }
+  /** A CPU that comes out of reset becomes one that runs the kernel, with nothing else to do. */
+  startCpu(cpu: PhysicalCpu): void {
+    const { root, emptyRoot, vectors } = this.#kernel
+    initialiseEl2(cpu, this.features)
+    this.mode.init(cpu, this)
+    enableKernelSpace(cpu, this.features, root, emptyRoot, vectors)
+    cpu.idle ??= new Task(0, new AddressSpace(this.tables, emptyRoot, 0), undefined, `swapper/${cpu.index}`)
+    cpu.current = cpu.idle
   }
 
   /** Everything that happens from now on; the result stops it. */
@@ -111,11 +125,12 @@ export class Host {
 
   /** KVM_CREATE_VM. `type`: IPA size in bits 7:0 (0: 40), bit 31 for a protected VM. */
   createVm({ type = 0n }: { readonly type?: bigint } = {}): Vm | Errno {
+    const { vms } = this.mode
     const ipaBits = Number(type & IPA_SIZE) || DEFAULT_IPA_BITS
     if (type & ~(IPA_SIZE | PROTECTED)) return "EINVAL"
-    if (type & PROTECTED) return "EINVAL"
+    if (type & PROTECTED && !vms?.protectedVms) return "EINVAL"
     if (ipaBits < SMALLEST_IPA_BITS || ipaBits > this.features.physicalBits) return "EINVAL"
-    return Vm.create(this, this.#nextVm++, ipaBits)
+    return Vm.create(this, this.#nextVm++, vms?.ipaBits(this) ?? ipaBits, (type & PROTECTED) !== 0n)
   }
   /** A host program's process: an empty address space and no files. */
   createTask(): Task | Errno {

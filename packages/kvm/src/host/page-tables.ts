@@ -18,6 +18,12 @@ export interface TableMemory {
   read(address: number): bigint
   write(address: number, descriptor: bigint): void
 }
+/** What decides about an address: a leaf, or an invalid descriptor, which may say why it is (an owner of the page). */
+export interface Entry {
+  readonly descriptor: bigint
+  /** Bytes it decides about, from a multiple of that. */
+  readonly bytes: number
+}
 /** A leaf: what it maps and how large it is, in bytes. */
 export interface Leaf {
   readonly physical: number
@@ -77,6 +83,41 @@ export class PageTables {
     const bytes = bytesOf(level)
     return { physical: Number(descriptor & ADDRESS) + (input % bytes), bytes, attributes: descriptor & ~ADDRESS & ~(VALID | TABLE) }
   }
+  /** The entry that decides about an address. */
+  entry(input: number): Entry {
+    const { descriptor, level } = this.#walk(input)
+    return { descriptor, bytes: bytesOf(level) }
+  }
+  /**
+   * Puts a descriptor of any kind for `bytes` bytes (a page or a block) in place of what is there; the bits that tell a page from a block come with it. False
+   * when a table could not be allocated; then nothing has changed but tables that say the same.
+   */
+  set(input: number, bytes: number, descriptor: bigint): boolean {
+    const level = LAST_LEVEL - Math.log2(bytes / PAGE_BYTES) / STRIDE
+    const at = this.#descriptor(input, level, true)
+    if (at === undefined) return false
+    this.#release(this.#memory.read(at), level)
+    this.#memory.write(at, descriptor & VALID && level === LAST_LEVEL ? descriptor | TABLE : descriptor)
+    return true
+  }
+  /** Gives back the tables on the way to an address that say nothing, from the last one up. */
+  prune(input: number): void {
+    for (;;) {
+      const { tables } = this.#path(input)
+      const last = tables.at(-1)
+      if (!last || tables.length === 1 || !this.#isEmpty(last.table)) return
+      this.#memory.write(tables.at(-2)!.address, 0n)
+      this.#memory.free(last.table)
+    }
+  }
+  /** All leaves and all invalid descriptors that say something, in order. */
+  *entries(): Generator<Entry & { readonly input: number }> {
+    for (let input = 0; input < 2 ** this.#inputBits; ) {
+      const { descriptor, bytes } = this.entry(input)
+      if (descriptor !== 0n) yield { input, descriptor, bytes }
+      input += bytes
+    }
+  }
   /** Gives back all tables, the root excepted. */
   destroy(): void {
     const entries = 2 ** this.#inputBits / bytesOf(this.#startLevel)
@@ -106,6 +147,22 @@ export class PageTables {
       if (level === LAST_LEVEL || (descriptor & (VALID | TABLE)) !== (VALID | TABLE)) return { address, descriptor, level }
       table = Number(descriptor & ADDRESS)
     }
+  }
+  /** The tables on the way, and where each has its descriptor for the address. */
+  #path(input: number): { readonly tables: readonly { readonly table: number; readonly address: number }[] } {
+    const tables: { readonly table: number; readonly address: number }[] = []
+    let table = this.root
+    for (let level = this.#startLevel; ; level++) {
+      const address = table + 8 * this.#index(input, level)
+      tables.push({ table, address })
+      const descriptor = this.#memory.read(address)
+      if (level === LAST_LEVEL || (descriptor & (VALID | TABLE)) !== (VALID | TABLE)) return { tables }
+      table = Number(descriptor & ADDRESS)
+    }
+  }
+  #isEmpty(table: number): boolean {
+    for (let i = 0; i < PAGE_BYTES / 8; i++) if (this.#memory.read(table + 8 * i) !== 0n) return false
+    return true
   }
   /** Address of the descriptor for an input address at a level; makes tables on the way. A block in the way is split into its parts. */
   #descriptor(input: number, level: number, make: boolean): number | undefined {

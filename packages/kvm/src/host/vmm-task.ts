@@ -34,7 +34,6 @@ export const vmmIoctl = (host: Host, cpu: PhysicalCpu, descriptor: number, reque
   for (;;) {
     const exit = run(pe, { instructions: LONGEST_STEP, ...host.run })
     if (exit.kind !== "exception") throw cpu.bug(`The VMM thread stopped with ${exit.kind}`)
-    exceptionFromUser(host, cpu, exit.exception.kind)
-    if (exit.exception.kind === "synchronous") return
+    if (exceptionFromUser(host, cpu, exit.exception.kind) && exit.exception.kind === "synchronous") return
   }
 }

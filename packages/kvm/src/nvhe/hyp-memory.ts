@@ -9,7 +9,7 @@ import type { Host } from "../host/host.ts"
 import { PageTables } from "../host/page-tables.ts"
 import type { Stage2 } from "../stage2.ts"
 
-const INPUT_BITS = 48
+export const HYP_INPUT_BITS = 48
 /** What a kernel address keeps, and the bit that no physical address of the identity map has. */
 const VA_MASK = (1n << 47n) - 1n
 const HYP_TAG = 1n << 47n
@@ -20,7 +20,7 @@ const ACCESSED = 1n << 10n
 const INNER_SHAREABLE = 3n << 8n
 const NORMAL = ACCESSED | INNER_SHAREABLE
 /** Leaf attributes in the two formats of an EL2 regime: alone (one XN, AP[1] RES1), or under E2H as at EL1. */
-const FORMATS = {
+export const HYP_LEAF = {
   alone: { data: NORMAL | (1n << 6n) | (1n << 54n), text: NORMAL | (3n << 6n) },
   e2h: { data: NORMAL | (1n << 53n) | (1n << 54n), text: NORMAL | (2n << 6n) | (1n << 54n) }
 } as const
@@ -34,12 +34,16 @@ const VECTORS = { host: 0n, guest: 0x800n } as const
 
 /** Hyp code's tables and vectors, and a page for each CPU with the objects that calls point to. */
 export class HypMemory {
-  /** Physical address of the first table. */
-  readonly root: number
+  /** Physical address of hyp code's page of vectors. */
+  readonly vectors: number
   /** As VBAR_EL2 holds them. */
   readonly hostVectors: bigint
   readonly guestVectors: bigint
   readonly #objects = new Map<PhysicalCpu, number>()
+  readonly #host: Host
+  /** The tables as the kernel made them; hyp code that makes its own gives them back. */
+  #tables: PageTables | undefined
+  #root: number
 
   /** Maps hyp code's vectors and each CPU's objects. Throws RangeError when RAM is too small. */
   constructor(host: Host) {
@@ -48,13 +52,16 @@ export class HypMemory {
       if (physical === undefined) throw new RangeError("RAM is too small for hyp code")
       return physical
     }
-    const { data, text } = host.mode.e2h ? FORMATS.e2h : FORMATS.alone
-    this.root = page()
-    const tables = new PageTables(host.tables, this.root, 0, INPUT_BITS)
+    this.#host = host
+    const { data, text } = host.mode.e2h ? HYP_LEAF.e2h : HYP_LEAF.alone
+    this.#root = page()
+    const tables = new PageTables(host.tables, this.#root, 0, HYP_INPUT_BITS)
     const map = (physical: number, attributes: bigint): void => {
       if (!tables.map(Number(kernHypVa(linear(physical))), physical, PAGE_BYTES, attributes)) throw new RangeError("RAM is too small for hyp code")
     }
+    this.#tables = tables
     const vectors = page()
+    this.vectors = vectors
     map(vectors, text)
     this.hostVectors = kernHypVa(linear(vectors) + VECTORS.host)
     this.guestVectors = kernHypVa(linear(vectors) + VECTORS.guest)
@@ -65,6 +72,29 @@ export class HypMemory {
     }
   }
 
+  /** Physical address of the first table. */
+  get root(): number {
+    return this.#root
+  }
+  /** The kernel maps more of its memory for hyp code. */
+  mapData(physical: number, bytes: number): void {
+    const { data } = this.#host.mode.e2h ? HYP_LEAF.e2h : HYP_LEAF.alone
+    if (!this.#tables?.map(Number(kernHypVa(linear(physical))), physical, bytes, data)) throw new RangeError("RAM is too small for hyp code")
+  }
+  /** Hyp code has tables of its own from here. */
+  useTables(root: number): void {
+    this.#root = root
+  }
+  /** The kernel gives up its tables of hyp code, which are not in use any more. */
+  dropTables(root: number): void {
+    this.#tables?.destroy()
+    this.#tables = undefined
+    this.#host.tables.free(root)
+  }
+  /** Physical address of a CPU's page of objects. */
+  objects(cpu: PhysicalCpu): number {
+    return this.#objects.get(cpu)!
+  }
   /** The kernel describes a stage 2; the result is its address of the description. */
   describeMmu(cpu: PhysicalCpu, { vtcr, vttbr }: Stage2): bigint {
     const mmu = this.#object(cpu, MMU.at)
