@@ -43,7 +43,7 @@ const smc: Handler = (vcpu) => {
   return handleSmccc(vcpu, true)
 }
 
-/** Classes not in the table are unknown to the kernel: UNDEFINED. */
+/** Classes not in the table are UNDEFINED: SVE's for a vCPU without it, SME's, and those unknown to the kernel. */
 const HANDLERS: ReadonlyMap<number, Handler> = new Map<number, Handler>([
   [EC.WFx, wfx],
   [EC.FPAccess, undefinedInstruction],
@@ -52,7 +52,6 @@ const HANDLERS: ReadonlyMap<number, Handler> = new Map<number, Handler>([
   [EC.HVC64, hvc],
   [EC.SMC64, smc],
   [EC.SystemRegister, handleSystemAccess],
-  [EC.SVEAccess, undefinedInstruction],
   [EC.InstructionAbortLower, guestAbort],
   [EC.DataAbortLower, guestAbort]
 ])

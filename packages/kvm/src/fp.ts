@@ -17,16 +17,18 @@ export interface FpHooks {
 }
 
 export const ERA_H: FpHooks = {
-  load(cpu) {
+  load(cpu, { vm: { host } }) {
     saveAndFlushCpuState(cpu)
     cpu.fpOwner = "free"
+    if (host.features.sme && cpu.readMain("SVCR") !== 0n) throw cpu.bug("A vCPU is loaded in streaming mode")
   },
   ctxFlush(cpu) {
     if (cpu.current?.has(TIF.FOREIGN_FPSTATE)) cpu.fpOwner = "free"
   },
   ctxSync(cpu, vcpu) {
     if (cpu.fpOwner !== "guest") return
-    bindState(cpu, vcpu.fp, "FPSIMD")
+    const { fp } = vcpu
+    bindState(cpu, fp, fp.vl.sve > 0 ? "SVE" : "FPSIMD")
     cpu.current?.clear(TIF.FOREIGN_FPSTATE)
   },
   /** The owner stays as it is: it means nothing until the next load. */

@@ -11,6 +11,7 @@ export const CONTEXT = [
   "SCTLR_EL1",
   "ACTLR_EL1",
   "CPACR_EL1",
+  "ZCR_EL1",
   "TTBR0_EL1",
   "TTBR1_EL1",
   "TCR_EL1",
@@ -54,6 +55,7 @@ export const newContext = (): BigUint64Array => new BigUint64Array(CONTEXT.lengt
 const REDIRECTED: ReadonlySet<ContextRegister> = new Set<ContextRegister>([
   "SCTLR_EL1",
   "CPACR_EL1",
+  "ZCR_EL1",
   "TTBR0_EL1",
   "TTBR1_EL1",
   "TCR_EL1",

@@ -1,5 +1,6 @@
 /** ID registers of a VM: what its guests read, and which changes user space may make before the first run. */
 import type { Errno } from "./errno.ts"
+import { type HiddenField, hasVmFeature } from "./extension.ts"
 import type { SystemRegister, SystemRegisterTable } from "./system-registers.ts"
 import type { Vm } from "./vm.ts"
 
@@ -7,13 +8,18 @@ type IdRegister = Extract<SystemRegister, { kind: "id" }>
 /** Value by encoding. */
 export type IdRegisters = Map<number, bigint>
 
-export const sanitisedIdRegisters = (table: SystemRegisterTable): IdRegisters =>
-  new Map([...table.values()].flatMap((r) => (r.kind === "id" ? [[r.encoding, r.host] as const] : [])))
+/** What the ID registers are for guests with these vCPU features. */
+export const resetIdRegisters = (table: SystemRegisterTable, features: number | undefined): IdRegisters =>
+  new Map([...table.values()].flatMap((r) => (r.kind === "id" ? [[r.encoding, resetValue(r, features)] as const] : [])))
+const bitsOf = ({ low, width = FIELD_BITS }: HiddenField): bigint => ((1n << BigInt(width)) - 1n) << BigInt(low)
+const resetValue = ({ host, hidden }: IdRegister, features: number | undefined): bigint =>
+  hidden.reduce((value, field) => (field.unless !== undefined && hasVmFeature(features, field.unless) ? value : value & ~bitsOf(field)), host)
 
+const FIELD_BITS = 4
 /** Fields (by their lowest bit) that user space may not change, where others are writable. */
 const FIXED: Readonly<Record<string, readonly number[]>> = {
-  ID_AA64PFR0_EL1: [44, 40, 32, 20, 16],
-  ID_AA64PFR1_EL1: [52, 48, 44, 40, 36, 32, 24, 16, 8],
+  ID_AA64PFR0_EL1: [44, 40, 20, 16],
+  ID_AA64PFR1_EL1: [52, 48, 44, 40, 36, 32, 16, 8],
   ID_AA64ISAR0_EL1: [],
   ID_AA64ISAR1_EL1: [4, 8, 24, 28],
   ID_AA64ISAR2_EL1: [12, 8],
@@ -41,30 +47,41 @@ const LEAST: Readonly<Record<string, ReadonlyMap<number, number>>> = {
   ]),
   ID_AA64DFR0_EL1: new Map([[0, 6]])
 }
-const FIELDS = Array.from({ length: 16 }, (_, i) => 4 * i)
-const nibble = (value: bigint, low: number): number => Number((value >> BigInt(low)) & 15n)
+/** Registers whose fields have one bit each. */
+const FLAGS: ReadonlySet<string> = new Set(["ID_AA64FPFR0_EL1", "ID_AA64SMFR0_EL1"])
 
-const writable = (name: string, low: number): boolean => {
+const writable = ({ name, hidden }: IdRegister, low: number): boolean => {
+  if (hidden.some((field) => field.fixed && (bitsOf(field) >> BigInt(low)) & 1n)) return false
   const only = WRITABLE_ONLY[name]
   if (only) return only.includes(low)
   const fixed = FIXED[name]
   return fixed !== undefined && !fixed.includes(low)
 }
-/** Whether `value` is the host's or safely less in every field. */
-const acceptable = ({ name, host }: IdRegister, value: bigint): boolean =>
-  FIELDS.every((low) => {
-    const wanted = nibble(value, low)
-    const most = nibble(host, low)
-    if (wanted === most) return true
-    if (!writable(name, low) || wanted < (LEAST[name]?.get(low) ?? 0)) return false
+/** Whether `value` is the VM's at reset or safely less in every field. */
+const acceptable = (register: IdRegister, most: bigint, value: bigint): boolean => {
+  const { name } = register
+  const bits = FLAGS.has(name) ? 1 : FIELD_BITS
+  const fieldOf = (word: bigint, low: number): number => Number(BigInt.asUintN(bits, word >> BigInt(low)))
+  return Array.from({ length: 64 / bits }, (_, i) => bits * i).every((low) => {
+    const wanted = fieldOf(value, low)
+    const limit = fieldOf(most, low)
+    if (wanted === limit) return true
+    if (!writable(register, low) || wanted < (LEAST[name]?.get(low) ?? 0)) return false
     const order = (v: number): number => (SIGNED[name]?.includes(low) && v > 7 ? v - 16 : v)
-    return order(wanted) <= order(most)
+    return order(wanted) <= order(limit)
   })
+}
 
 /** KVM_SET_ONE_REG of an ID register. */
 export const setIdRegister = (vm: Vm, register: IdRegister, value: bigint): Errno | undefined => {
   if (vm.hasRun) return value === vm.idRegisters.get(register.encoding) ? undefined : "EBUSY"
-  if (!acceptable(register, value)) return "EINVAL"
+  if (!acceptable(register, resetValue(register, vm.features), value)) return "EINVAL"
   vm.idRegisters.set(register.encoding, value)
   return undefined
 }
+
+/** Whether guests of a VM have FPMR: the field of ID_AA64PFR2_EL1, which user space may clear before the first run. */
+export const hasFpmr = ({ host, idRegisters }: Vm): boolean =>
+  host.features.fpmr && ((idRegisters.get(ID_AA64PFR2_EL1) ?? 0n) >> FPMR_FIELD) % 16n !== 0n
+const ID_AA64PFR2_EL1 = (3 << 14) | (4 << 3) | 2
+const FPMR_FIELD = 32n

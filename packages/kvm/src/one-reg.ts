@@ -5,8 +5,10 @@ import { type ContextRegister, SLOT } from "./guest-context.ts"
 import { setIdRegister } from "./id-registers.ts"
 import { PSCI_VERSIONS } from "./psci.ts"
 import { CACHE_SELECTORS, cacheGeometry } from "./system-access.ts"
+import { isVisible } from "./system-registers.ts"
 import type { Vcpu } from "./vcpu.ts"
-import { hasFeature, VcpuFeature } from "./vcpu-init.ts"
+import { hasFeature, VcpuFeature, vectorsOf } from "./vcpu-init.ts"
+import { type Place, vectorIndices, vectorPlace } from "./vector-registers.ts"
 import { FIRMWARE_BITMAPS, type FirmwareBitmap } from "./vm.ts"
 
 /** Sizes by their code in bits 55:52 of an id. */
@@ -20,11 +22,10 @@ enum Coprocessor {
   DEMUX = 0x11,
   SYSREG = 0x13,
   FW = 0x14,
-  SVE = 0x15,
   FW_FEAT_BMAP = 0x16
 }
 const RESERVED = 0x0f0f_ffff_0000_0000n
-const idOf = (size: number, coprocessor: Coprocessor, index: number): bigint =>
+const idOf = (size: number, coprocessor: number, index: number): bigint =>
   (ARM64 << 60n) | (BigInt(size) << 52n) | BigInt(coprocessor * 0x10000 + index)
 
 /** Indices of the core registers, in 32-bit words of the user register structure. */
@@ -47,11 +48,6 @@ export const REG = {
     idOf(U64, Coprocessor.SYSREG, (op0 << 14) | (op1 << 11) | (CRn << 7) | (CRm << 3) | op2)
 } as const
 
-/** A register of user space: how it is read and written. */
-interface Place {
-  get(): bigint | Errno
-  set(value: bigint): Errno | undefined
-}
 interface Id {
   readonly size: number
   readonly index: number
@@ -82,7 +78,7 @@ const placeOf = (vcpu: Vcpu, id: bigint): Place | Errno => {
     case Coprocessor.FW_FEAT_BMAP:
       return bitmapPlace(vcpu, { size, index })
     default:
-      return "ENOENT"
+      return vectorPlace(vcpu, Number((id >> 16n) & 0xffffn), size, index)
   }
 }
 
@@ -107,8 +103,8 @@ const corePlace = (vcpu: Vcpu, { size, index }: Id): Place | Errno => {
   if (index >= CORE.end) return "ENOENT"
   const { registers, fp } = vcpu
   if (index >= CORE.v && index < CORE.fpsr) {
-    if (size !== U128 || (index - CORE.v) % 4 !== 0) return "EINVAL"
-    return vectorPlace(fp.fpsimd, 4 * (index - CORE.v))
+    if (size !== U128 || (index - CORE.v) % 4 !== 0 || vectorsOf(vcpu)) return "EINVAL"
+    return quadwordPlace(fp.fpsimd, 4 * (index - CORE.v))
   }
   if (index >= CORE.fpsr) return size === U32 ? wordPlace(fp.fpsimd, index === CORE.fpsr ? FPSR_OFFSET : FPCR_OFFSET) : "EINVAL"
   if (index >= CORE.spsr + 2 * BANKED_SPSRS) return "EINVAL"
@@ -165,7 +161,7 @@ const pstatePlace = ({ registers }: Vcpu): Place => ({
 const FPSR_OFFSET = 512
 const FPCR_OFFSET = 516
 const viewOf = (image: Uint8Array): DataView => new DataView(image.buffer, image.byteOffset, image.byteLength)
-const vectorPlace = (image: Uint8Array, at: number): Place =>
+const quadwordPlace = (image: Uint8Array, at: number): Place =>
   always(
     () => viewOf(image).getBigUint64(at, true) | (viewOf(image).getBigUint64(at + 8, true) << 64n),
     (value) => {
@@ -226,9 +222,17 @@ const systemPlace = (vcpu: Vcpu, { size, index }: Id): Place | Errno => {
   if (size !== U64) return "ENOENT"
   const { vm } = vcpu
   const known = vm.host.systemRegisters.get(index)
+  if (known && !isVisible(vm, known)) return "ENOENT"
   switch (known?.kind) {
     case "context":
       return contextPlace(vcpu, known.context)
+    case "fpmr":
+      return always(
+        () => vcpu.fp.fpmr,
+        (value) => {
+          vcpu.fp.fpmr = BigInt.asUintN(64, value)
+        }
+      )
     case "id":
       return { get: () => vm.idRegisters.get(index)!, set: (value) => setIdRegister(vm, known, value) }
     case "invariant":
@@ -290,18 +294,21 @@ const bitmapPlace = ({ vm }: Vcpu, { size, index }: Id): Place | Errno => {
 }
 
 /** All ids in the order of the kernel: core, firmware, system registers by encoding, caches. */
-export const getRegList = ({ vm }: Vcpu): readonly bigint[] => {
+export const getRegList = (vcpu: Vcpu): readonly bigint[] => {
+  const { vm } = vcpu
   const words = (from: number, count: number) => Array.from({ length: count }, (_, i) => idOf(U64, Coprocessor.CORE, from + 2 * i))
   const timers = Object.values(TIMER)
   const byArchitecture = (e: number): number =>
     e === TIMER.virtualCompare ? TIMER.virtualCount : e === TIMER.virtualCount ? TIMER.virtualCompare : e
-  const system = [...vm.host.systemRegisters.keys(), ...timers].sort((a, b) => byArchitecture(a) - byArchitecture(b))
+  const visible = [...vm.host.systemRegisters.values()].filter((register) => isVisible(vm, register)).map(({ encoding: e }) => e)
+  const system = [...visible, ...timers].sort((a, b) => byArchitecture(a) - byArchitecture(b))
   return [
     ...words(CORE.x, 31),
     ...words(CORE.sp, 5 + BANKED_SPSRS),
-    ...Array.from({ length: 32 }, (_, n) => REG.v(n)),
+    ...(vectorsOf(vcpu) ? [] : Array.from({ length: 32 }, (_, n) => REG.v(n))),
     REG.fpsr,
     REG.fpcr,
+    ...vectorIndices(vcpu).map(({ coprocessor, size, index }) => idOf(size, coprocessor, index)),
     ...[0, 1, 2, 3].map((n) => idOf(U64, Coprocessor.FW, n)),
     ...[0, 1, 2, 3].map((n) => idOf(U64, Coprocessor.FW_FEAT_BMAP, n)),
     ...system.map((e) => idOf(U64, Coprocessor.SYSREG, e)),

@@ -2,8 +2,10 @@
 import type { Handled } from "./exit.ts"
 import { SLOT } from "./guest-context.ts"
 import { injectUndefined, readGuest, skipInstruction, writeGuest } from "./inject.ts"
+import { isVisible, type SystemRegister } from "./system-registers.ts"
 import { physicalTimerRegister } from "./timer.ts"
 import type { Vcpu } from "./vcpu.ts"
+import type { Vm } from "./vm.ts"
 
 interface Access {
   readonly encoding: number
@@ -27,10 +29,14 @@ const LIMITED_ORDERING = [0, 1, 2, 3].map((op2) => encoding(3, 0, 10, 4, op2))
 /** Breakpoints and watchpoints: kept, as the processor keeps them, without effect. */
 const isDebugPoint = (e: number): boolean => e >> 14 === 2 && ((e >> 7) & 0x7f) === 0 && (e & 7) >= 4
 
+const visibleRegister = (vm: Vm, e: number): SystemRegister | undefined => {
+  const known = vm.host.systemRegisters.get(e)
+  return known && isVisible(vm, known) ? known : undefined
+}
 /** What a read gives, or undefined: UNDEFINED. */
 const readRegister = (vcpu: Vcpu, e: number): bigint | undefined => {
   const { vm } = vcpu
-  const known = vm.host.systemRegisters.get(e)
+  const known = visibleRegister(vm, e)
   switch (known?.kind) {
     case "context":
       return readGuest(vcpu, known.context)
@@ -62,7 +68,7 @@ const writeRegister = (vcpu: Vcpu, e: number, value: bigint): boolean => {
     vcpu.loadedOn.write(timer, value)
     return true
   }
-  const known = vcpu.vm.host.systemRegisters.get(e)
+  const known = visibleRegister(vcpu.vm, e)
   if (known?.kind === "zero") return true
   if (known?.kind !== "context") return false
   writeGuest(vcpu, known.context, value)

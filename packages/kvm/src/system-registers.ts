@@ -1,20 +1,30 @@
 /** The guest's system registers as KVM knows them: one table for ONE_REG, trapped accesses and reset. */
 import { type Machine, parseEncoding } from "@eltwo/isa"
+import { type HiddenField, hasVmFeature, kvmParts, type Visibility } from "./extension.ts"
 import { CONTEXT, type ContextRegister } from "./guest-context.ts"
 import type { PhysicalCpu } from "./host/cpu.ts"
 import type { CpuFeatures } from "./host/cpu-features.ts"
+import type { Vm } from "./vm.ts"
 
 /** What stands behind an encoding. */
 export type SystemRegister =
   /** Kept per vCPU in its context. */
-  | { readonly kind: "context"; readonly name: string; readonly encoding: number; readonly context: ContextRegister; readonly reset: bigint }
-  /** Part of the VM's ID space; `host` is what this processor has, sanitised. */
-  | { readonly kind: "id"; readonly name: string; readonly encoding: number; readonly host: bigint }
+  | ({ readonly kind: "context"; readonly context: ContextRegister; readonly reset: bigint } & Named)
+  /** Kept per vCPU beside its FP state. */
+  | ({ readonly kind: "fpmr" } & Named)
+  /** Part of the VM's ID space; `host` is what this processor has, sanitised; `hidden` says what extensions do not let all guests see. */
+  | { readonly kind: "id"; readonly name: string; readonly encoding: number; readonly host: bigint; readonly hidden: readonly HiddenField[] }
   /** The same on every vCPU, and not to be changed. */
   | { readonly kind: "invariant"; readonly name: string; readonly encoding: number; readonly value: bigint }
   /** Read as zero, writes ignored, for guests and user space. */
   | { readonly kind: "zero"; readonly name: string; readonly encoding: number }
 
+interface Named {
+  readonly name: string
+  readonly encoding: number
+  /** Absent: every guest has it. */
+  readonly visible?: Visibility | undefined
+}
 export type SystemRegisterTable = ReadonlyMap<number, SystemRegister>
 
 /** Registers of the context that ONE_REG gives by the encoding of their name; the others have core ids or ids of their own. */
@@ -33,10 +43,10 @@ const RESETS: Readonly<Partial<Record<ContextRegister, bigint>>> = { SCTLR_EL1: 
 const bitsAt = (low: number, width: number): bigint => ((1n << BigInt(width)) - 1n) << BigInt(low)
 /** Fields of ID registers a VM does not get though the processor may have them. */
 const HIDDEN: Readonly<Record<string, readonly number[]>> = {
-  // SVE, AMU, MPAM, GIC (there is no in-kernel interrupt controller)
-  ID_AA64PFR0_EL1: [32, 44, 40, 24],
-  // MTE, SME, NMI, GCS, THE, MTEX
-  ID_AA64PFR1_EL1: [8, 24, 36, 44, 48, 52],
+  // AMU, MPAM, GIC (there is no in-kernel interrupt controller)
+  ID_AA64PFR0_EL1: [44, 40, 24],
+  // MTE, NMI, GCS, THE, MTEX
+  ID_AA64PFR1_EL1: [8, 36, 44, 48, 52],
   // PMUVer, PMSVer, TraceBuffer, BRBE, TraceVer
   ID_AA64DFR0_EL1: [8, 32, 44, 52, 4],
   // APA, API, GPA, GPI
@@ -62,6 +72,9 @@ const ZERO = ["LORID_EL1", "MDRAR_EL1", "OSDLR_EL1", "DBGAUTHSTATUS_EL1", "DBGPR
 /** The table of a machine, read from the processor at boot. */
 export const systemRegisterTable = (machine: Machine, features: CpuFeatures, cpu: PhysicalCpu): SystemRegisterTable => {
   const table = new Map<number, SystemRegister>()
+  const parts = kvmParts(machine)
+  const conditions = new Map(parts.flatMap(({ registers = [] }) => registers.map(({ name, visible }) => [name, visible] as const)))
+  const hiddenFields = parts.flatMap(({ hiddenFields = [] }) => hiddenFields)
   const encodingOf = (name: string): number | undefined => {
     const found = machine.registerByName.get(name)
     return found && parseEncoding(found.declaration.encoding)
@@ -72,11 +85,34 @@ export const systemRegisterTable = (machine: Machine, features: CpuFeatures, cpu
   }
   for (const context of CONTEXT)
     if (!NOT_BY_ENCODING.has(context) && (FEATURE_OF[context]?.(features) ?? true))
-      add(context, (encoding) => ({ kind: "context", name: context, encoding, context, reset: RESETS[context] ?? 0n }))
+      add(context, (encoding) => ({
+        kind: "context",
+        name: context,
+        encoding,
+        context,
+        reset: RESETS[context] ?? 0n,
+        visible: conditions.get(context)
+      }))
+  add("FPMR", (encoding) => ({ kind: "fpmr", name: "FPMR", encoding, visible: conditions.get("FPMR") }))
   for (const { declaration, name } of machine.registers)
     if (declaration.identification && /^3 0 0 [1-7] /.test(declaration.encoding))
-      add(name, (encoding) => ({ kind: "id", name, encoding, host: sanitised(name, cpu.read(name)) }))
+      add(name, (encoding) => ({
+        kind: "id",
+        name,
+        encoding,
+        host: sanitised(name, cpu.read(name)),
+        hidden: hiddenFields.filter(({ register }) => register === name)
+      }))
   for (const name of INVARIANTS) add(name, (encoding) => ({ kind: "invariant", name, encoding, value: cpu.read(name) }))
   for (const name of ZERO) add(name, (encoding) => ({ kind: "zero", name, encoding }))
   return table
 }
+
+/** Whether a VM's guests have a register: for those and for user space it does not exist otherwise. */
+export const isVisible = ({ features, idRegisters, host }: Vm, register: SystemRegister): boolean => {
+  if (!("visible" in register) || !register.visible) return true
+  const { visible } = register
+  if ("vcpuFeature" in visible) return hasVmFeature(features, visible.vcpuFeature)
+  return ((idRegisters.get(idEncoding(host.systemRegisters, visible.idRegister)) ?? 0n) >> BigInt(visible.low)) % 16n !== 0n
+}
+const idEncoding = (table: SystemRegisterTable, name: string): number => [...table.values()].find((r) => r.name === name)?.encoding ?? -1

@@ -1,5 +1,7 @@
 /** KVM_ARM_VCPU_INIT: features of a vCPU, checked in the order of the kernel. */
 import type { Errno } from "./errno.ts"
+import { hasVmFeature, type VcpuFeaturePart, type VectorRegisters, vcpuFeaturesOf, vectorImageBytes } from "./extension.ts"
+import { resetIdRegisters } from "./id-registers.ts"
 import { resetVcpu } from "./reset.ts"
 import type { Vcpu } from "./vcpu.ts"
 
@@ -27,20 +29,43 @@ export interface VcpuInit {
   readonly moreFeatures?: readonly number[]
 }
 const bit = (feature: VcpuFeature): number => 1 << feature
-/** What this kernel model and its processor can give. */
-const SUPPORTED = bit(VcpuFeature.POWER_OFF) | bit(VcpuFeature.PSCI_0_2)
+/** What this kernel model gives whatever the processor is. */
+const ALWAYS = bit(VcpuFeature.POWER_OFF) | bit(VcpuFeature.PSCI_0_2)
+/** What extensions add for this processor. */
+const partsOf = ({ vm: { host } }: Vcpu): readonly VcpuFeaturePart[] => vcpuFeaturesOf(host.cpus[0]!.pe.controls.machine)
 
 export const initVcpu = (vcpu: Vcpu, { target = GENERIC_V8, features, moreFeatures = [] }: VcpuInit): Errno | undefined => {
   const { vm } = vcpu
   if (target !== GENERIC_V8) return "EINVAL"
   if (features & ~KNOWN || features < 0 || !Number.isInteger(features) || moreFeatures.some((f) => f !== 0)) return "ENOENT"
-  if (features & ~SUPPORTED) return "EINVAL"
+  const supported = partsOf(vcpu).reduce((all, part) => all | bit(part.bit), ALWAYS)
+  if (features & ~supported) return "EINVAL"
   const lasting = features & ~bit(VcpuFeature.POWER_OFF)
   if ((vm.features ?? lasting) !== lasting || (vcpu.features ?? lasting) !== lasting) return "EINVAL"
+  if (vm.features === undefined)
+    for (const [encoding, value] of resetIdRegisters(vm.host.systemRegisters, lasting)) vm.idRegisters.set(encoding, value)
   vm.features = lasting
   vcpu.features = lasting
+  // a choice of lengths that was not finalised is forgotten
+  if (!vcpu.fp.sve) vcpu.fp.vl.sve = vectorsOf(vcpu) ? vm.host.features.sveVls.at(-1)! : 0
   resetVcpu(vcpu)
   vcpu.setMpState(features & bit(VcpuFeature.POWER_OFF) ? "stopped" : "runnable")
   return undefined
 }
-export const hasFeature = (vcpu: Vcpu, feature: VcpuFeature): boolean => ((vcpu.features ?? 0) & bit(feature)) !== 0
+export const hasFeature = (vcpu: Vcpu, feature: number): boolean => hasVmFeature(vcpu.features, feature)
+
+/** The vector registers of user space that a vCPU has by its features, finalised or not. */
+export const vectorsOf = (vcpu: Vcpu): VectorRegisters | undefined =>
+  partsOf(vcpu).find((part) => part.vectors && hasFeature(vcpu, part.bit))?.vectors
+/** A vCPU whose vector lengths are still to be chosen cannot run. */
+export const isFinalized = (vcpu: Vcpu): boolean => vcpu.fp.sve !== null || !vectorsOf(vcpu)
+
+/** KVM_ARM_VCPU_FINALIZE: the vector length stays, and there is memory for the registers. */
+export const finalizeVcpu = (vcpu: Vcpu, feature: number): Errno | undefined => {
+  if (vcpu.features === undefined) return "ENOEXEC"
+  const vectors = partsOf(vcpu).find((part) => part.bit === feature && hasFeature(vcpu, feature))?.vectors
+  if (!vectors) return "EINVAL"
+  if (vcpu.fp.sve) return "EPERM"
+  vcpu.fp.sve = new Uint8Array(vectorImageBytes(vectors, vcpu.fp.vl.sve))
+  return undefined
+}

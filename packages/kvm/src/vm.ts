@@ -2,7 +2,7 @@
 import type { Crash } from "./crash.ts"
 import { type Errno, isErrno } from "./errno.ts"
 import type { Host } from "./host/host.ts"
-import { type IdRegisters, sanitisedIdRegisters } from "./id-registers.ts"
+import { type IdRegisters, resetIdRegisters } from "./id-registers.ts"
 import { type MemoryRequest, type MemorySlot, MemorySlots } from "./memory-slots.ts"
 import { PSCI_VERSIONS } from "./psci.ts"
 import { type FilterAction, type FilterRange, SmcccFilter } from "./smccc-filter.ts"
@@ -61,7 +61,7 @@ export class Vm {
     this.host = host
     this.id = id
     this.stage2 = stage2
-    this.idRegisters = sanitisedIdRegisters(host.systemRegisters)
+    this.idRegisters = resetIdRegisters(host.systemRegisters, undefined)
     this.firmware = Object.fromEntries(Object.entries(FIRMWARE_BITMAPS).map(([name, { reset }]) => [name, reset])) as Record<FirmwareBitmap, bigint>
   }
   /** Use Host.createVm. */

@@ -3,6 +3,7 @@ import { defineExtension, type Instruction } from "@eltwo/isa"
 import { features } from "./features.ts"
 import { gates } from "./gates.ts"
 import { convertInstructions } from "./insns/convert.ts"
+import { kvm } from "./kvm.ts"
 import { contributions, registers } from "./registers.ts"
 
 export const instructions: readonly Instruction[] = convertInstructions
@@ -16,6 +17,7 @@ export const fpmr = defineExtension({
   instructions,
   registers,
   fields: contributions,
-  gates
+  gates,
+  kvm
 })
 export default fpmr

@@ -6,6 +6,7 @@ import { arrayInstructions } from "./insns/array.ts"
 import { outerProductInstructions } from "./insns/outer-products.ts"
 import { streamingInstructions } from "./insns/streaming.ts"
 import { tileSliceInstructions } from "./insns/tile-slices.ts"
+import { kvm } from "./kvm.ts"
 import { contributions, registers } from "./registers.ts"
 import { components } from "./state.ts"
 import { traps } from "./traps.ts"
@@ -28,6 +29,7 @@ export const sme = defineExtension({
   fields: contributions,
   traps,
   gates,
-  components
+  components,
+  kvm
 })
 export default sme

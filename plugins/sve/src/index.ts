@@ -14,6 +14,7 @@ import { reduceInstructions } from "./insns/reduce.ts"
 import { streamingAdditions } from "./insns/streaming-additions.ts"
 import { vectorLengthInstructions } from "./insns/vector-length.ts"
 import { whileInstructions } from "./insns/while.ts"
+import { kvm } from "./kvm.ts"
 import { contributions, registers } from "./registers.ts"
 import { components } from "./state.ts"
 import { traps } from "./traps.ts"
@@ -44,6 +45,7 @@ export const sve = defineExtension({
   fields: contributions,
   traps,
   gates,
-  components
+  components,
+  kvm
 })
 export default sve

@@ -1,6 +1,6 @@
 /** VHE: the host kernel and KVM run at EL2, with HCR_EL2.E2H = 1. */
 import { EC } from "@eltwo/isa"
-import { abortFaultInfo, counterAccess, defineMode, HOST_VHE_HCR, handleFpTrap, rewindMemoryCopy } from "@eltwo/kvm"
+import { abortFaultInfo, counterAccess, defineMode, HOST_VHE_HCR, handleFpTrap, lazySwitch, rewindMemoryCopy } from "@eltwo/kvm"
 import { services } from "./services.ts"
 import { worldSwitch } from "./world-switch.ts"
 
@@ -32,7 +32,6 @@ export const vhe = defineMode({
     [EC.WatchpointLower, abortFaultInfo],
     [EC.MemoryCopy, rewindMemoryCopy]
   ]),
-  // vector lengths are what the FPSIMD registers do not have
-  fp: { toGuest: () => {}, toHost: () => {} }
+  fp: lazySwitch
 })
 export default vhe

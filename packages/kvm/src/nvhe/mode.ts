@@ -1,7 +1,7 @@
 /** What modes with the host kernel at EL1 and hyp code at EL2 have in common; how they spell registers and traps is the mode's own. */
 import { EC } from "@eltwo/isa"
 import type { PhysicalCpu } from "../host/cpu.ts"
-import { handleFpTrap } from "../hyp/fpsimd.ts"
+import { handleFpTrap, lazySwitch } from "../hyp/fpsimd.ts"
 import { abortFaultInfo, switchToGuest } from "../hyp/guest.ts"
 import { rewindMemoryCopy } from "../hyp/memory-copy.ts"
 import { commitPending } from "../inject.ts"
@@ -96,6 +96,5 @@ export const kernelAtEl1 = (hostCalls: HostCallTable = HOST_CALLS) =>
       [EC.WatchpointLower, abortFaultInfo],
       [EC.MemoryCopy, rewindMemoryCopy]
     ]),
-    // vector lengths are what the FPSIMD registers do not have
-    fp: { toGuest: () => {}, toHost: () => {} }
+    fp: lazySwitch
   }) satisfies Partial<Mode>
