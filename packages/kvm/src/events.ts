@@ -3,6 +3,16 @@
 /** Where something happens: EL0 of the host, the host kernel, hyp code, or a guest by exception level. */
 export type Place = "host-el0" | "host" | "hyp" | "guest-el0" | "guest-el1"
 
+/** What the scheduler did: threads by name, CPUs by number. `until` is virtual time. */
+export type SchedulerStep =
+  | { readonly kind: "switch"; readonly from: string; readonly to: string }
+  | { readonly kind: "wake"; readonly thread: string }
+  | { readonly kind: "sleep"; readonly thread: string; readonly until?: bigint }
+  | { readonly kind: "migrate"; readonly thread: string; readonly from: number; readonly to: number }
+  | { readonly kind: "preempt-in-kvm"; readonly thread: string; readonly vcpu: string }
+  /** The CPU of the event went or came. */
+  | { readonly kind: "offline" | "online" | "suspend" | "resume" }
+
 export type KvmEvent = { readonly time: bigint; readonly cpu: number } & (
   | {
       readonly what: "exc"
@@ -30,10 +40,15 @@ export type KvmEvent = { readonly time: bigint; readonly cpu: number } & (
   /** A register file moved to or from an owner's memory; `bytes` of it. */
   | { readonly what: "save" | "load"; readonly where: Place; readonly memory: string; readonly component: string; readonly bytes: number }
   | { readonly what: "smstop"; readonly where: Place; readonly which: "sm" | "za" | "sm+za" }
+  /** The kernel met a condition that should not be. */
+  | { readonly what: "warn"; readonly message: string }
+  /** A signal was delivered to a host program, or ended it. */
+  | { readonly what: "signal"; readonly task: string; readonly signal: string; readonly handler: boolean }
   /** The registers' owner on this CPU changed. */
   | { readonly what: "owner"; readonly owner: string }
   /** KVM_RUN came back to user space. */
   | { readonly what: "exit"; readonly vcpu: string; readonly reason: string }
+  | ({ readonly what: "sched" } & SchedulerStep)
   | { readonly what: "hypercall"; readonly vcpu: string; readonly function: number; readonly result: bigint | "user" }
 )
 type WithoutStamp<T> = T extends unknown ? Omit<T, "time" | "cpu"> : never

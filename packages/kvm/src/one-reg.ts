@@ -195,7 +195,7 @@ const timerPlace = (vcpu: Vcpu, index: number): Place | undefined => {
       return undefined
     }
   })
-  const now = () => physicalCount(vcpu.vm.host.cpus[0]!.pe)
+  const now = () => physicalCount(vcpu.vm.host.cpu.pe)
   switch (index) {
     case TIMER.virtualControl:
       return control("CNTV_CTL_EL0")

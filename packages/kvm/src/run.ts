@@ -1,27 +1,46 @@
-/** KVM_RUN: load, then {flush FP, enter, sync FP, handle the exit} until user space is needed, then put. */
-import { ERRNO, isErrno } from "./errno.ts"
+/**
+ * KVM_RUN: load, then {flush FP, enter, sync FP, handle the exit} until user space is needed, then put. A thread of the scheduler can be stopped before each
+ * entry, and go on later and elsewhere: what there is to know of it is in the vCPU.
+ */
+import { virtualTime } from "@eltwo/cpu"
+import { ERRNO, type Errno, isErrno } from "./errno.ts"
 import { type Handled, handleExit } from "./exit.ts"
 import type { PhysicalCpu } from "./host/cpu.ts"
-import { serviceInterrupts } from "./host/interrupts.ts"
-import type { KvmRunPage } from "./host/kvm-run-page.ts"
+import { localIrqDisable, localIrqEnable } from "./host/masking.ts"
+import { type ThreadSchedule, timeLeft } from "./host/thread.ts"
 import { firstRunHcr, HCR } from "./hyp/controls.ts"
 import { switchToGuest } from "./hyp/guest.ts"
 import { commitPending } from "./inject.ts"
 import { completeMmio } from "./mmio.ts"
+import { type RunExit, SystemEvent } from "./run-exit.ts"
 import { loadTimers, putTimers, timersChanged } from "./timer.ts"
 import type { Vcpu } from "./vcpu.ts"
+import { isFinalized } from "./vcpu-init.ts"
 
 /** The request number of KVM_RUN. */
 export const KVM_RUN = 0xae80
 
-/** The call as the kernel's ioctl sees it: 0 or a negative error number; the exit is in `lastExit` and in kvm_run. */
-export const runIoctl = (cpu: PhysicalCpu, vcpu: Vcpu, page: KvmRunPage): number => {
-  const result = runVcpu(cpu, vcpu)
-  vcpu.lastExit = result ?? { reason: "unknown" }
-  const reason = isErrno(result) ? result : (result?.reason ?? "unknown")
+/** Why a thread stops within KVM_RUN, where it will go on. */
+export enum Yield {
+  /** Another thread, or another CPU, has its turn. */
+  RESCHED = 1,
+  /** Nothing to do until `vcpu.sleep` is over. */
+  SLEEP = 2
+}
+
+/** The call as the kernel's ioctl sees it, without a scheduler: 0 or a negative error number. */
+export const runIoctl = (cpu: PhysicalCpu, vcpu: Vcpu): number => {
+  const result = beginRun(cpu, vcpu) ?? continueRun(cpu, vcpu)
+  if (typeof result === "number") throw cpu.bug("A thread that is not scheduled gave up its CPU")
+  return finishRun(cpu, vcpu, result)
+}
+/** Says what the call came back with: the exit is in `lastExit` and in kvm_run. */
+export const finishRun = (cpu: PhysicalCpu, vcpu: Vcpu, result: RunExit | Errno): number => {
+  vcpu.lastExit = result
+  const reason = isErrno(result) ? result : result.reason
   cpu.account.run(reason)
   if (cpu.events.listening) cpu.emit({ what: "exit", vcpu: vcpu.name, reason })
-  if (!isErrno(result)) page.put(vcpu, vcpu.lastExit)
+  if (!isErrno(result)) vcpu.page.put(vcpu, result)
   return isErrno(result) ? -ERRNO[result] : reason === "intr" ? -ERRNO.EINTR : 0
 }
 
@@ -36,8 +55,16 @@ export const beginRun = (cpu: PhysicalCpu, vcpu: Vcpu): RunExit | Errno | undefi
   // a question not answered is asked again, if the PC is still there
   vcpu.halt = undefined
   if (vcpu.pendingReset && vcpu.mpState === "runnable") vcpu.reset()
+  vcpu.sleep = undefined
   vcpuLoad(cpu, vcpu)
-  const result = vcpu.immediateExit ? "EINTR" : loop(cpu, vcpu)
+  return vcpu.immediateExit ? endRun(cpu, vcpu, "EINTR") : undefined
+}
+/** Runs the loaded vCPU until user space is needed, and puts it; or until its thread has to wait. */
+export const continueRun = (cpu: PhysicalCpu, vcpu: Vcpu): RunExit | Errno | Yield => {
+  const result = loop(cpu, vcpu)
+  return typeof result === "number" ? result : endRun(cpu, vcpu, result)
+}
+const endRun = <R extends RunExit | Errno>(cpu: PhysicalCpu, vcpu: Vcpu, result: R): R => {
   if (vcpu.pending) (vcpu.vm.host.mode.services.adjustPc ?? adjustHere)(cpu, vcpu)
   vcpuPut(cpu, vcpu)
   return result
@@ -60,6 +87,7 @@ const firstRun = (cpu: PhysicalCpu, vcpu: Vcpu): Errno | undefined => {
   vcpu.hasRun = true
   vcpu.vm.hasRun = true
   vcpu.hcr |= firstRunHcr(host.features) | (host.mode.e2h ? HCR.E2H : 0n)
+  return undefined
 }
 
 const vcpuLoad = (cpu: PhysicalCpu, vcpu: Vcpu): void => {
@@ -88,16 +116,17 @@ const vcpuPut = (cpu: PhysicalCpu, vcpu: Vcpu): void => {
   cpu.loaded = undefined
 }
 
-const loop = (cpu: PhysicalCpu, vcpu: Vcpu): Handled => {
+const loop = (cpu: PhysicalCpu, vcpu: Vcpu): RunExit | Errno | Yield => {
   const { mode, hooks } = vcpu.vm.host
   for (;;) {
     const interrupted = beforeEntry(cpu, vcpu)
     if (interrupted) return interrupted
+    localIrqDisable(cpu)
     hooks.ctxFlush(cpu, vcpu)
     const code = mode.services.runVcpu?.(cpu, vcpu) ?? switchToGuest(cpu, vcpu)
     const timers = timersChanged(cpu, vcpu)
     hooks.ctxSync(cpu, vcpu)
-    serviceInterrupts(cpu)
+    localIrqEnable(cpu)
     const handled = handleExit(cpu, vcpu, code)
     if (handled !== undefined) return handled
     if (vcpu.halt !== undefined) return { reason: "debug", immediate: vcpu.halt }
@@ -106,8 +135,29 @@ const loop = (cpu: PhysicalCpu, vcpu: Vcpu): Handled => {
 }
 const signal = ({ deviceIrqLevel }: Vcpu) => ({ reason: "intr", deviceIrqLevel }) as const
 /** Signals and requests, before interrupts go off. */
-const beforeEntry = (cpu: PhysicalCpu, vcpu: Vcpu): Handled => {
+const beforeEntry = (cpu: PhysicalCpu, vcpu: Vcpu): Handled | Yield => {
+  if (cpu.current?.schedule) return beforeScheduledEntry(cpu, vcpu, cpu.current.schedule)
   if (vcpu.slice.left <= 0) return signal(vcpu)
   if (vcpu.mpState !== "runnable") return { reason: "stopped" }
+  return timersChanged(cpu, vcpu) ? signal(vcpu) : undefined
+}
+/** The same of a thread that others wait for: signals, requests, then whether it has time left. */
+const beforeScheduledEntry = (cpu: PhysicalCpu, vcpu: Vcpu, thread: ThreadSchedule): Handled | Yield => {
+  const { schedule } = cpu
+  if (vcpu.vm.closed) return "EIO"
+  if (thread.interrupted) {
+    thread.interrupted = false
+    return signal(vcpu)
+  }
+  if (vcpu.mpState === "suspended" && (vcpu.hcr & (HCR.VI | HCR.VF)) !== 0n) return { reason: "systemEvent", type: SystemEvent.WAKEUP, data: [] }
+  if (vcpu.mpState !== "runnable" || vcpu.sleep) return Yield.SLEEP
+  if (vcpu.pendingReset) {
+    vcpuPut(cpu, vcpu)
+    vcpu.reset()
+    vcpuLoad(cpu, vcpu)
+  }
+  const left = timeLeft(schedule, virtualTime(cpu.pe))
+  if (left <= 0 || schedule.needResched || schedule.work-- <= 0) return Yield.RESCHED
+  vcpu.slice = { left, options: vcpu.vm.host.run }
   return timersChanged(cpu, vcpu) ? signal(vcpu) : undefined
 }

@@ -88,7 +88,8 @@ export class Vcpu {
   immediateExit = false
   /** What the last KVM_RUN came back with. */
   lastExit: RunExit | Errno = { reason: "unknown" }
-  readonly #page: KvmRunPage
+  /** struct kvm_run. */
+  readonly page: KvmRunPage
 
   /** Use Vm.createVcpu. */
   constructor(vm: Vm, id: number) {
@@ -97,13 +98,13 @@ export class Vcpu {
     this.id = id
     this.name = vm.id === FIRST ? `vcpu${id + 1}` : `vm${vm.id}-vcpu${id + 1}`
     this.fp = fpMemory(this.name)
-    this.#page = new KvmRunPage(host)
+    this.page = new KvmRunPage(host)
     this.file = {
       ioctl: (request) => this.#ioctl(request),
-      page: () => this.#page.physical
+      page: () => this.page.physical
     }
     this.descriptor = host.vmm.open(this.file)
-    vm.counterOffset ??= physicalCount(host.cpus[0]!.pe)
+    vm.counterOffset ??= physicalCount(host.cpu.pe)
   }
 
   /** MPIDR_EL1 as the guest reads it and PSCI finds the vCPU. */
@@ -155,7 +156,7 @@ export class Vcpu {
     if (this.halt === undefined) return "EINVAL"
     this.halt = undefined
     this.registers.pc = BigInt.asUintN(64, this.registers.pc + 4n)
-    this.vm.host.cpus[0]!.pe.retire(1)
+    this.vm.host.cpu.pe.retire(1)
     return undefined
   }
   /** After exit "debug": no such service; the guest gets UNDEFINED. */
@@ -169,7 +170,7 @@ export class Vcpu {
   setIrqLine(line: "irq" | "fiq", level: boolean): void {
     const bit = line === "irq" ? HCR_VI : HCR_VF
     this.hcr = level ? this.hcr | bit : this.hcr & ~bit
-    wakeVcpu(this)
+    if (level) wakeVcpu(this)
   }
   /** KVM_SET_MP_STATE, and what PSCI does to power states. */
   setMpState(state: MpState): void {
@@ -183,19 +184,26 @@ export class Vcpu {
   /** Gives back what the host keeps for it. */
   close(): void {
     this.vm.host.vmm.files.delete(this.descriptor)
-    this.#page.free()
+    this.page.free()
   }
 
   #ioctl(request: number): number {
     if (request !== KVM_RUN) return -ERRNO.EINVAL
     const { host } = this.vm
-    const cpu = host.cpus[0]!
-    if (cpu.current !== host.vmm) {
+    const { cpu } = host
+    const task = cpu.current!
+    if (!host.vmm.threads.has(task)) {
       this.slice = { left: cpu.userTimeLeft(), options: host.run }
-      this.immediateExit = this.#page.immediateExit
-      if (this.mmio) this.mmio.data = this.#page.mmioData(this.mmio.bytes)
+      this.immediateExit = this.page.immediateExit
+      if (this.mmio) this.mmio.data = this.page.mmioData(this.mmio.bytes)
+    } else if (task.schedule) this.immediateExit = false
+    if (task.schedule) {
+      // the scheduler goes on from here
+      task.position = { in: "KVM_RUN", vcpu: this, begun: false }
+      return 0
     }
-    return runIoctl(cpu, this, this.#page)
+    // the thread that has it would have to go on first
+    return this.thread ? -ERRNO.EINTR : runIoctl(cpu, this)
   }
 }
 const HCR_VF = 1n << 6n

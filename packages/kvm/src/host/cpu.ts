@@ -8,8 +8,11 @@ import { newContext } from "../guest-context.ts"
 import type { Mode } from "../mode.ts"
 import { Trail } from "../trail.ts"
 import type { Vcpu } from "../vcpu.ts"
+import { type CpuFeatures, cpuFeatures } from "./cpu-features.ts"
 import { type Binding, type FpOwner, unbound } from "./fp-memory.ts"
+import { Masking } from "./masking.ts"
 import type { Task } from "./task.ts"
+import { idleSchedule } from "./thread.ts"
 
 /** A list of system registers that is moved as one: names as the instructions spell them, and where each value lies in a context. */
 export interface RegisterList {
@@ -37,12 +40,23 @@ export class PhysicalCpu {
   readonly hostContext = newContext()
   /** Where a kernel at EL1 goes on after a run, as ELR_EL2 and SPSR_EL2. */
   readonly hostReturn = { pc: 0n, pstate: 0n }
+  /** What the kernel found out at boot. */
+  features: CpuFeatures = cpuFeatures(() => 0n)
+  /** What the kernel has switched off here. */
+  readonly masking = new Masking()
+  /** Conditions the kernel warned of and went on. */
+  readonly warnings: string[] = []
+  /** Fault injection: this many allocations of FP state fail. */
+  failAllocations = 0
   /** fpsimd_last_state: whose registers these are, as the kernel's FP core believes. */
   readonly last: Binding = unbound()
   /** fp_owner: meaningful between vcpu_load and vcpu_put only. */
   #fpOwner: FpOwner = "free"
   /** The task whose system call or time slice this is. */
   current: Task | undefined
+  /** The kernel thread that is current when there is nothing to run. */
+  idle!: Task
+  readonly schedule = idleSchedule()
   /** The vCPU between vcpu_load and vcpu_put. */
   loaded: Vcpu | undefined
   /** Retired instructions at which the running program's time is over. */
@@ -262,6 +276,11 @@ export class PhysicalCpu {
   }
   emit(event: KvmEventBody): void {
     this.events.emit({ time: virtualTime(this.pe), cpu: this.index, ...event } as KvmEvent)
+  }
+  /** WARN: a condition that should not be, and that the kernel survives. */
+  warn(message: string): void {
+    this.warnings.push(message)
+    if (this.events.listening) this.emit({ what: "warn", message })
   }
   /** A condition that kernel code reports as a bug and does not survive. */
   bug(message: string): Crashed {

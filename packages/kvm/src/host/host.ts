@@ -1,5 +1,5 @@
 /** The modelled host: a Linux kernel with KVM on the processing elements of a board, in the mode a plugin gives. */
-import { type Board, PAGE_BYTES, type RunOptions } from "@eltwo/cpu"
+import { type Board, PAGE_BYTES, passTime, type RunOptions, virtualTime } from "@eltwo/cpu"
 import { Account } from "../account.ts"
 import { type Crash, Crashed } from "../crash.ts"
 import type { Errno } from "../errno.ts"
@@ -14,11 +14,11 @@ import { AddressSpace, kernelTables, linear, type Permissions } from "./address-
 import { enableKernelSpace, initialiseEl2 } from "./boot.ts"
 import { PhysicalCpu } from "./cpu.ts"
 import { type CpuFeatures, cpuFeatures } from "./cpu-features.ts"
-import { preempt, runUser, type UserStop } from "./entry.ts"
+import { interruptUser, preempt, runUser, switchTo, type UserStop } from "./entry.ts"
 import { flushTaskState } from "./fpstate.ts"
 import type { TableMemory } from "./page-tables.ts"
 import { PhysicalPages } from "./physical-pages.ts"
-import { Scheduler } from "./scheduler.ts"
+import { Scheduler, type SchedulerOptions } from "./scheduler.ts"
 import { type HostFile, Task } from "./task.ts"
 import { defaultLengths, probeVectorLengths } from "./vector-lengths.ts"
 import { vmmIoctl, vmmTask } from "./vmm-task.ts"
@@ -29,6 +29,7 @@ export interface HostOptions {
   readonly mode: Mode
   /** How host and guests run, as for cpu's run(). */
   readonly engine?: RunOptions["engine"]
+  readonly scheduler?: Partial<SchedulerOptions>
 }
 const PROTECTED = 1n << 31n
 const IPA_SIZE = 0xffn
@@ -47,7 +48,9 @@ export class Host {
   readonly cpus: readonly PhysicalCpu[]
   readonly account = new Account()
   /** Which thread runs on which CPU, and when; see Scheduler. */
-  readonly scheduler = new Scheduler(this)
+  readonly scheduler: Scheduler
+  /** The CPU whose kernel code runs now; between runs, the one that calls through this interface are made on. */
+  cpu: PhysicalCpu
   /** MIDR_EL1 of the first CPU, which guests see. */
   readonly midr: bigint
   readonly trapWords: TrapWords
@@ -58,12 +61,16 @@ export class Host {
   readonly guestVectors: bigint
   /** The thread that calls KVM through this interface: a real program at EL0 whose system calls the methods of Vm and Vcpu make. */
   readonly vmm: Task
+  /** Who makes the calls of this interface: `vmm`, or the thread of the VMM that just got an exit. */
+  caller: Task
   /** Set once the kernel has crashed: nothing runs any more. */
   crash: Crash | undefined
   /** What runs guests and programs with: may be changed between runs. */
   run: Omit<RunOptions, "instructions">
 
   readonly #events = new EventStream()
+  /** Physical addresses of the kernel's tables, of a table without mappings, and of the page of exception vectors. */
+  readonly #kernel: { readonly root: number; readonly emptyRoot: number; readonly vectors: number }
   #tableMapOn = false
   #nextTask = 1
   #nextVm = 1
@@ -71,7 +78,7 @@ export class Host {
   #nextAsid = 1
 
   /** Throws RangeError when the mode or the machine do not fit: another version of the mode contract, no FEAT_VHE for a mode that needs it, too little RAM. */
-  constructor({ board, mode, engine }: HostOptions) {
+  constructor({ board, mode, engine, scheduler }: HostOptions) {
     if (mode.apiVersion !== MODE_API_VERSION)
       throw new RangeError(`Mode ${mode.name} is written for mode API ${mode.apiVersion}; this is ${MODE_API_VERSION}`)
     this.board = board
@@ -80,6 +87,8 @@ export class Host {
     this.pages = new PhysicalPages(board)
     this.cpus = board.pes.map((pe) => new PhysicalCpu(pe, this.#events, this.account))
     const boot = this.cpus[0]!
+    this.cpu = boot
+    this.scheduler = new Scheduler(this, scheduler)
     const { machine } = boot.pe.controls
     this.features = cpuFeatures((register) => (machine.registerByName.has(register) ? boot.read(register) : 0n), probeVectorLengths(boot))
     if (mode.e2h && !this.features.vhe) throw new RangeError(`Mode ${mode.name} needs FEAT_VHE`)
@@ -87,7 +96,7 @@ export class Host {
     this.trapWords = trapWords(machine, mode.trapSpelling)
     this.guestLists = guestLists(this.features, mode.registers)
     this.systemRegisters = systemRegisterTable(machine, this.features, boot)
-    this.tables = this.#tableMemory(boot)
+    this.tables = this.#tableMemory()
     const vectors = this.#page()
     this.vectors = linear(vectors)
     this.guestVectors = linear(vectors + PAGE_BYTES / 2)
@@ -140,6 +149,12 @@ export class Host {
     task.fp.vl = defaultLengths(this.features)
     return task
   }
+  /** Another thread of a task's program: the same memory and files, registers of its own. */
+  createThread(sibling: Task): Task {
+    const task = new Task(this.#nextTask++, sibling.space, sibling)
+    task.fp.vl = defaultLengths(this.features)
+    return task
+  }
   /** Gives a program memory at a user address (page aligned), beginning with `content`; the result is a view of it. */
   mapMemory(task: Task, address: number, content: Uint8Array, permissions: Permissions): Uint8Array | Errno | Crash {
     return this.inKernel(() => {
@@ -156,22 +171,25 @@ export class Host {
       return this.pages.view(physical, bytes)
     })
   }
-  /** Takes a program's memory back. It must not run any more. */
+  /** Takes a thread away and, with the last one, its program's memory. It must not run any more. */
   destroyTask(task: Task): Crash | undefined {
     return this.inKernel(() => {
       task.ended ??= { status: 0 }
+      if (task.schedule) this.scheduler.forget(task)
+      task.threads.delete(task)
       flushTaskState(task)
+      if (task.threads.size > 0) return undefined
       task.space.tables.destroy()
       this.pages.free(task.space.tables.root, PAGE_BYTES)
       for (const { physical, bytes } of task.pages.splice(0)) this.pages.free(physical, bytes)
-      this.cpus[0]!.sys("tlbi aside1is", BigInt(task.space.asid) << ASID_SHIFT)
+      this.cpu.sys("tlbi aside1is", BigInt(task.space.asid) << ASID_SHIFT)
       return undefined
     })
   }
   /** The VMM thread's ioctl on one of its descriptors: from EL0 into the kernel and back. */
   ioctl(descriptor: number, request: number): Crash | undefined {
     return this.guard(() => {
-      vmmIoctl(this, this.cpus[0]!, descriptor, request)
+      vmmIoctl(this, descriptor, request)
       return undefined
     })
   }
@@ -186,16 +204,35 @@ export class Host {
         }
       }
       const descriptor = this.vmm.open(file)
-      vmmIoctl(this, this.cpus[0]!, descriptor, ANY_REQUEST)
+      vmmIoctl(this, descriptor, ANY_REQUEST)
       this.vmm.files.delete(descriptor)
       return result!.value
     })
   }
-  /** Gives a program the (first) CPU for at most `instructions`, until it ends, waits for an interrupt that cannot come, or its time is up. */
+  /** The CPU on which calls through this interface are made, and runTask runs, from now on: that of this number, which is on. */
+  useCpu(index: number): void {
+    const cpu = this.cpus[index]
+    if (cpu?.schedule.power !== "on") throw new RangeError(`There is no CPU ${index} that is on`)
+    this.cpu = cpu
+  }
+  /** Makes the way free for a task on the CPU in use: it leaves another one, and a thread of the scheduler leaves this one. */
+  takeCpu(next: Task): void {
+    const { cpu } = this
+    const old = this.cpus.find((other) => other !== cpu && other.current === next)
+    if (old) {
+      interruptUser(old)
+      switchTo(old, old.idle)
+      passTime(cpu.pe, virtualTime(old.pe))
+    }
+    if (cpu.current !== next && cpu.current?.schedule) this.scheduler.vacate(cpu)
+  }
+  /** Gives a program the CPU in use for at most `instructions`, until it ends, waits for an interrupt that cannot come, or its time is up. */
   runTask(task: Task, instructions: number): UserStop | Crash {
     return this.guard(() => {
       if (task.ended) return "ended"
-      const cpu = this.cpus[0]!
+      if (task.schedule) throw new RangeError(`${task.name} runs when the scheduler says so`)
+      const { cpu } = this
+      this.takeCpu(task)
       preempt(cpu, task)
       return runUser(this, cpu, instructions)
     })
@@ -224,13 +261,13 @@ export class Host {
     return page
   }
   /** Tables are read and written by the kernel's own loads and stores: physically until its MMU is on, then through its linear map. */
-  #tableMemory(cpu: PhysicalCpu): TableMemory {
+  #tableMemory(): TableMemory {
     const address = (physical: number): bigint => (this.#tableMapOn ? linear(physical) : BigInt(physical))
     return {
       allocate: () => this.pages.allocate(PAGE_BYTES),
       free: (page) => this.pages.free(page, PAGE_BYTES),
-      read: (physical) => cpu.load64(address(physical)),
-      write: (physical, descriptor) => cpu.store64(address(physical), descriptor)
+      read: (physical) => this.cpu.load64(address(physical)),
+      write: (physical, descriptor) => this.cpu.store64(address(physical), descriptor)
     }
   }
 }

@@ -1,6 +1,7 @@
 /** Host tasks: what the kernel keeps of a user-space thread. */
 import type { AddressSpace } from "./address-space.ts"
-import { type FpMemory, fpMemory } from "./fp-memory.ts"
+import { type FpMemory, fpMemory, type VectorLengths } from "./fp-memory.ts"
+import { type SignalState, signalState } from "./signal-state.ts"
 import type { KernelPosition, ThreadSchedule } from "./thread.ts"
 
 /** thread_info flags, by their kernel names. */
@@ -10,7 +11,12 @@ export enum TIF {
   /** EL0 may use SVE without trapping. */
   SVE = 1 << 1,
   /** EL0 may use SME without trapping. */
-  SME = 1 << 2
+  SME = 1 << 2,
+  /** The vector length for the next exec survives it. */
+  SVE_VL_INHERIT = 1 << 3,
+  SME_VL_INHERIT = 1 << 4,
+  /** The task is inside a section of kernel-mode NEON, whose registers are switched with it. */
+  KERNEL_FPSTATE = 1 << 5
 }
 /** fpsimd_cpu of a task whose state is on no CPU. */
 export const NR_CPUS = -1
@@ -33,10 +39,22 @@ export class Task {
   readonly fp: FpMemory
   readonly space: AddressSpace
   tpidr = 0n
+  /** TPIDR2_EL0, which goes with ZA. */
+  tpidr2 = 0n
   /** TIF bits. A new task's registers are nowhere yet. */
   flags: number = TIF.FOREIGN_FPSTATE
   /** CPU that the user state was last bound to. */
   fpsimdCpu = NR_CPUS
+  /** Vector lengths to adopt at the next exec, in bytes; 0: the default. */
+  readonly vlOnexec: VectorLengths = { sve: 0, sme: 0 }
+  /** Buffer of the section of kernel-mode NEON that the task is in. */
+  kernelFpsimd: FpMemory | null = null
+  /** CPU on which that buffer was saved last. */
+  kernelFpsimdCpu = NR_CPUS
+  /** Never at user level: it has no user FP state. */
+  isKernelThread = false
+  /** Signals: what is pending and blocked is the thread's own, what to do the program's. */
+  readonly signals: SignalState
   /** What the program has open, by descriptor: the same for all its threads. */
   readonly files: Map<number, HostFile>
   /** Physical memory that is the program's own, and goes with its last thread. */
@@ -51,11 +69,12 @@ export class Task {
   ended: { readonly status: number } | { readonly signal: string; readonly esr: bigint; readonly far: bigint } | undefined
 
   /** `sibling`: a thread of the program it belongs to; undefined: it is the first thread of a new one. */
-  constructor(id: number, space: AddressSpace, sibling?: Task) {
+  constructor(id: number, space: AddressSpace, sibling?: Task, name = `task${id}`) {
     this.id = id
-    this.name = `task${id}`
+    this.name = name
     this.fp = fpMemory(this.name)
     this.space = space
+    this.signals = signalState(sibling?.signals.actions)
     this.files = sibling?.files ?? new Map()
     this.pages = sibling?.pages ?? []
     this.threads = (sibling?.threads ?? new Set<Task>()).add(this)

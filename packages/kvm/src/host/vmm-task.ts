@@ -1,6 +1,7 @@
 /** The thread behind the interface of Vm and Vcpu: at EL0 it is a loop around SVC, and the methods choose what it asks for. */
-import { PAGE_BYTES, run } from "@eltwo/cpu"
-import type { PhysicalCpu } from "./cpu.ts"
+import { PAGE_BYTES, type Pe, run } from "@eltwo/cpu"
+import { KVM_RUN } from "../run.ts"
+import type { Vcpu } from "../vcpu.ts"
 import { exceptionFromUser, preempt } from "./entry.ts"
 import type { Host } from "./host.ts"
 import { Task } from "./task.ts"
@@ -22,15 +23,28 @@ export const vmmTask = (host: Host): Task => {
   return task
 }
 
-/** The VMM thread's ioctl(descriptor, request, 0): from EL0 into the kernel and back. */
-export const vmmIoctl = (host: Host, cpu: PhysicalCpu, descriptor: number, request: number): void => {
-  preempt(cpu, host.vmm)
+/** Another thread of the VMM, with the same program. */
+export const vmmThread = (host: Host): Task => {
+  const task = host.createThread(host.vmm)
+  task.registers.pc = BigInt(PROGRAM_ADDRESS)
+  return task
+}
+/** A thread of the VMM is at EL0: what it asks for next. */
+const ask = ({ x }: Pe, descriptor: number, request: number): void => {
+  x[8] = IOCTL
+  x[0] = BigInt(descriptor)
+  x[1] = BigInt(request)
+  x[2] = 0n
+}
+export const askForRun = (pe: Pe, { descriptor }: Vcpu): void => ask(pe, descriptor, KVM_RUN)
+
+/** The calling thread's ioctl(descriptor, request, 0): from EL0 into the kernel and back. */
+export const vmmIoctl = (host: Host, descriptor: number, request: number): void => {
+  const { cpu, caller } = host
+  host.takeCpu(caller)
+  preempt(cpu, caller)
   const { pe } = cpu
-  // the program's own registers
-  pe.x[8] = IOCTL
-  pe.x[0] = BigInt(descriptor)
-  pe.x[1] = BigInt(request)
-  pe.x[2] = 0n
+  ask(pe, descriptor, request)
   for (;;) {
     const exit = run(pe, { instructions: LONGEST_STEP, ...host.run })
     if (exit.kind !== "exception") throw cpu.bug(`The VMM thread stopped with ${exit.kind}`)
