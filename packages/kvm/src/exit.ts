@@ -79,5 +79,8 @@ export const handleExit = (cpu: PhysicalCpu, vcpu: Vcpu, code: ExitCode): Handle
       return { reason: "failEntry", hardwareReason: code, cpu: cpu.index }
     case ExitCode.TRAP:
       return (HANDLERS.get(vcpu.fault.esr >>> 26) ?? undefinedInstruction)(vcpu, cpu)
+    default:
+      // hyp code refused to run it
+      return { reason: "internalError", message: `Unsupported exit code ${code satisfies never}` }
   }
 }
