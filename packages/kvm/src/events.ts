@@ -46,6 +46,18 @@ export type KvmEvent = { readonly time: bigint; readonly cpu: number } & (
   | { readonly what: "signal"; readonly task: string; readonly signal: string; readonly handler: boolean }
   /** The registers' owner on this CPU changed. */
   | { readonly what: "owner"; readonly owner: string }
+  /** The host touched memory that its stage 2 had no mapping for; `ipa` is byte exact. */
+  | { readonly what: "host-stage2-fault"; readonly ipa: number; readonly result: "mapped" | "present" | "refused" }
+  /** Hyp code went back from a call of the host kernel: X1 and on, and what X0 and X1 were then. */
+  | {
+      readonly what: "hostcall"
+      readonly call: number
+      readonly arguments: readonly bigint[]
+      readonly status: "success" | "not supported"
+      readonly result: bigint
+    }
+  /** A page has another owner; `actor` is who asked for it and `transition` by what. */
+  | { readonly what: "page"; readonly pfn: number; readonly from: string; readonly to: string; readonly actor: string; readonly transition: string }
   /** KVM_RUN came back to user space. */
   | { readonly what: "exit"; readonly vcpu: string; readonly reason: string }
   | ({ readonly what: "sched" } & SchedulerStep)

@@ -15,6 +15,7 @@ import {
   saveUserState,
   threadSwitch
 } from "../src/host/fpstate.ts"
+import { localIrqDisable, localIrqEnable } from "../src/host/masking.ts"
 import { NR_CPUS } from "../src/host/task.ts"
 
 let host: Host
@@ -32,6 +33,7 @@ beforeEach(() => {
 const inKernel = <T>(code: () => T): T => {
   const result = host.inKernel(() => {
     const { current } = cpu
+    localIrqDisable(cpu)
     cpu.current = a
     a.clear(TIF.FOREIGN_FPSTATE)
     bindTask(cpu)
@@ -39,6 +41,7 @@ const inKernel = <T>(code: () => T): T => {
     cpu.current = current
     cpu.last.st = null
     current!.set(TIF.FOREIGN_FPSTATE)
+    localIrqEnable(cpu)
     return { value }
   })
   if (!("value" in result)) throw new Error(JSON.stringify(result))
@@ -120,6 +123,7 @@ describe("the FP core", () => {
     }))
   it("live registers that are nobody's are a bug of the kernel", () => {
     const crash = host.inKernel(() => {
+      localIrqDisable(cpu)
       cpu.last.st = null
       saveUserState(cpu)
     })

@@ -52,6 +52,12 @@ export class AddressSpace {
     const attributes = NORMAL | NOT_GLOBAL | USER | PXN | (write ? 0n : READ_ONLY) | (execute ? 0n : UXN)
     return this.tables.map(address, physical, bytes, attributes) ? undefined : "ENOMEM"
   }
+  /** Physical address behind a user address, if the program may read it, or write it. */
+  accessible(address: number, write: boolean): number | undefined {
+    const leaf = this.tables.leaf(address)
+    if (!leaf || !(leaf.attributes & USER) || (write && leaf.attributes & READ_ONLY)) return undefined
+    return leaf.physical
+  }
   /** Physical address behind a user address, if it is mapped. */
   physical(address: number): number | undefined {
     return this.tables.leaf(address)?.physical

@@ -4,6 +4,7 @@ import { ERRNO, type Errno } from "../errno.ts"
 import type { PhysicalCpu } from "./cpu.ts"
 import { saveUserState } from "./fpstate.ts"
 import type { Host } from "./host.ts"
+import { withFpContext } from "./masking.ts"
 import type { Task } from "./task.ts"
 
 /** What a system call may look at. Arguments are X0..X5. */
@@ -66,7 +67,7 @@ const TABLE: ReadonlyMap<number, (call: Call) => bigint> = new Map([
   [
     124, // sched_yield: nobody else runs, but the registers go through memory as if somebody had
     ({ cpu }) => {
-      saveUserState(cpu)
+      withFpContext(cpu, () => saveUserState(cpu))
       return 0n
     }
   ]
