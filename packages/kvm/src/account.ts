@@ -4,6 +4,15 @@ import { EC } from "@eltwo/isa"
 /** Exits that are no exception class. */
 export type ExitName = keyof typeof EC | "IRQ" | "SError" | "Illegal"
 
+/** How often a register file was stored and loaded, and the bytes of its images. */
+export interface Moves {
+  saves: number
+  savedBytes: number
+  loads: number
+  loadedBytes: number
+}
+const add = <Key>(counts: Map<Key, number>, key: Key): void => void counts.set(key, (counts.get(key) ?? 0) + 1)
+
 export class Account {
   /** Instructions that guests retired. */
   instructions = 0
@@ -18,20 +27,60 @@ export class Account {
   savedBytes = 0
   loads = 0
   loadedBytes = 0
+  /** The same by register file: "fpsimd", "sve", "za". */
+  readonly moves = new Map<string, Moves>()
+  /** Context synchronisations by kernel and hyp code. */
+  isbs = 0
+  /** Writes of main registers (trap words, HCR_EL2, vector lengths) by the name the instruction had. */
+  readonly writes = new Map<string, number>()
+  /** Calls of a host kernel at EL1 to hyp code, by function number. */
+  readonly hostCalls = new Map<number, number>()
   /** KVM_RUN calls by the reason they came back with. */
   readonly #runs = new Map<string, number>()
 
   exit(name: ExitName): void {
-    this.#exits.set(name, (this.#exits.get(name) ?? 0) + 1)
+    add(this.#exits, name)
   }
   run(reason: string): void {
-    this.#runs.set(reason, (this.#runs.get(reason) ?? 0) + 1)
+    add(this.#runs, reason)
+  }
+  saved(component: string, bytes: number): void {
+    const moves = this.#movesOf(component)
+    this.saves++
+    this.savedBytes += bytes
+    moves.saves++
+    moves.savedBytes += bytes
+  }
+  loaded(component: string, bytes: number): void {
+    const moves = this.#movesOf(component)
+    this.loads++
+    this.loadedBytes += bytes
+    moves.loads++
+    moves.loadedBytes += bytes
+  }
+  #movesOf(component: string): Moves {
+    let moves = this.moves.get(component)
+    if (!moves) this.moves.set(component, (moves = { saves: 0, savedBytes: 0, loads: 0, loadedBytes: 0 }))
+    return moves
+  }
+  wrote(register: string): void {
+    add(this.writes, register)
+  }
+  hostCall(call: number): void {
+    add(this.hostCalls, call)
   }
   get exits(): ReadonlyMap<ExitName, number> {
     return this.#exits
   }
   get runs(): ReadonlyMap<string, number> {
     return this.#runs
+  }
+  /** Counts of another host's life that this one continues. */
+  restore(exits: Iterable<readonly [ExitName, number]>, runs: Iterable<readonly [string, number]>): void {
+    this.#exits.clear()
+    this.#runs.clear()
+    for (const [name, count] of exits) this.#exits.set(name, count)
+    for (const [reason, count] of runs) this.#runs.set(reason, count)
   }
 }
 /** Name of an exception class in the account. */

@@ -101,6 +101,7 @@ export class PhysicalCpu {
   }
   /** MSR of a main register, reported as an event: trap words, HCR_EL2, VTTBR_EL2, VBAR. */
   writeMain(register: string, value: bigint): void {
+    this.account.wrote(register)
     if (this.events.listening) this.emit({ what: "msr", where: this.context, register, ...this.#reached(register), value })
     this.write(register, value)
   }
@@ -147,6 +148,7 @@ export class PhysicalCpu {
   isb(): void {
     this.trail.note("isb", "", 0n)
     this.port.isb()
+    this.account.isbs++
     if (this.events.listening) this.emit({ what: "isb", where: this.context })
   }
   /** TLBI and other SYS operations, "tlbi vmalls12e1is". */
@@ -162,6 +164,7 @@ export class PhysicalCpu {
     const trap = this.port.hvc(0)
     if (trap) throw this.#crash(trap)
     this.context = "hyp"
+    this.account.hostCall(Number(x0! & 0xffffn))
     if (this.events.listening) this.emit({ what: "exc", from: "host", where: "hyp", ec: EC.HVC64, iss: 0, hostCall: Number(x0! & 0xffffn) })
   }
   /** Exception return to what ELR and SPSR of the current level say. */
@@ -207,16 +210,14 @@ export class PhysicalCpu {
     const saved = this.port.save(component)
     if (saved instanceof PortTrap) throw this.#crash(saved)
     image.set(saved)
-    this.account.saves++
-    this.account.savedBytes += image.length
+    this.account.saved(component, image.length)
     if (this.events.listening) this.emit({ what: "save", where: this.context, memory, component, bytes: image.length })
   }
   load(component: string, memory: string, image: Uint8Array): void {
     this.trail.note("load", memory, 0n)
     const trap = this.port.load(component, image)
     if (trap) throw this.#crash(trap)
-    this.account.loads++
-    this.account.loadedBytes += image.length
+    this.account.loaded(component, image.length)
     if (this.events.listening) this.emit({ what: "load", where: this.context, memory, component, bytes: image.length })
   }
   /** X0..X30 into a context, as exception entry code stores them; not counted as a register file of the account. */
