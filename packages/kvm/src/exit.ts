@@ -81,6 +81,6 @@ export const handleExit = (cpu: PhysicalCpu, vcpu: Vcpu, code: ExitCode): Handle
       return (HANDLERS.get(vcpu.fault.esr >>> 26) ?? undefinedInstruction)(vcpu, cpu)
     default:
       // hyp code refused to run it
-      return { reason: "internalError", message: `Unsupported exit code ${code satisfies never}` }
+      return { reason: "internalError", message: `Unsupported exit code ${code}` }
   }
 }
