@@ -49,3 +49,33 @@ export const accountText = ({ end, account, machine }: RunResult, verbose: boole
   }
   return `${lines.join("\n")}\n`
 }
+
+/** Rows of cells as columns: the first one to the left, numbers to the right. */
+const table = (rows: readonly (readonly string[])[]): string => {
+  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)))
+  const line = (row: readonly string[]) => row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))).join("  ")
+  return rows.map((row) => `  ${line(row)}\n`).join("")
+}
+const counted = (title: string, counts: Readonly<Record<string, number>>): string => {
+  const rows = Object.entries(counts).sort(([, a], [, b]) => b - a)
+  return rows.length === 0 ? "" : `\n${table([[title, "count"], ...rows.map(([name, n]) => [name, count(n)] as const)])}`
+}
+/** What the switch path of a run did: register files moved, then exits, registers, calls and returns by how often. */
+export const switchText = ({ account: { kvm }, machine }: RunResult): string => {
+  if (kvm === undefined) return ""
+  const moved = Object.entries(kvm.registerFiles).map(
+    ([name, { saves, savedBytes, loads, loadedBytes }]) => [name, ...[saves, savedBytes, loads, loadedBytes].map(count)] as const
+  )
+  return [
+    `\n${table([[`register file (mode ${machine.mode})`, "saves", "bytes", "loads", "bytes"], ...moved])}`,
+    counted("exits by class", kvm.exits),
+    counted("registers written", kvm.writes),
+    counted("calls of hyp code", kvm.hostCalls),
+    counted("KVM_RUN came back with", kvm.runs),
+    `\n${table([
+      ["guest entries", count(kvm.entries)],
+      ["traps on FP, SVE or SME", count(kvm.fpTraps)],
+      ["ISB of kernel and hyp code", count(kvm.barriers)]
+    ])}`
+  ].join("")
+}

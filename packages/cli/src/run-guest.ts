@@ -3,7 +3,7 @@
 import { Platform, type PlatformService, type RunRequest, type RunResult, run, type TraceEvent } from "@eltwo/vmm"
 import { nodePlatform } from "@eltwo/vmm/node"
 import { Effect, Option } from "effect"
-import { accountText, endText } from "./account.ts"
+import { accountText, endText, switchText } from "./account.ts"
 import type { RunGiven } from "./commands/run.ts"
 import { type Context, fail, jsonText, reported } from "./context.ts"
 import { consoleEvents, eventText, fileError, fileWriter, helloLine, type LineWriter, lineWriter } from "./events.ts"
@@ -13,7 +13,7 @@ import { usageReport } from "./report.ts"
 import { VERSION } from "./version.ts"
 
 export const runGuest = (context: Context, options: RunGiven): Promise<void> => {
-  const { json, quiet, verbose, bare, trace, traceFile, kind, ...rest } = options
+  const { json, quiet, verbose, account, bare, trace, traceFile, kind, ...rest } = options
   const { io } = context
   const wrong = contradiction(options)
   if (wrong !== undefined) return Promise.resolve(fail(context, usageReport(wrong)))
@@ -41,8 +41,9 @@ export const runGuest = (context: Context, options: RunGiven): Promise<void> => 
   })
   return Effect.runPromise(reported(context, work))
 }
-const contradiction = ({ bare, kind, quiet, verbose, trace, traceFile }: RunGiven): string | undefined => {
+const contradiction = ({ bare, kind, quiet, verbose, account, trace, traceFile }: RunGiven): string | undefined => {
   if (bare && Option.isSome(kind) && kind.value !== "bare") return "--bare and --kind contradict each other"
+  if (quiet && account) return "--quiet and --account contradict each other"
   if (quiet && verbose) return "--quiet and --verbose contradict each other"
   if (Option.isSome(traceFile) && Option.isNone(trace)) return "--trace-file needs --trace"
   return undefined
@@ -69,13 +70,13 @@ const flushing = (service: PlatformService, writers: readonly LineWriter[]): Pla
   }
 }
 
-const conclude = (context: Context, result: RunResult, events: LineWriter | undefined, { quiet, verbose }: RunGiven): void => {
+const conclude = (context: Context, result: RunResult, events: LineWriter | undefined, { quiet, verbose, account }: RunGiven): void => {
   const { end } = result
   const { io } = context
   context.exit = exitOfEnd(end)
   if (events !== undefined) {
     events.line(jsonText({ type: "result", exit: context.exit, ...result }).trimEnd())
     events.close()
-  } else if (!quiet) io.error(accountText(result, verbose))
+  } else if (!quiet) io.error(`${accountText(result, verbose)}${account ? switchText(result) : ""}`)
   else if (end.kind !== "exited" || end.status !== context.exit) io.error(`eltwo: ${endText(end)}\n`)
 }

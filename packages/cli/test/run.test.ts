@@ -148,7 +148,7 @@ describe("traces", () => {
   it("show what happens to FP registers", async () => {
     const { lines } = await events(source("float", `_start: fmov d0, #1.0\n${EXIT(0)}`), "--trace", "fp")
     const what = lines.filter(({ type }) => type === "fp").map((event) => event["what"])
-    expect(what).toEqual(expect.arrayContaining(["trap", "save", "load", "msr"]))
+    expect(what).toEqual(expect.arrayContaining(["exc", "save", "load", "msr"]))
   })
   it("go to a file as text or JSON", async () => {
     const [text, json] = [join(folder, "trace.txt"), join(folder, "trace.jsonl")]
@@ -175,6 +175,19 @@ describe("the account", () => {
     const long = await command("run", "-v", program)
     expect(long.error).toMatch(/^ {2}machine +linux, jit, mode vhe, era H/m)
     expect(long.error).toMatch(/^ {2}plugins +base, fpsimd$/m)
+  })
+  it("is whole with --account: by register file, class, register and call, in the mode of the run", async () => {
+    const program = source("accounted", `_start: fmov d0, #1.0\n${EXIT(0)}`)
+    const { error } = await command("run", "--account", "--mode", "nvhe", program)
+    expect(error).toMatch(/^ {2}register file \(mode nvhe\) +saves +bytes +loads +bytes\n {2}fpsimd +\d+ +[\d,]+ +\d+ +[\d,]+$/m)
+    expect(error).toMatch(/^ {2}exits by class +count\n/m)
+    expect(error).toMatch(/^ {2}CPTR_EL2 +\d+$/m)
+    expect(error).toMatch(/^ {2}kvm_vcpu_run +\d+$/m)
+    expect(error).toMatch(/^ {2}hypercall +\d+$/m)
+    const { result } = await events(program, "--mode", "nvhe")
+    const kvm = result["account"]!["kvm"] as Record<string, Record<string, number>>
+    expect(kvm["hostCalls"]!["kvm_vcpu_run"]).toBeGreaterThan(0)
+    expect((await command("run", "--account", "-q", program)).error).toContain("contradict")
   })
   it("is silent with -q, unless the exit code hides the end", async () => {
     expect((await command("run", "-q", source("silent", `_start:\n${EXIT(3)}`))).error).toBe("")

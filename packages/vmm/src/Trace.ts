@@ -4,6 +4,7 @@
  */
 import type { Board, Trace } from "@eltwo/cpu"
 import { EC, type Machine } from "@eltwo/isa"
+import { type HostEvent, hostEventText } from "./host-events.ts"
 import type { TRACES } from "./options.ts"
 import { signalName } from "./signal-schedule.ts"
 
@@ -24,8 +25,7 @@ export type TraceEvent = { readonly step: bigint } /** About to be executed. */ 
     }
   | { readonly type: "syscall"; readonly name: string; readonly args: readonly bigint[]; readonly result: bigint; readonly implemented: boolean }
   | { readonly type: "signal"; readonly signal: number; readonly code: number; readonly address?: bigint }
-  /** The switch path at work: register files moved, trap words written, FP accesses trapped. */
-  | { readonly type: "fp"; readonly what: string; readonly where: string; readonly detail: string }
+  | HostEvent
 )
 export type TraceListener = (event: TraceEvent) => void
 
@@ -75,8 +75,8 @@ const bodyOf = (event: TraceEvent): string => {
       return `${event.name}(${event.args.map(argument).join(", ")}) = ${argument(event.result)}${event.implemented ? "" : " (ENOSYS: not implemented)"}`
     case "signal":
       return `${signalName(event.signal)} code ${event.code}${event.address === undefined ? "" : ` at ${hex(event.address)}`}`
-    case "fp":
-      return `${event.what} ${event.where}${event.detail === "" ? "" : ` ${event.detail}`}`
+    default:
+      return hostEventText(event)
   }
 }
 /** One line, without its end. */

@@ -12,7 +12,7 @@ import { parseSignal, type SignalSchedule } from "./signal-schedule.ts"
 export const MODES = ["vhe", "nvhe", "hvhe", "pkvm"] as const
 export const ERAS = ["A", "B", "C", "D", "E", "F", "G", "H"] as const
 export const ENGINES = ["jit", "interp"] as const
-export const TRACES = ["insn", "exc", "fp", "syscalls"] as const
+export const TRACES = ["insn", "exc", "fp", "trap", "page", "sched", "syscalls"] as const
 /**
  * What the guest is: a Linux program at EL0, an image at EL1 of a VM, or an image on the processing element alone. `auto`: what its folder says, else an
  * ELF file linked inside RAM and a flat image are `vm`, other ELF files and sources are `linux`.

@@ -1,4 +1,7 @@
+import type { KvmEvent } from "@eltwo/kvm"
 import { describe, expect, it } from "vitest"
+import { hostEvents } from "../src/host-events.ts"
+import type { TRACES } from "../src/options.ts"
 import { type TraceEvent, traceJson, traceText } from "../src/Trace.ts"
 
 const events: readonly (readonly [TraceEvent, string, object])[] = [
@@ -33,9 +36,24 @@ const events: readonly (readonly [TraceEvent, string, object])[] = [
     { type: "signal", step: 3, signal: 11, code: 1, address: "0x10" }
   ],
   [
-    { type: "fp", step: 3n, what: "save", where: "host", detail: "fpsimd to task1, 528 bytes" },
+    { type: "fp", step: 3n, cpu: 0, what: "save", where: "host", memory: "task1", component: "fpsimd", bytes: 528 },
     "[3] fp save host fpsimd to task1, 528 bytes",
-    { type: "fp", step: 3, what: "save", where: "host", detail: "fpsimd to task1, 528 bytes" }
+    { type: "fp", step: 3, cpu: 0, what: "save", where: "host", memory: "task1", component: "fpsimd", bytes: 528 }
+  ],
+  [
+    { type: "trap", step: 4n, cpu: 1, what: "exc", from: "guest-el1", where: "hyp", ec: 0x16, iss: 0, x0: 0x84000000n },
+    "[4] trap exc hyp from guest-el1, EC 0x16 HVC64, ISS 0x0, X0 0x84000000",
+    { type: "trap", step: 4, cpu: 1, what: "exc", from: "guest-el1", where: "hyp", ec: 0x16, iss: 0, x0: "0x84000000" }
+  ],
+  [
+    { type: "trap", step: 5n, cpu: 0, what: "msr", where: "hyp", register: "CPACR_EL1", physical: "CPTR_EL2", value: 0x50000000n },
+    "[5] trap msr hyp CPACR_EL1 (CPTR_EL2) = 0x50000000",
+    { type: "trap", step: 5, cpu: 0, what: "msr", where: "hyp", register: "CPACR_EL1", physical: "CPTR_EL2", value: "0x50000000" }
+  ],
+  [
+    { type: "trap", step: 6n, cpu: 0, what: "hypercall", vcpu: "vcpu1", function: 0x84000000, result: 0x10003n },
+    "[6] trap hypercall vcpu1: 0x84000000 = 0x10003",
+    { type: "trap", step: 6, cpu: 0, what: "hypercall", vcpu: "vcpu1", function: 0x84000000, result: "0x10003" }
   ]
 ]
 
@@ -43,5 +61,26 @@ describe("events", () => {
   it.each(events)("%o as text and JSON", (event, text, json) => {
     expect(traceText(event)).toBe(text)
     expect(JSON.parse(traceJson(event))).toEqual(json)
+  })
+})
+
+describe("events of the host", () => {
+  const save: KvmEvent = { time: 1n, cpu: 0, what: "save", where: "host", memory: "task1", component: "fpsimd", bytes: 528 }
+  const fpTrap: KvmEvent = { time: 2n, cpu: 0, what: "exc", from: "guest-el1", where: "hyp", ec: 7, iss: 0 }
+  const call: KvmEvent = { time: 3n, cpu: 0, what: "exc", from: "guest-el1", where: "hyp", ec: 0x16, iss: 0 }
+  const typesOf = (...wanted: readonly (typeof TRACES)[number][]): readonly string[] => {
+    const seen: string[] = []
+    const listener = hostEvents({ emit: ({ type }) => void seen.push(type), wants: new Set(wanted) })
+    for (const event of [save, fpTrap, call]) listener?.(event)
+    return seen
+  }
+  it("come once each, in the narrowest class that was asked for", () => {
+    expect(typesOf("fp")).toEqual(["fp", "fp"])
+    expect(typesOf("trap")).toEqual(["trap", "trap"])
+    expect(typesOf("fp", "trap")).toEqual(["fp", "fp", "trap"])
+    expect(typesOf("page", "sched")).toEqual([])
+  })
+  it("are not listened to when none is wanted", () => {
+    expect(hostEvents({ emit: () => {}, wants: new Set(["insn", "syscalls"]) })).toBeUndefined()
   })
 })

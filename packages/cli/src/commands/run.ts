@@ -25,10 +25,15 @@ const options = {
   signal: shared.many("signal", "NAME@INSNS[,every=INSNS]", "Sends a signal at that count of instructions; may be repeated."),
   maxInsns: shared.text("max-insns", "N", "Stop after N instructions (20M, 1e9): exit code 124."),
   timeout: shared.text("timeout", "TIME", "Stop after that time (5s, 200ms, 1m): exit code 124."),
-  trace: shared.text("trace", "KINDS", "insn,exc,fp,syscalls: any of them, to standard error or --trace-file"),
+  trace: shared.text(
+    "trace",
+    "KINDS",
+    "insn,exc,syscalls of the guest, fp,trap,page,sched of the host: any of them, to standard error or --trace-file"
+  ),
   traceFile: shared.text("trace-file", "FILE", "Where the trace goes."),
   json: shared.flag("json", "Standard output is JSON lines: the guest's output, the trace and the result as events."),
   quiet: shared.flag("quiet", "No account after the run.").pipe(Options.withAlias("q")),
+  account: shared.flag("account", "The whole account: register files, exits, trap words, calls of hyp code, KVM_RUN."),
   verbose: shared.flag("verbose", "A longer account.").pipe(Options.withAlias("v")),
   guest: shared.argument("guest", "An ELF file, a flat image, a source (.s), or a folder with program.s")
 }
