@@ -8,7 +8,7 @@ import { bootHost, RunningGuest, vmGuests } from "./vm-guests/machine.ts"
 
 const MODES: readonly Mode[] = [vhe, nvhe, hvhe]
 const ENGINES = ["interp", "jit"] as const
-const guests = vmGuests().filter(({ needs }) => !needs.has("sve"))
+const guests = vmGuests()
 
 describe.each(guests)("$name", (guest) => {
   it("reports the same in every mode and engine", () => {
