@@ -2,6 +2,7 @@
 
 import { PAGE_BYTES } from "@eltwo/cpu"
 import { EC } from "@eltwo/isa"
+import { markDirty } from "./dirty-log.ts"
 import type { Handled } from "./exit.ts"
 import { descriptorLevel } from "./guest-walk.ts"
 import { NO_IPA } from "./hyp/guest.ts"
@@ -57,24 +58,28 @@ export const guestAbort = (vcpu: Vcpu): Handled => {
   if (!slot || (abort.write && slot.readonly)) return ioAbort(vcpu, abort, slot !== undefined)
   const { vms } = vm.host.mode
   const cpu = vcpu.loadedOn
+  if (abort.write) markDirty(slot, abort.ipa)
   if (vms && cpu)
     return vms.mapPage(cpu, vcpu, {
-      slot,
+      slot: slot.dirty && !abort.write ? { ...slot, readonly: true } : slot,
       ipa: abort.ipa,
       write: abort.write,
       type: type === FSC.translation ? "translation" : type === FSC.accessFlag ? "accessFlag" : "permission"
     })
-  return mapPage(vcpu, slot, abort.ipa)
+  return mapPage(vcpu, slot, abort)
 }
 
-/** user_mem_abort: maps the page of the address, or the block around it where both sides have one. */
-const mapPage = ({ vm }: Vcpu, slot: MemorySlot, ipa: number): Handled => {
+/**
+ * user_mem_abort: maps the page of the address, or the block around it where both sides have one. While writes are logged: single pages, and writable only for
+ * a write.
+ */
+const mapPage = ({ vm }: Vcpu, slot: MemorySlot, { ipa, write }: Abort): Handled => {
   const block = ipa - (ipa % BLOCK_BYTES)
   const inSlot = block >= slot.guestPhysical && block + BLOCK_BYTES <= slot.guestPhysical + slot.length
   const congruent = (slot.hostPhysical - slot.guestPhysical) % BLOCK_BYTES === 0
-  const bytes = inSlot && congruent ? BLOCK_BYTES : PAGE_BYTES
+  const bytes = inSlot && congruent && !slot.dirty ? BLOCK_BYTES : PAGE_BYTES
   const from = ipa - (ipa % bytes)
-  return vm.stage2.map(from, slot.hostPhysical + from - slot.guestPhysical, bytes, !slot.readonly) ? undefined : "ENOMEM"
+  return vm.stage2.map(from, slot.hostPhysical + from - slot.guestPhysical, bytes, !slot.readonly && (!slot.dirty || write)) ? undefined : "ENOMEM"
 }
 
 /** An external abort for the guest: on a walk of its tables with the level there; nothing if the walk would not come there any more. */

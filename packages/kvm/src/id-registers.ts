@@ -80,6 +80,17 @@ export const setIdRegister = (vm: Vm, register: IdRegister, value: bigint): Errn
   return undefined
 }
 
+/** Bits that user space may change, by (compact op1, CRm, op2) of the registers with CRn 0: what KVM_ARM_GET_REG_WRITABLE_MASKS gives. */
+export const writableMasks = ({ host }: Vm): BigUint64Array => {
+  const masks = new BigUint64Array(3 * 64)
+  for (const register of host.systemRegisters.values())
+    if (register.kind === "id")
+      masks[register.encoding & 63] = Array.from({ length: 64 }, (_, low) => low)
+        .filter((low) => writable(register, FLAGS.has(register.name) ? low : low - (low % FIELD_BITS)))
+        .reduce((mask, low) => mask | (1n << BigInt(low)), 0n)
+  return masks
+}
+
 /** Whether guests of a VM have FPMR: the field of ID_AA64PFR2_EL1, which user space may clear before the first run. */
 export const hasFpmr = ({ host, idRegisters }: Vm): boolean =>
   host.features.fpmr && ((idRegisters.get(ID_AA64PFR2_EL1) ?? 0n) >> FPMR_FIELD) % 16n !== 0n

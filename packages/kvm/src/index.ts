@@ -1,5 +1,8 @@
 export * from "./account.ts"
+export { API_VERSION, Capability, type CapabilityRequest } from "./capabilities.ts"
 export type { Crash } from "./crash.ts"
+export { DEVICE_GROUP, TIMER_ATTRIBUTE } from "./device-attributes.ts"
+export type { ClearRequest, DirtyBitmap } from "./dirty-log.ts"
 export * from "./errno.ts"
 export * from "./events.ts"
 export type { FpHooks } from "./fp.ts"
@@ -13,6 +16,15 @@ export { createHost, Host, type HostOptions } from "./host/host.ts"
 export { kernelNeonBegin } from "./host/kernel-neon.ts"
 export { type Entry, PageTables, type TableMemory } from "./host/page-tables.ts"
 export * from "./host/scalable.ts"
+export {
+  type AfterRun,
+  DEFAULT_SCHEDULE,
+  type ExitHandler,
+  Scheduler,
+  type SchedulerOptions,
+  type SchedulerStop,
+  type ThreadOptions
+} from "./host/scheduler.ts"
 export { type HostFile, Task, TIF, UserRegisters } from "./host/task.ts"
 export { closestLength, defaultLengths, lengthField, type SupportedLengths } from "./host/vector-lengths.ts"
 export * from "./hyp/controls.ts"
@@ -22,6 +34,7 @@ export { rewindMemoryCopy } from "./hyp/memory-copy.ts"
 export * from "./hyp/switch-state.ts"
 export { type TrapSpelling, type TrapWords, trapWords } from "./hyp/trap-words.ts"
 export { commitPending, type PendingChange } from "./inject.ts"
+export { IRQ_TYPE, type IrqLine } from "./irq-line.ts"
 export type { MemoryRequest, MemorySlot } from "./memory-slots.ts"
 export * from "./mode.ts"
 export { HostCall, type HostCallHandler, type HostCallTable, handleHostTrap, hostCall, returnToHost } from "./nvhe/host-call.ts"
@@ -30,10 +43,14 @@ export { HOST_CALLS, kernelAtEl1 } from "./nvhe/mode.ts"
 export { type SwitchPolicy, TRUSTING, worldSwitchBy } from "./nvhe/world-switch.ts"
 export { REG } from "./one-reg.ts"
 export { PSCI, PSCI_VERSIONS } from "./psci.ts"
+export { KVM_RUN } from "./run.ts"
 export * from "./run-exit.ts"
 export type { FilterAction, FilterRange } from "./smccc-filter.ts"
 export { BLOCK_BYTES, Stage2, vtcrOf } from "./stage2.ts"
+export { VCPU_STATE, type VcpuState } from "./state/vcpu-state.ts"
+export { isVmBusy, restoreVm, VM_STATE, type VmBusy, type VmState, vmState } from "./state/vm-state.ts"
 export type { TrailEntry } from "./trail.ts"
 export { type MpState, type RunLimits, Vcpu } from "./vcpu.ts"
+export type { VcpuEvents } from "./vcpu-events.ts"
 export { VcpuFeature, type VcpuInit } from "./vcpu-init.ts"
 export { type MemoryRegion, Vm } from "./vm.ts"

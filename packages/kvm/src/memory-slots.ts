@@ -1,4 +1,6 @@
 /** Memory slots of a VM: which guest-physical ranges are host pages. */
+import { MEMORY_SLOTS } from "./capabilities.ts"
+import type { DirtyBitmap } from "./dirty-log.ts"
 import type { Errno } from "./errno.ts"
 
 export interface MemorySlot {
@@ -9,6 +11,8 @@ export interface MemorySlot {
   readonly readonly: boolean
   /** Host-physical address of the first byte: the range is contiguous. */
   readonly hostPhysical: number
+  /** Pages written, while they are logged. */
+  dirty?: DirtyBitmap | undefined
 }
 /** What KVM_SET_USER_MEMORY_REGION asks. `bytes` 0 deletes the slot. */
 export interface MemoryRequest {
@@ -16,9 +20,10 @@ export interface MemoryRequest {
   readonly guestPhysical: number
   readonly bytes: number
   readonly readonly?: boolean
+  /** KVM_MEM_LOG_DIRTY_PAGES: pages that the guest writes are logged. */
+  readonly logDirty?: boolean
 }
 const PAGE = 4096
-const SLOTS = 32767
 
 export class MemorySlots {
   readonly #slots: MemorySlot[] = []
@@ -26,14 +31,21 @@ export class MemorySlots {
   /** The checks of the call in its order; the existing slot of that number where it is a change. */
   check({ slot, guestPhysical, bytes, readonly = false }: MemoryRequest, ipaBits: number): Errno | { readonly existing: MemorySlot | undefined } {
     const aligned = [guestPhysical, bytes].every((n) => Number.isSafeInteger(n) && n >= 0 && n % PAGE === 0)
-    if (!aligned || !Number.isInteger(slot) || slot < 0 || slot >= SLOTS) return "EINVAL"
-    const existing = this.#slots.find((s) => s.slot === slot)
+    if (!aligned || !this.isNumber(slot)) return "EINVAL"
+    const existing = this.byNumber(slot)
     if (bytes === 0) return existing ? { existing } : "EINVAL"
     if (existing && (existing.length !== bytes || existing.readonly !== readonly)) return "EINVAL"
     const end = guestPhysical + bytes
     if (this.#slots.some((s) => s !== existing && guestPhysical < s.guestPhysical + s.length && s.guestPhysical < end)) return "EEXIST"
     if (end > 2 ** ipaBits) return "EFAULT"
     return { existing }
+  }
+  /** Whether a slot may have this number. */
+  isNumber(slot: number): boolean {
+    return Number.isInteger(slot) && slot >= 0 && slot < MEMORY_SLOTS
+  }
+  byNumber(slot: number): MemorySlot | undefined {
+    return this.#slots.find((s) => s.slot === slot)
   }
   add(slot: MemorySlot): void {
     this.#slots.push(slot)

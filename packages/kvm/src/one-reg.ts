@@ -208,7 +208,9 @@ const timerPlace = (vcpu: Vcpu, index: number): Place | undefined => {
     case TIMER.virtualCount:
       return always(
         () => BigInt.asUintN(64, now() - (vcpu.vm.counterOffset ?? 0n)),
-        (value) => vcpu.vm.setCounterOffset(now() - value)
+        (value) => {
+          if (!vcpu.vm.counterOffsetFixed) vcpu.vm.counterOffset = BigInt.asUintN(64, now() - value)
+        }
       )
     case TIMER.physicalCount:
       // the physical counter has no offset here: its writes are ignored

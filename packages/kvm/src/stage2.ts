@@ -8,6 +8,7 @@ const ACCESSED = 1n << 10n
 const INNER_SHAREABLE = 3n << 8n
 const READ = 1n << 6n
 const WRITE = 2n << 6n
+const VALID = 1n
 /** MemAttr: Normal write-back, as FEAT_S2FWB and as the base architecture spell it. */
 const NORMAL_FORCED = 6n << 2n
 const NORMAL = 15n << 2n
@@ -57,6 +58,13 @@ export class Stage2 {
   }
   get vttbr(): bigint {
     return (BigInt(this.vmid) << VMID_SHIFT) | BigInt(this.tables.root)
+  }
+  /** Takes write permission away from what maps a guest page: a block with it. True when it had any. */
+  protect(ipa: number): boolean {
+    const { descriptor, bytes } = this.tables.entry(ipa)
+    if (!(descriptor & VALID) || !(descriptor & WRITE)) return false
+    this.tables.set(ipa - (ipa % bytes), bytes, descriptor & ~WRITE)
+    return true
   }
   /** Maps guest pages. False: no memory for tables. */
   map(ipa: number, physical: number, bytes: number, writable: boolean): boolean {

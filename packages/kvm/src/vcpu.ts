@@ -1,6 +1,7 @@
 /** A virtual CPU: its state in host memory, and the KVM interface of a vCPU descriptor. */
 import { physicalCount, type RunOptions } from "@eltwo/cpu"
 import type { Crash } from "./crash.ts"
+import { hasVcpuAttribute, setVcpuAttribute } from "./device-attributes.ts"
 import { ERRNO, type Errno } from "./errno.ts"
 import { newContext, SLOT } from "./guest-context.ts"
 import type { PhysicalCpu } from "./host/cpu.ts"
@@ -17,10 +18,13 @@ import { PSCI_VERSIONS } from "./psci.ts"
 import { resetVcpu } from "./reset.ts"
 import { KVM_RUN, runIoctl } from "./run.ts"
 import type { RunExit } from "./run-exit.ts"
+import { getVcpuEvents, setVcpuEvents, type VcpuEvents } from "./vcpu-events.ts"
 import { finalizeVcpu, hasFeature, initVcpu, isFinalized, VcpuFeature, type VcpuInit } from "./vcpu-init.ts"
 import type { Vm } from "./vm.ts"
 
-export type MpState = "runnable" | "stopped" | "suspended"
+const MP_STATES = ["runnable", "stopped", "suspended"] as const
+/** KVM_MP_STATE_*. */
+export type MpState = (typeof MP_STATES)[number]
 
 /** Limits of one KVM_RUN call, and what it runs with. */
 export interface Slice {
@@ -100,7 +104,7 @@ export class Vcpu {
     this.fp = fpMemory(this.name)
     this.page = new KvmRunPage(host)
     this.file = {
-      ioctl: (request) => this.#ioctl(request),
+      ioctl: (request, argument) => this.#ioctl(request, argument),
       page: () => this.page.physical
     }
     this.descriptor = host.vmm.open(this.file)
@@ -132,10 +136,31 @@ export class Vcpu {
   setOneReg(id: bigint, value: bigint): Errno | undefined {
     return this.features === undefined ? "ENOEXEC" : setOneReg(this, id, value)
   }
-  /** KVM_GET_REG_LIST. */
-  getRegList(): readonly bigint[] | Errno {
+  /** KVM_GET_REG_LIST. E2BIG: there are more than `capacity`. */
+  getRegList(capacity: number = Number.POSITIVE_INFINITY): readonly bigint[] | Errno {
     if (this.features === undefined) return "ENOEXEC"
-    return isFinalized(this) ? getRegList(this) : "EPERM"
+    if (!isFinalized(this)) return "EPERM"
+    const list = getRegList(this)
+    return list.length <= capacity ? list : "E2BIG"
+  }
+  /** KVM_GET_VCPU_EVENTS. */
+  getEvents(): VcpuEvents | Errno {
+    return getVcpuEvents(this)
+  }
+  /** KVM_SET_VCPU_EVENTS. */
+  setEvents(events: VcpuEvents): Errno | undefined {
+    return setVcpuEvents(this, events)
+  }
+  /** KVM_SET_GUEST_DEBUG: only off. EINVAL: single steps and breakpoints for user space are not modelled. */
+  setGuestDebug(control: number): Errno | undefined {
+    return control === 0 ? undefined : "EINVAL"
+  }
+  /** KVM_HAS_DEVICE_ATTR and KVM_SET_DEVICE_ATTR of the vCPU. */
+  hasAttribute(group: number, attribute: number): Errno | undefined {
+    return hasVcpuAttribute(group, attribute)
+  }
+  setAttribute(group: number, attribute: number, _value: number): Errno | undefined {
+    return setVcpuAttribute(group, attribute)
   }
 
   /** KVM_RUN, called by the VMM thread; a signal comes after `limit` guest instructions. An errno is what the call itself failed with. */
@@ -172,10 +197,12 @@ export class Vcpu {
     this.hcr = level ? this.hcr | bit : this.hcr & ~bit
     if (level) wakeVcpu(this)
   }
-  /** KVM_SET_MP_STATE, and what PSCI does to power states. */
-  setMpState(state: MpState): void {
+  /** KVM_SET_MP_STATE, and what PSCI does to power states. EINVAL: no such state. */
+  setMpState(state: MpState): Errno | undefined {
+    if (!MP_STATES.includes(state)) return "EINVAL"
     this.mpState = state
     wakeVcpu(this)
+    return undefined
   }
   /** Reset as PSCI does it: registers, not ID registers. */
   reset(): void {
@@ -187,8 +214,8 @@ export class Vcpu {
     this.page.free()
   }
 
-  #ioctl(request: number): number {
-    if (request !== KVM_RUN) return -ERRNO.EINVAL
+  #ioctl(request: number, argument: bigint): number {
+    if (request !== KVM_RUN || argument !== 0n) return -ERRNO.EINVAL
     const { host } = this.vm
     const { cpu } = host
     const task = cpu.current!

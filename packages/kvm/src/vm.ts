@@ -1,13 +1,18 @@
 /** A virtual machine: the KVM interface of a VM descriptor. Calls give their result or an errno. */
+import { type CapabilityRequest, checkExtension, enableCapability } from "./capabilities.ts"
 import type { Crash } from "./crash.ts"
+import { hasVmAttribute } from "./device-attributes.ts"
+import { type ClearRequest, clearDirtyLog, type DirtyBitmap, getDirtyLog, startLog } from "./dirty-log.ts"
 import { type Errno, isErrno } from "./errno.ts"
 import type { Host } from "./host/host.ts"
-import { type IdRegisters, resetIdRegisters } from "./id-registers.ts"
+import { type IdRegisters, resetIdRegisters, writableMasks } from "./id-registers.ts"
+import { type IrqLine, setIrqLine } from "./irq-line.ts"
 import { type MemoryRequest, type MemorySlot, MemorySlots } from "./memory-slots.ts"
 import { PSCI_VERSIONS } from "./psci.ts"
 import { type FilterAction, type FilterRange, SmcccFilter } from "./smccc-filter.ts"
 import { BLOCK_BYTES, Stage2 } from "./stage2.ts"
 import { Vcpu } from "./vcpu.ts"
+import { GENERIC_V8, type VcpuInit } from "./vcpu-init.ts"
 
 /** A memory region as user space sees it. */
 export interface MemoryRegion {
@@ -21,7 +26,6 @@ export interface MemoryRegion {
   readonly bytes: Uint8Array
 }
 export const MAX_VCPUS = 512
-export const CAP_ARM_NISV_TO_USER = 177
 /** Firmware feature registers, KVM_REG_ARM_*_BMAP: what the kernel can offer, and what a new VM offers. */
 export const FIRMWARE_BITMAPS = {
   STD: { index: 0, maximum: 0n, reset: 0n },
@@ -53,8 +57,13 @@ export class Vm {
   hasRun = false
   /** KVM_CAP_ARM_NISV_TO_USER is enabled. */
   nisvToUser = false
+  /** KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2: user space clears what it has seen; pages count as dirty when a log begins. */
+  manualProtection = false
+  dirtyAtFirst = false
   /** Virtual counter = physical counter - this; set when the first vCPU is created. */
   counterOffset: bigint | undefined
+  /** User space has set it by setCounterOffset. */
+  counterOffsetFixed = false
 
   private constructor(host: Host, id: number, stage2: Stage2, isProtected: boolean) {
     this.protected = isProtected
@@ -86,10 +95,10 @@ export class Vm {
       if (isErrno(checked)) return checked
       const { existing } = checked
       const kind = !existing ? "create" : request.bytes === 0 ? "delete" : "move"
-      const refused = this.host.mode.vms?.checkSlot(this, { kind, readonly: request.readonly ?? false })
+      const refused = this.host.mode.vms?.checkSlot(this, { kind, readonly: (request.readonly || request.logDirty) ?? false })
       if (refused) return refused
-      if (existing) return request.bytes === 0 ? this.#delete(existing) : this.#move(existing, request.guestPhysical)
-      const { slot, guestPhysical, bytes, readonly = false } = request
+      if (existing) return request.bytes === 0 ? this.#delete(existing) : this.#change(existing, request)
+      const { slot, guestPhysical, bytes, readonly = false, logDirty = false } = request
       const { pages } = this.host
       // blocks need the same offset within a block on both sides
       const wanted = bytes >= BLOCK_BYTES && guestPhysical % BLOCK_BYTES === 0
@@ -97,6 +106,7 @@ export class Vm {
       if (hostPhysical === undefined) return "ENOMEM"
       const added: MemorySlot = { slot, guestPhysical, length: bytes, readonly, hostPhysical }
       this.slots.add(added)
+      if (logDirty) startLog(this, added)
       return this.#region(added)
     })
   }
@@ -135,15 +145,51 @@ export class Vm {
   setSmcccFilter(range: FilterRange, action: FilterAction): Errno | undefined {
     return this.filter.add(range, action, this.hasRun)
   }
-  /** KVM_ENABLE_CAP. */
-  enableCapability(capability: number): Errno | undefined {
-    if (capability !== CAP_ARM_NISV_TO_USER) return "EINVAL"
-    this.nisvToUser = true
-    return undefined
+  /** KVM_CHECK_EXTENSION: 0 is "no". */
+  checkExtension(capability: number): number {
+    return checkExtension(this.host, this, capability)
   }
-  /** How far the virtual counter is behind the physical one, in ticks. */
-  setCounterOffset(offset: bigint): void {
+  /** KVM_ENABLE_CAP. */
+  enableCapability(capability: number, request: CapabilityRequest = {}): Errno | undefined {
+    return this.closed ? "EIO" : enableCapability(this, capability, request)
+  }
+  /** KVM_ARM_PREFERRED_TARGET: what KVM_ARM_VCPU_INIT takes on this host. */
+  preferredTarget(): Required<Pick<VcpuInit, "target" | "features">> {
+    return { target: GENERIC_V8, features: 0 }
+  }
+  /** KVM_GET_DIRTY_LOG: the pages of a slot that were written; without manual protection they count as clean now. */
+  getDirtyLog(slot: number): DirtyBitmap | Errno | Crash {
+    return this.closed ? "EIO" : this.host.inKernel(() => getDirtyLog(this, slot))
+  }
+  /** KVM_CLEAR_DIRTY_LOG. */
+  clearDirtyLog(request: ClearRequest): Errno | Crash | undefined {
+    return this.closed ? "EIO" : this.host.inKernel(() => clearDirtyLog(this, request))
+  }
+  /** KVM_IRQ_LINE. */
+  setIrqLine(line: IrqLine): Errno | undefined {
+    return setIrqLine(this, line)
+  }
+  /** KVM_CREATE_DEVICE. ENODEV: this host has no device of that type. */
+  createDevice(_type: number): Errno {
+    return "ENODEV"
+  }
+  /** KVM_HAS_DEVICE_ATTR of the VM. */
+  hasAttribute(group: number, attribute: number): Errno | undefined {
+    return hasVmAttribute(group, attribute)
+  }
+  /** KVM_ARM_GET_REG_WRITABLE_MASKS: for each ID register of a range, the bits user space may change. EINVAL: there is only range 0. */
+  writableMasks(range = 0): BigUint64Array | Errno {
+    return range === 0 ? writableMasks(this) : "EINVAL"
+  }
+  /**
+   * KVM_ARM_SET_COUNTER_OFFSET: how far the virtual counter is behind the physical one, in ticks. From then on user space cannot set the counter by its
+   * register. The guest's physical counter stays the host's: this processor has no CNTPOFF_EL2. EINVAL: `reserved` is not 0, or the VM is protected.
+   */
+  setCounterOffset({ offset, reserved = 0n }: { readonly offset: bigint; readonly reserved?: bigint }): Errno | undefined {
+    if (reserved !== 0n || this.protected) return "EINVAL"
     this.counterOffset = BigInt.asUintN(64, offset)
+    this.counterOffsetFixed = true
+    return undefined
   }
   /** Closes the VM: its memory goes back to the host, and further calls give EIO. */
   destroy(): Crash | undefined {
@@ -174,9 +220,11 @@ export class Vm {
     this.host.pages.free(slot.hostPhysical, slot.length)
     return { ...this.#region(slot), bytes: new Uint8Array(0) }
   }
-  #move(slot: MemorySlot, guestPhysical: number): MemoryRegion {
+  #change(slot: MemorySlot, { guestPhysical, logDirty = false }: MemoryRequest): MemoryRegion {
     if (slot.guestPhysical !== guestPhysical) this.#unmap(slot)
     slot.guestPhysical = guestPhysical
+    if (!logDirty) slot.dirty = undefined
+    else if (!slot.dirty) startLog(this, slot)
     return this.#region(slot)
   }
   #unmap({ guestPhysical, length }: MemorySlot): void {

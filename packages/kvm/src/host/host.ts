@@ -1,6 +1,7 @@
 /** The modelled host: a Linux kernel with KVM on the processing elements of a board, in the mode a plugin gives. */
 import { type Board, PAGE_BYTES, passTime, type RunOptions, virtualTime } from "@eltwo/cpu"
 import { Account } from "../account.ts"
+import { API_VERSION, checkExtension } from "../capabilities.ts"
 import { type Crash, Crashed } from "../crash.ts"
 import type { Errno } from "../errno.ts"
 import { EventStream, type Listener } from "../events.ts"
@@ -68,6 +69,9 @@ export class Host {
   /** What runs guests and programs with: may be changed between runs. */
   run: Omit<RunOptions, "instructions">
 
+  /** Tasks by their number, until they are destroyed. */
+  readonly tasks = new Map<number, Task>()
+
   readonly #events = new EventStream()
   /** Physical addresses of the kernel's tables, of a table without mappings, and of the page of exception vectors. */
   readonly #kernel: { readonly root: number; readonly emptyRoot: number; readonly vectors: number }
@@ -132,6 +136,12 @@ export class Host {
     return this.#events.subscribe(listener)
   }
 
+  /** KVM_GET_API_VERSION. */
+  readonly apiVersion = API_VERSION
+  /** KVM_CHECK_EXTENSION of the system: 0 is "no". */
+  checkExtension(capability: number): number {
+    return checkExtension(this, undefined, capability)
+  }
   /** KVM_CREATE_VM. `type`: IPA size in bits 7:0 (0: 40), bit 31 for a protected VM. */
   createVm({ type = 0n }: { readonly type?: bigint } = {}): Vm | Errno {
     const { vms } = this.mode
@@ -147,12 +157,14 @@ export class Host {
     if (root === undefined) return "ENOMEM"
     const task = new Task(this.#nextTask++, new AddressSpace(this.tables, root, this.#nextAsid++))
     task.fp.vl = defaultLengths(this.features)
+    this.tasks.set(task.id, task)
     return task
   }
   /** Another thread of a task's program: the same memory and files, registers of its own. */
   createThread(sibling: Task): Task {
     const task = new Task(this.#nextTask++, sibling.space, sibling)
     task.fp.vl = defaultLengths(this.features)
+    this.tasks.set(task.id, task)
     return task
   }
   /** Gives a program memory at a user address (page aligned), beginning with `content`; the result is a view of it. */
@@ -174,17 +186,22 @@ export class Host {
   /** Takes a thread away and, with the last one, its program's memory. It must not run any more. */
   destroyTask(task: Task): Crash | undefined {
     return this.inKernel(() => {
-      task.ended ??= { status: 0 }
-      if (task.schedule) this.scheduler.forget(task)
-      task.threads.delete(task)
-      flushTaskState(task)
-      if (task.threads.size > 0) return undefined
-      task.space.tables.destroy()
-      this.pages.free(task.space.tables.root, PAGE_BYTES)
-      for (const { physical, bytes } of task.pages.splice(0)) this.pages.free(physical, bytes)
-      this.cpu.sys("tlbi aside1is", BigInt(task.space.asid) << ASID_SHIFT)
+      this.releaseTask(task)
       return undefined
     })
+  }
+  /** The same, when the kernel runs already. */
+  releaseTask(task: Task): void {
+    task.ended ??= { status: 0 }
+    if (task.schedule) this.scheduler.forget(task)
+    task.threads.delete(task)
+    this.tasks.delete(task.id)
+    flushTaskState(task)
+    if (task.threads.size > 0) return
+    task.space.tables.destroy()
+    this.pages.free(task.space.tables.root, PAGE_BYTES)
+    for (const { physical, bytes } of task.pages.splice(0)) this.pages.free(physical, bytes)
+    this.cpu.sys("tlbi aside1is", BigInt(task.space.asid) << ASID_SHIFT)
   }
   /** The VMM thread's ioctl on one of its descriptors: from EL0 into the kernel and back. */
   ioctl(descriptor: number, request: number): Crash | undefined {

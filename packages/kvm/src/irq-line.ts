@@ -1,0 +1,23 @@
+/** KVM_IRQ_LINE: an input of a vCPU, or of an interrupt controller in the kernel. */
+import type { Errno } from "./errno.ts"
+import type { Vm } from "./vm.ts"
+
+/** Kinds of lines. */
+export const IRQ_TYPE = { CPU: 0, SPI: 1, PPI: 2 } as const
+
+export interface IrqLine {
+  readonly type: number
+  /** Id of the vCPU, for CPU and PPI. */
+  readonly vcpu: number
+  /** CPU: 0 is IRQ, 1 is FIQ. */
+  readonly number: number
+  readonly level: boolean
+}
+/** EINVAL: no such kind, vCPU or input; ENXIO: lines of a controller that is not there. */
+export const setIrqLine = ({ vcpus }: Vm, { type, vcpu, number, level }: IrqLine): Errno | undefined => {
+  if (type === IRQ_TYPE.SPI || type === IRQ_TYPE.PPI) return "ENXIO"
+  const target = vcpus[vcpu]
+  if (type !== IRQ_TYPE.CPU || !target || (number !== 0 && number !== 1)) return "EINVAL"
+  target.setIrqLine(number === 0 ? "irq" : "fiq", level)
+  return undefined
+}
