@@ -7,6 +7,7 @@ import { ERRNO, type Errno, isErrno } from "./errno.ts"
 import { type Handled, handleExit } from "./exit.ts"
 import type { PhysicalCpu } from "./host/cpu.ts"
 import { localIrqDisable, localIrqEnable } from "./host/masking.ts"
+import { hasSignal } from "./host/signal-state.ts"
 import { type ThreadSchedule, timeLeft } from "./host/thread.ts"
 import { firstRunHcr, HCR } from "./hyp/controls.ts"
 import { switchToGuest } from "./hyp/guest.ts"
@@ -145,7 +146,7 @@ const beforeEntry = (cpu: PhysicalCpu, vcpu: Vcpu): Handled | Yield => {
 const beforeScheduledEntry = (cpu: PhysicalCpu, vcpu: Vcpu, thread: ThreadSchedule): Handled | Yield => {
   const { schedule } = cpu
   if (vcpu.vm.closed) return "EIO"
-  if (thread.interrupted) {
+  if (thread.interrupted || hasSignal(cpu.current!)) {
     thread.interrupted = false
     return signal(vcpu)
   }

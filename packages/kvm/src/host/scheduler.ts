@@ -17,6 +17,8 @@ import type { Vcpu } from "../vcpu.ts"
 import type { PhysicalCpu } from "./cpu.ts"
 import { exceptionFromUser, interruptUser, returnToUser, switchTo } from "./entry.ts"
 import type { Host } from "./host.ts"
+import { localIrqEnable } from "./masking.ts"
+import { hasSignal } from "./signal-state.ts"
 import type { Task } from "./task.ts"
 import { type ThreadSchedule, timeLeft } from "./thread.ts"
 import { askForRun, vmmThread } from "./vmm-task.ts"
@@ -126,6 +128,7 @@ export class Scheduler {
   forget(task: Task): void {
     this.#leaveCpu(task)
     this.#unqueue(task)
+    if (task.position?.vcpu.thread === task) task.position.vcpu.thread = undefined
     this.#programs.delete(task)
     const at = this.threads.indexOf(task)
     if (at >= 0) this.threads.splice(at, 1)
@@ -138,20 +141,25 @@ export class Scheduler {
 
   /** Runs all threads for at least `instructions` of virtual time, to the end of a round. */
   run(instructions: number): SchedulerStop | Crash {
-    return this.host.guard(() => {
-      this.#interrupted = false
-      const until = this.time + BigInt(instructions)
-      while (this.#turn > 0 || this.time < until) {
-        if (this.#turn === 0 && !this.#beginRound()) return "idle"
-        for (; this.#turn < this.host.cpus.length; this.#turn++) {
-          const cpu = this.host.cpus[this.#turn]!
-          if (cpu.schedule.power === "on") this.#takeTurn(cpu)
-          if (this.#interrupted) return "interrupted"
-        }
-        this.#turn = 0
+    const { cpu } = this.host
+    const stop = this.host.guard(() => this.#rounds(instructions))
+    if (cpu.schedule.power === "on") this.host.cpu = cpu
+    return stop
+  }
+  #rounds(instructions: number): SchedulerStop | Crash {
+    const { host } = this
+    this.#interrupted = false
+    const until = this.time + BigInt(instructions)
+    while (this.#turn > 0 || this.time < until) {
+      if (this.#turn === 0 && !this.#beginRound()) return "idle"
+      for (; this.#turn < host.cpus.length; this.#turn++) {
+        const cpu = host.cpus[this.#turn]!
+        if (cpu.schedule.power === "on") this.#takeTurn(cpu)
+        if (this.#interrupted) return host.crash ?? "interrupted"
       }
-      return "limit"
-    })
+      this.#turn = 0
+    }
+    return "limit"
   }
   /** Takes every thread off its CPU: guests' registers are in memory, and user state too. */
   park(): Crash | undefined {
@@ -164,7 +172,6 @@ export class Scheduler {
   vacate(cpu: PhysicalCpu): void {
     const { current } = cpu
     if (!current || current === cpu.idle) return
-    this.host.cpu = cpu
     this.#requeue(cpu, current)
     this.#switch(cpu, cpu.idle)
   }
@@ -198,7 +205,11 @@ export class Scheduler {
     for (;;) {
       const now = virtualTime(pe)
       if (now >= schedule.turnEnd) break
-      if (schedule.work-- <= 0) passTime(pe, schedule.turnEnd)
+      // nothing but exceptions and exits
+      if (schedule.work-- <= 0) {
+        passTime(pe, schedule.turnEnd)
+        break
+      }
       this.#wakeByTime(now)
       const task = cpu.current!
       if (!this.#mayGoOn(cpu, task) || schedule.needResched || now >= schedule.sliceEnd) this.#reschedule(cpu, now)
@@ -236,21 +247,18 @@ export class Scheduler {
   #switch(cpu: PhysicalCpu, next: Task): void {
     if (next === cpu.current) return
     interruptUser(cpu)
-    if (next.schedule) {
-      if (next.schedule.cpu !== cpu.index) throw cpu.bug(`${next.name} is to run on another CPU`)
-    }
     switchTo(cpu, next)
+    localIrqEnable(cpu)
   }
   /** The first that waits for this CPU; when there is none, one that waits for another and may run here. */
   #pick(cpu: PhysicalCpu, now: bigint): Task | undefined {
-    const own = cpu.schedule.queue.find(({ schedule }) => schedule!.notBefore <= now)
-    if (own) {
-      this.#unqueue(own)
-      return own
-    }
+    const own = cpu.schedule.queue.find(({ schedule, ended }) => schedule!.notBefore <= now && !ended)
+    if (own) this.#unqueue(own)
+    // by chance alone threads move, or by nothing
+    if (own || this.options.migration === "random") return own
     for (const { schedule, current, idle } of this.#on()) {
       // a CPU that idles will look at its queue itself
-      const waiting = current === idle ? undefined : schedule.queue.find((task) => this.#mayTake(task.schedule!, cpu, now))
+      const waiting = current === idle ? undefined : schedule.queue.find((task) => !task.ended && this.#mayTake(task.schedule!, cpu, now))
       if (!waiting) continue
       this.#unqueue(waiting)
       this.#moveTo(waiting, waiting.schedule!, cpu)
@@ -283,15 +291,21 @@ export class Scheduler {
     task.registers.x[0] = BigInt.asUintN(64, BigInt(finishRun(cpu, vcpu, result)))
     returnToUser(cpu)
     const program = this.#programs.get(task)
-    if (program) this.#afterRun(task, program)
+    if (program && !task.ended) this.#afterRun(task, program)
   }
   #afterRun(task: Task, program: VcpuThread): void {
+    const { host } = this
     program.asked = false
-    if (program.onExit(program.vcpu.lastExit) === "stop" && task.schedule) task.schedule.state = "stopped"
+    host.caller = task
+    const after = program.onExit(program.vcpu.lastExit)
+    host.caller = host.vmm
+    if (after === "stop" && task.schedule) task.schedule.state = "stopped"
+    if (host.crash) this.#interrupted = true
   }
   #advanceUser(cpu: PhysicalCpu, task: Task): void {
     const { pe, schedule } = cpu
     if (pe.el !== 0) returnToUser(cpu)
+    if (task.ended) return
     const program = this.#programs.get(task)
     if (program && !program.asked) {
       askForRun(pe, program.vcpu)
@@ -316,7 +330,7 @@ export class Scheduler {
   #wakeByTime(now: bigint): void {
     for (const task of this.threads) {
       const { state, wakeAt } = task.schedule!
-      if (state !== "sleeping" || wakeAt === undefined || wakeAt > now) continue
+      if (state !== "sleeping" || !((wakeAt !== undefined && wakeAt <= now) || hasSignal(task))) continue
       if (task.position) task.position.vcpu.sleep = undefined
       this.#makeRunnable(task, task.schedule!)
     }
