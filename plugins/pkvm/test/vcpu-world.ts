@@ -53,7 +53,7 @@ const LIST_PAGES = 4
 export const adopt = (host: Host, vcpu: Vcpu, isProtected: boolean): VcpuWorld => {
   const pkvm = inMemoryPkvm({ regions: [{ pfn: 0x100, pages: 64 }] })
   const { vcpu: pages, handle } = makeVm(pkvm, 0x100, isProtected, LIST_PAGES)
-  const hyp = newHypVcpu(pages, vcpu)
+  const hyp: HypVcpu = { ...newHypVcpu(vcpu, 0, isProtected), pages }
   const refused = host.inKernel(() => {
     createHostFp(host)
     return initHypVcpu(hyp)
