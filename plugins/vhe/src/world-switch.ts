@@ -7,6 +7,7 @@ import {
   deactivateHcr,
   GUEST_MDCR,
   guestCommonTraps,
+  guestFeatures,
   HOST_MDCR,
   HOST_VHE_HCR,
   hostCommonTraps,
@@ -21,7 +22,7 @@ export const worldSwitch: WorldSwitch = {
   },
   load(cpu, vcpu) {
     const { host, stage2 } = vcpu.vm
-    const { guestLists, features, midr } = host
+    const { guestLists, midr } = host
     cpu.readList(guestLists.user, cpu.hostContext)
     cpu.writeList(guestLists.user, vcpu.system)
     const idView = [
@@ -31,7 +32,7 @@ export const worldSwitch: WorldSwitch = {
     cpu.writeAll(idView, guestLists.el1LoadFirst, vcpu.system)
     cpu.writeMain(guestLists.cpacr, vcpu.system[SLOT.CPACR_EL1]!)
     cpu.writeList(guestLists.el1Load, vcpu.system)
-    cpu.writeAll([...guestCommonTraps(features), ["VTCR_EL2", stage2.vtcr]])
+    cpu.writeAll([...guestCommonTraps(guestFeatures(vcpu.vm)), ["VTCR_EL2", stage2.vtcr]])
     cpu.writeMain("VTTBR_EL2", stage2.vttbr)
   },
 

@@ -8,6 +8,7 @@ import type { Host } from "../host/host.ts"
 import { counterAccess, emulatedTimerAccess, HOST_MDCR, hostNvheHcr } from "../hyp/controls.ts"
 import { activateFpTraps, deactivateFpTraps } from "../hyp/fpsimd.ts"
 import { activateHcr, deactivateHcr, guestCommonTraps, hostCommonTraps, type RegisterValues, returnState } from "../hyp/switch-state.ts"
+import { guestFeatures } from "../id-registers.ts"
 import { commitPending } from "../inject.ts"
 import type { WorldSwitch } from "../mode.ts"
 import type { Vcpu } from "../vcpu.ts"
@@ -30,7 +31,7 @@ export interface SwitchPolicy {
 export const TRUSTING: SwitchPolicy = {
   guestStage2: (cpu) => readVcpuMmu(cpu, cpu.pe.x[1]!),
   hostHcr: (_, { features, mode }) => hostNvheHcr(features, mode.e2h),
-  guestTraps: ({ vm }) => guestCommonTraps(vm.host.features),
+  guestTraps: ({ vm }) => guestCommonTraps(guestFeatures(vm)),
   guestLists: ({ vm }) => vm.host.guestLists
 }
 
