@@ -33,10 +33,18 @@ export interface Permissions {
   readonly write?: boolean
   readonly execute?: boolean
 }
+export interface Region {
+  readonly address: number
+  readonly physical: number
+  readonly bytes: number
+  readonly permissions: Permissions
+}
 /** The user range of a task. */
 export class AddressSpace {
   readonly asid: number
   readonly tables: PageTables
+  /** What was mapped, in that order. */
+  readonly regions: Region[] = []
 
   constructor(memory: TableMemory, root: number, asid: number) {
     this.asid = asid
@@ -50,7 +58,9 @@ export class AddressSpace {
   map(address: number, physical: number, bytes: number, { write = false, execute = false }: Permissions): Errno | undefined {
     if (address % PAGE_BYTES || bytes % PAGE_BYTES || bytes <= 0 || address < 0 || address + bytes > 2 ** INPUT_BITS) return "EINVAL"
     const attributes = NORMAL | NOT_GLOBAL | USER | PXN | (write ? 0n : READ_ONLY) | (execute ? 0n : UXN)
-    return this.tables.map(address, physical, bytes, attributes) ? undefined : "ENOMEM"
+    if (!this.tables.map(address, physical, bytes, attributes)) return "ENOMEM"
+    this.regions.push({ address, physical, bytes, permissions: { write, execute } })
+    return undefined
   }
   /** Physical address behind a user address, if the program may read it, or write it. */
   accessible(address: number, write: boolean): number | undefined {

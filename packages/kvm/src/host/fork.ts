@@ -1,8 +1,9 @@
 /** fork and clone: what a new task takes over from its parent. */
-import type { Errno } from "../errno.ts"
+import { type Errno, isErrno } from "../errno.ts"
 import type { PhysicalCpu } from "./cpu.ts"
 import { hasZa, SVCR } from "./fp-memory.ts"
 import { flushTaskState, saveAndFlushCurrentState, stopStreaming } from "./fpstate.ts"
+import type { Host } from "./host.ts"
 import { type Task, TIF } from "./task.ts"
 import { allocateArray, allocateVectors, syncFromEffective } from "./task-vectors.ts"
 
@@ -42,5 +43,46 @@ export const inheritState = (cpu: PhysicalCpu, parent: Task, child: Task, shares
   fp.sme!.set(parent.fp.sme!)
   fp.svcr |= SVCR.ZA
   child.set(TIF.SME)
+  return undefined
+}
+
+/** Flags of clone. */
+export const CLONE = { VM: 0x100n, SETTLS: 0x80000n } as const
+export interface CloneRequest {
+  readonly flags: bigint
+  /** Stack pointer of the child; 0: its parent's. */
+  readonly stack: bigint
+  /** TPIDR_EL0 of the child, with CLONE.SETTLS. */
+  readonly tls: bigint
+}
+/** clone: a thread with CLONE.VM, else a process with a copy of what is the parent's own memory. It runs where its parent does, once it is let. */
+export const cloneTask = (host: Host, cpu: PhysicalCpu, parent: Task, { flags, stack, tls }: CloneRequest): Task | Errno => {
+  const sharesMemory = (flags & CLONE.VM) !== 0n
+  const child = sharesMemory ? host.createThread(parent) : host.createTask()
+  if (isErrno(child)) return child
+  const problem = (sharesMemory ? undefined : copyProcess(host, parent, child)) ?? inheritState(cpu, parent, child, sharesMemory)
+  if (problem) {
+    host.releaseTask(child)
+    return problem
+  }
+  if (stack) child.registers.sp = stack
+  if (flags & CLONE.SETTLS) child.tpidr = tls
+  if (parent.schedule) host.scheduler.spawn(child)
+  return child
+}
+const copyProcess = (host: Host, parent: Task, child: Task): Errno | undefined => {
+  for (const [number, action] of parent.signals.actions) child.signals.actions.set(number, action)
+  for (const [descriptor, file] of parent.files) child.files.set(descriptor, file)
+  for (const { address, physical, bytes, permissions } of parent.space.regions) {
+    const isOwn = parent.pages.some((p) => p.physical === physical)
+    const copy = isOwn ? host.pages.allocate(bytes) : physical
+    if (copy === undefined) return "ENOMEM"
+    if (isOwn) {
+      host.board.write(copy, host.pages.view(physical, bytes))
+      child.pages.push({ physical: copy, bytes })
+    }
+    const problem = child.space.map(address, copy, bytes, permissions)
+    if (problem) return problem
+  }
   return undefined
 }

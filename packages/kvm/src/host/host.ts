@@ -128,6 +128,7 @@ export class Host {
     this.mode.init(cpu, this)
     enableKernelSpace(cpu, this.features, root, emptyRoot, vectors)
     cpu.idle ??= new Task(0, new AddressSpace(this.tables, emptyRoot, 0), undefined, `swapper/${cpu.index}`)
+    cpu.idle.isKernelThread = true
     cpu.current = cpu.idle
   }
 

@@ -5,15 +5,18 @@ import type { PhysicalCpu } from "./cpu.ts"
 import { saveUserState } from "./fpstate.ts"
 import type { Host } from "./host.ts"
 import { withFpContext } from "./masking.ts"
+import { PROCESS_CALLS } from "./process-calls.ts"
 import type { Task } from "./task.ts"
 
 /** What a system call may look at. Arguments are X0..X5. */
-interface Call {
+export interface Call {
   readonly host: Host
   readonly cpu: PhysicalCpu
   readonly task: Task
   readonly arguments: BigUint64Array
 }
+/** System calls by their number; the result is the new X0. */
+export type CallTable = readonly (readonly [number, (call: Call) => bigint])[]
 const failed = (errno: Errno): bigint => BigInt(-ERRNO[errno])
 const descriptor = ({ arguments: [fd] }: Call): number => Number(fd! & 0xffff_ffffn)
 
@@ -32,7 +35,8 @@ const userBytes = ({ host, task }: Call, address: number, length: number): Uint8
 const LONGEST_WRITE = 0x10000
 const SHARED = 1n
 
-const TABLE: ReadonlyMap<number, (call: Call) => bigint> = new Map([
+const TABLE: ReadonlyMap<number, (call: Call) => bigint> = new Map<number, (call: Call) => bigint>([
+  ...PROCESS_CALLS,
   [
     29, // ioctl
     (call) => {
