@@ -78,14 +78,22 @@ const VALUES: ReadonlyMap<number, Value> = new Map<number, Value>([
   [Capability.MANUAL_DIRTY_LOG_PROTECT2, Number(MANUAL_PROTECTION)],
   [Capability.ARM_VM_IPA_SIZE, ({ features }) => features.physicalBits],
   [Capability.ARM_INJECT_SERROR_ESR, ({ features }) => (features.ras ? 1 : 0)],
-  [
-    Capability.ARM_SVE,
-    ({ cpu }, vm) => (vm?.protected || !vcpuFeaturesOf(cpu.pe.controls.machine).some(({ bit }) => bit === VcpuFeature.SVE) ? 0 : 1)
-  ]
+  [Capability.ARM_SVE, ({ cpu }) => (vcpuFeaturesOf(cpu.pe.controls.machine).some(({ bit }) => bit === VcpuFeature.SVE) ? 1 : 0)]
+])
+
+/** What a protected VM can have of it; the rest is "no", whatever the system says, and nothing can be enabled. */
+const OF_PROTECTED: ReadonlySet<number> = new Set([
+  Capability.NR_VCPUS,
+  Capability.MAX_VCPUS,
+  Capability.MAX_VCPU_ID,
+  Capability.ARM_PSCI,
+  Capability.ARM_PSCI_0_2,
+  Capability.ARM_VM_IPA_SIZE
 ])
 
 /** KVM_CHECK_EXTENSION of the system (no VM) or of a VM: 0 is "no". */
 export const checkExtension = (host: Host, vm: Vm | undefined, capability: number): number => {
+  if (vm?.protected && !OF_PROTECTED.has(capability)) return 0
   const value = VALUES.get(capability) ?? 0
   return typeof value === "number" ? value : value(host, vm)
 }
@@ -98,10 +106,9 @@ export interface CapabilityRequest {
 }
 /** KVM_ENABLE_CAP of a VM. EINVAL: flags, an unknown capability, or one that cannot be enabled (any more). */
 export const enableCapability = (vm: Vm, capability: number, { flags = 0, argument = 0n }: CapabilityRequest): Errno | undefined => {
-  if (flags !== 0) return "EINVAL"
+  if (flags !== 0 || vm.protected) return "EINVAL"
   switch (capability) {
     case Capability.ARM_NISV_TO_USER:
-      if (vm.protected) return "EINVAL"
       vm.nisvToUser = true
       return undefined
     case Capability.MANUAL_DIRTY_LOG_PROTECT2:
