@@ -28,16 +28,18 @@ const FIRST = 0xc6000000n
 const SVE_HINT = 1n << 16n
 const NOT_SUPPORTED = 0xffff_ffff_ffff_ffffn
 const FUNCTIONS = 0x10000n
+/** Registers after X0 that calls use. */
+const ARGUMENTS = 4
 
 /** Calls hyp code; the kernel is at EL1 before and after. */
-export const hostCall = (cpu: PhysicalCpu, table: HostCallTable, call: HostCall, ...[first = 0n, ...more]: readonly bigint[]): bigint => {
+export const hostCall = (cpu: PhysicalCpu, table: HostCallTable, call: HostCall | number, ...[first = 0n, ...more]: readonly bigint[]): bigint => {
   const { x } = cpu.pe
   x[0] = FIRST + BigInt(call)
   x[1] = first
   for (const [i, value] of more.entries()) x[2 + i] = value
   cpu.hvc()
   handleHostTrap(cpu, table)
-  if (x[0] !== 0n) throw cpu.bug(`Hyp code has no function ${HostCall[call]}`)
+  if (x[0] !== 0n) throw cpu.bug(`Hyp code has no function ${HostCall[call] ?? call}`)
   return x[1]
 }
 
@@ -48,10 +50,19 @@ export const handleHostTrap = (cpu: PhysicalCpu, table: HostCallTable): void => 
   const { x } = cpu.pe
   const number = (x[0]! & ~SVE_HINT) - FIRST
   const handler = number >= 0n && number < FUNCTIONS ? table.get(Number(number)) : undefined
+  const passed = cpu.events.listening ? [...x.subarray(1, 1 + ARGUMENTS)] : undefined
   const result = handler?.(cpu, x[1]!)
   x[0] = result === undefined ? NOT_SUPPORTED : 0n
   if (result !== undefined) x[1] = BigInt.asUintN(64, result)
   returnToHost(cpu)
+  if (passed)
+    cpu.emit({
+      what: "hostcall",
+      call: Number(BigInt.asIntN(64, number)),
+      arguments: passed,
+      status: result === undefined ? "not supported" : "success",
+      result: x[1]!
+    })
 }
 /** ERET to the kernel: no guest's exception comes to hyp code until the next entry. */
 export const returnToHost = (cpu: PhysicalCpu): void => {

@@ -35,6 +35,7 @@ export const protectedHypercall: HypExitHandler = (cpu, vcpu) => {
   const loaded = state && loadedHypVcpu(state, cpu)
   if (!call || !loaded) return false
   const result = call({ pkvm: state.pkvm, vm: loaded.pages.vm, x: [x[1]!, x[2]!, x[3]!] })
+  if (cpu.events.listening) state.records.report(cpu, "guest", id === GuestCall.MEM_SHARE ? "mem_share" : "mem_unshare")
   if (result.kind === "fault-in") {
     looksLikeAbort(cpu, vcpu, result.ipa)
     return false

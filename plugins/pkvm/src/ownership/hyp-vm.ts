@@ -39,6 +39,7 @@ export interface HypVcpu {
 
 const POINTER_BYTES = 8
 
+/** What the host's structure says is read when it is pinned. */
 export interface VmRequest {
   readonly hostVm: ByteRange
   /** As the host's structure says. */
@@ -56,9 +57,10 @@ export interface VmRequest {
  * is cleared).
  */
 export const initVm = (pkvm: Pkvm, request: VmRequest): Outcome => {
-  const { hostVm, createdVcpus, handle, area, tables } = request
+  const { hostVm } = request
   const pinned = pinShared(pkvm, hostVm)
   if (pinned) return pinned
+  const { createdVcpus, handle, area, tables } = request
   const refuse = (errno: Outcome, ...donated: readonly ByteRange[]): Outcome => {
     for (const range of donated) giveBack(pkvm, range)
     unpinShared(pkvm, hostVm)
@@ -90,23 +92,24 @@ export interface VcpuRequest {
   readonly index: number
   readonly area: ByteRange
   /** What else the host's structure can be refused for, asked when it is pinned. */
-  readonly check?: () => Outcome
+  readonly check?: (vm: HypVm) => Outcome
   /** The buffer for SVE registers, for a vCPU that has SVE. */
-  readonly sve?: ByteRange
+  readonly sve?: ByteRange | undefined
 }
 /**
  * Makes a vCPU. In order: ENOMEM: the memory cannot be donated; ENOENT: no such VM; EBUSY: the host's structure cannot be pinned; what `check` says;
  * EPERM, EINVAL: the SVE buffer cannot be pinned; EINVAL: no place of that index, or a vCPU is there. After an error all memory is the host's again.
  */
 export const initVcpu = (pkvm: Pkvm, request: VcpuRequest): Outcome => {
-  const { handle, hostVcpu, index, area, sve } = request
+  const { handle, hostVcpu, area } = request
   if (donate(pkvm, area)) return "ENOMEM"
   pkvm.memory.zero(area.address, area.bytes)
   const outcome = ((): Outcome => {
     const vm = vmByHandle(pkvm.vms, handle)
     if (!vm) return "ENOENT"
     if (pinShared(pkvm, hostVcpu)) return "EBUSY"
-    const refusal = request.check?.() ?? (sve && pinShared(pkvm, sve))
+    const { index, sve } = request
+    const refusal = request.check?.(vm) ?? (sve && pinShared(pkvm, sve))
     if (refusal) {
       unpinShared(pkvm, hostVcpu)
       return refusal

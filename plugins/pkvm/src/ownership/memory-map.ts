@@ -26,6 +26,10 @@ export class MemoryMap {
   isMemory(pfn: number): boolean {
     return this.#at(pfn).region !== undefined
   }
+  /** Whether a range lies in one region, or in one gap between regions. */
+  isUniform(pfn: number, pages: number): boolean {
+    return pfn + pages <= this.#at(pfn).end
+  }
   /** EINVAL: the range ends beyond the physical address space. For callers whose page count comes from outside. */
   checkLimit(pfn: number, pages: number): Outcome {
     return pages >= 1 && pfn < this.pageLimit && pages <= this.pageLimit - pfn ? undefined : "EINVAL"

@@ -1,0 +1,178 @@
+/** The host's hypercalls as hyp code answers them: by number, and by how far the start of protection has come. */
+import { HOST_CALLS, HostCall, type HostCallHandler, type HostCallTable, type PhysicalCpu } from "@eltwo/kvm"
+import { newHypVcpu } from "../hyp-vcpu.ts"
+import type { Outcome } from "../ownership/errno.ts"
+import { errnoRegister, type HostCallContext, hostCall as ownershipCall, HostCall as PageCall } from "../ownership/host-calls.ts"
+import { initVcpu, initVm } from "../ownership/hyp-vm.ts"
+import { vmByHandle, vmidOf } from "../ownership/vm-table.ts"
+import { initHypVcpu, loadHypVcpu, runHypVcpu } from "../vcpu/vcpu.ts"
+import { kvmHypInit, pkvmInit, protFinalize } from "./boot.ts"
+import type { RealGuestStage2 } from "./guest-stage2.ts"
+import { hostDataOf } from "./host-data.ts"
+import { type HypState, hypStateOf, hypStateOn, loadedHypVcpu } from "./state.ts"
+import { FIRST_TABLE_BYTES, hypVcpuBytes, hypVmBytes, physicalOf, readField, STRUCTURE_BYTES, VCPU_FIELD, VM_FIELD } from "./structures.ts"
+import { forgetGuest } from "./tlb.ts"
+
+/** Numbers of protected KVM's calls, beside those that every kernel at EL1 makes. */
+export const PkvmCall = {
+  HYP_INIT: 0,
+  PKVM_INIT: 1,
+  SET_VECTOR: 3,
+  PROT_FINALIZE: 7,
+  VGIC_SAVE_APRS: 25,
+  VGIC_RESTORE_VMCR_APRS: 26,
+  INIT_VM: 40,
+  INIT_VCPU: 41,
+  TLB_FLUSH_VMID: 49,
+  ...PageCall
+} as const
+
+/** Before protection is in force: below 29. After that: from 7 on. */
+const FIRST_AFTER = 7
+const END_BEFORE = 29
+const END = 50
+const VECTOR_SLOTS = 4n
+
+/** X1 to X4. */
+const argumentsOf = ({ pe: { x } }: PhysicalCpu): readonly [bigint, bigint, bigint, bigint] => [x[1]!, x[2]!, x[3]!, x[4]!]
+const done = (outcome: Outcome): bigint => (outcome === undefined ? 0n : errnoRegister(outcome))
+/** By the calls' numbers: for the transitions, what asked for them. */
+const NAMES = new Map(Object.entries(PkvmCall).map(([name, call]) => [call as number, name.toLowerCase()]))
+
+const EC_ABORTS: ReadonlySet<number> = new Set([0x20, 0x24])
+const FSC_TYPE = 0x3c
+const TRANSLATION = 0x04
+
+const contextOf = (state: HypState, cpu: PhysicalCpu): HostCallContext => {
+  const data = hostDataOf(state.host)
+  return {
+    pkvm: state.pkvm,
+    cpu: cpu.index,
+    hostMemcache: (pages) => data.memcache(state.vcpus.get(pages)!.hostVcpu),
+    faultPage: (pages) => {
+      const { esr, hpfar } = state.vcpus.get(pages)!.state.fault
+      return EC_ABORTS.has(esr >>> 26) && (esr & FSC_TYPE) === TRANSLATION ? Number(hpfar >> 4n) : undefined
+    },
+    handBack: (pages) => data.handBack(pages)
+  }
+}
+
+const initVmCall = (cpu: PhysicalCpu, state: HypState): Outcome => {
+  const [vm, area, tables] = argumentsOf(cpu)
+  const field = (which: keyof typeof VM_FIELD): bigint => readField(cpu, vm, VM_FIELD[which])
+  const handle = (): number => Number(BigInt.asUintN(16, field("handle")))
+  const createdVcpus = (): number => Number(field("createdVcpus"))
+  const outcome = initVm(state.pkvm, {
+    hostVm: { address: physicalOf(vm), bytes: STRUCTURE_BYTES },
+    get createdVcpus() {
+      return createdVcpus()
+    },
+    get handle() {
+      return handle()
+    },
+    get protected() {
+      return field("isProtected") !== 0n
+    },
+    get area() {
+      return { address: physicalOf(area), bytes: hypVmBytes(createdVcpus()) }
+    },
+    tables: { address: physicalOf(tables), bytes: FIRST_TABLE_BYTES }
+  })
+  if (outcome === undefined) stage2Of(state, handle())!.vmid = vmidOf(handle())
+  return outcome
+}
+const stage2Of = (state: HypState, handle: number): RealGuestStage2 | undefined =>
+  vmByHandle(state.pkvm.vms, handle)?.stage2 as RealGuestStage2 | undefined
+
+const initVcpuCall = (cpu: PhysicalCpu, state: HypState): Outcome => {
+  const [handleRegister, vcpu, area] = argumentsOf(cpu)
+  const handle = Number(BigInt.asUintN(16, handleRegister))
+  const field = (which: keyof typeof VCPU_FIELD): bigint => readField(cpu, vcpu, VCPU_FIELD[which])
+  const index = (): number => Number(field("index"))
+  let made: ReturnType<typeof newHypVcpu> | undefined
+  const outcome = initVcpu(state.pkvm, {
+    handle,
+    hostVcpu: { address: physicalOf(vcpu), bytes: STRUCTURE_BYTES },
+    get index() {
+      return index()
+    },
+    area: { address: physicalOf(area), bytes: hypVcpuBytes },
+    check: (vm) => {
+      const hostVcpu = hostDataOf(state.host).vcpuAt(physicalOf(vcpu))
+      if (!hostVcpu || hostVcpu.features === undefined) return "EINVAL"
+      made = newHypVcpu(hostVcpu, index(), vm.protected)
+      return initHypVcpu(made)
+    },
+    // only what hyp code will use of it
+    get sve() {
+      return made?.state.fp.sve ? { address: physicalOf(field("sveBuffer")), bytes: Number(field("sveBytes")) } : undefined
+    }
+  })
+  const pages = vmByHandle(state.pkvm.vms, handle)?.vcpus[made?.index ?? -1]
+  if (outcome === undefined && made && pages) state.vcpus.set(pages, { ...made, pages })
+  return outcome
+}
+
+const afterwards: Readonly<Record<number, (cpu: PhysicalCpu, state: HypState) => bigint>> = {
+  [PkvmCall.PROT_FINALIZE]: (cpu, state) => done(protFinalize(cpu, state)),
+  [HostCall.kvm_vcpu_run]: (cpu, state) => {
+    const vcpu = loadedHypVcpu(state, cpu)
+    return BigInt(runHypVcpu(cpu, vcpu, state.host.features.sme))
+  },
+  [PkvmCall.INIT_VM]: (cpu, state) => done(initVmCall(cpu, state)),
+  [PkvmCall.INIT_VCPU]: (cpu, state) => done(initVcpuCall(cpu, state)),
+  [PkvmCall.VCPU_LOAD]: (cpu, state) => {
+    const [handle, index, hcr] = argumentsOf(cpu)
+    const before = loadedHypVcpu(state, cpu)
+    ownershipCall(contextOf(state, cpu), PkvmCall.VCPU_LOAD, [handle, index, hcr, 0n])
+    const vcpu = loadedHypVcpu(state, cpu)
+    if (vcpu && !before) loadHypVcpu(vcpu, hcr)
+    return handle
+  },
+  [PkvmCall.TLB_FLUSH_VMID]: (cpu, state) => {
+    const stage2 = stage2Of(state, Number(BigInt.asUintN(16, cpu.pe.x[1]!)))
+    if (stage2) forgetGuest(cpu, state.pkvm.hostStage2.vtcr, stage2)
+    return cpu.pe.x[1]!
+  },
+  // no interrupt controller is virtualised beside these VMs: there is no list register to keep
+  [PkvmCall.VGIC_SAVE_APRS]: (cpu) => cpu.pe.x[1]!,
+  [PkvmCall.VGIC_RESTORE_VMCR_APRS]: (cpu) => cpu.pe.x[1]!
+}
+const pageCall =
+  (call: number): HostCallHandler =>
+  (cpu) => {
+    return ownershipCall(contextOf(hypStateOn(cpu), cpu), call, argumentsOf(cpu))
+  }
+/** What is asked before hyp code has data of its own. */
+const early: Readonly<Record<number, (cpu: PhysicalCpu) => bigint>> = {
+  [PkvmCall.HYP_INIT]: (cpu) => {
+    kvmHypInit(cpu, hypStateOn(cpu).host)
+    return 0n
+  },
+  [PkvmCall.PKVM_INIT]: (cpu) => done(pkvmInit(cpu, hostDataOf(cpu).host, Number(cpu.pe.x[1]), Number(cpu.pe.x[2]))),
+  [PkvmCall.SET_VECTOR]: (cpu) => (cpu.pe.x[1]! < VECTOR_SLOTS ? 0n : errnoRegister("EINVAL"))
+}
+
+const answer = (call: number): HostCallHandler | undefined => {
+  const after = afterwards[call]
+  if (after) return (cpu) => after(cpu, hypStateOn(cpu))
+  if (early[call]) return early[call]
+  return Object.values<number>(PageCall).includes(call) ? pageCall(call) : HOST_CALLS.get(call)
+}
+/** Refuses what does not belong to the time, and reports the pages that changed hands. */
+const guarded =
+  (call: number, handler: HostCallHandler): HostCallHandler =>
+  (cpu, argument) => {
+    const initialised = hypStateOf(hostDataOf(cpu).host)?.initialised ?? false
+    if (initialised ? call < FIRST_AFTER : call >= END_BEFORE) return undefined
+    const result = handler(cpu, argument)
+    const state = hypStateOf(hostDataOf(cpu).host)
+    if (cpu.events.listening) state?.records.report(cpu, "host", NAMES.get(call) ?? HostCall[call] ?? String(call))
+    return result
+  }
+
+export const PKVM_CALLS: HostCallTable = new Map(
+  Array.from({ length: END }, (_, call) => [call, answer(call)] as const).flatMap(([call, handler]) =>
+    handler ? [[call, guarded(call, handler)] as const] : []
+  )
+)
