@@ -3,6 +3,7 @@ import { CodePages } from "./decode-cache.ts"
 import { type LEAVE, PE_BASE, PE_BYTES } from "./layout.ts"
 import { type Device, PAGE_BYTES, PhysicalMemory, type RamWindow } from "./memory.ts"
 import { Pe } from "./pe.ts"
+import { WrittenPages } from "./written-pages.ts"
 
 /** What the board needs of a composed machine. */
 export interface InstructionSet {
@@ -53,6 +54,7 @@ export class Board {
   readonly ram: RamWindow
   readonly physical: PhysicalMemory
   readonly code: CodePages
+  readonly written: WrittenPages
   readonly pes: readonly Pe[]
   readonly seed: bigint
   readonly vectorLengths: readonly number[]
@@ -83,6 +85,7 @@ export class Board {
     this.physical = new PhysicalMemory(this.memory, this.ram)
     this.pes = Array.from({ length: pes }, (_, index) => new Pe(this, index, PE_BASE + index * PE_BYTES))
     this.code = new CodePages(this)
+    this.written = new WrittenPages(ramBytes / PAGE_BYTES, () => this.pes)
   }
 
   attach(device: Device): void {

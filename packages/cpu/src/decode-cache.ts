@@ -111,10 +111,12 @@ export class CodePages {
     this.#decoded.set(word, fresh)
     return fresh
   }
-  /** Bytes within one page of RAM were written or are about to be: what was decoded or translated from them is gone. */
+  /** Bytes within one page of RAM are about to be written: what was decoded or translated from them is gone. */
   stored(physical: number, bytes: number): void {
-    const { physical: memory } = this.#board
-    const known = this.#pages[memory.pageOf(physical)]
+    const { physical: memory, written } = this.#board
+    const page = memory.pageOf(physical)
+    written.written(page)
+    const known = this.#pages[page]
     if (!known) return
     const first = (physical % PAGE_BYTES) >> 2
     const last = ((physical % PAGE_BYTES) + bytes - 1) >> 2

@@ -24,3 +24,4 @@ export { accessIsFree, readRegister, readSystemRegister, registerNamed, writeReg
 export { passTime, physicalCount, type TimerName, timerDeadline, timerOutput, virtualTime } from "./timer.ts"
 export { floatClass, onTrapKeysReset, trapKey } from "./trap-key.ts"
 export { writeSvcr } from "./vector-length.ts"
+export { WrittenPages } from "./written-pages.ts"

@@ -96,8 +96,10 @@ export const fillTlb = (pe: Pe, address: bigint, forWrite: boolean): boolean => 
   const page = walker.physical - (walker.physical % PAGE_BYTES),
     offset = board.physical.at(page, PAGE_BYTES)
   if (offset < 0) return false
-  const watched = board.code.holds(board.physical.pageOf(page)),
-    writable = (walker.permissions & WRITE) !== 0 && !watched
+  const index = board.physical.pageOf(page),
+    watched = board.code.holds(index)
+  if (forWrite && !watched) board.written.written(index)
+  const writable = (walker.permissions & WRITE) !== 0 && !watched && board.written.isWritten(index)
   tlb.enter(Number(address & 0xffffffffn), Number(address >> 32n), offset, (walker.permissions & READ) !== 0, writable, walker.block)
   return !forWrite || writable
 }

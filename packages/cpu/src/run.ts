@@ -68,6 +68,7 @@ const runRegions = (pe: Pe, regions: RegionEngine, interpreter: Interpreter, cou
     const used = budget - pe.signedWords[BUDGET]!
     if (used > 0) pe.retire(used)
     left -= used
+    if (left <= 0) break
     if ((leave === LEAVE.next && used > 0) || (leave === LEAVE.budget && left > budget - used)) continue
     // What does not cover the next block is less than a block. A miss is mended by the access itself.
     const alone = leave === LEAVE.interpret && used > 0

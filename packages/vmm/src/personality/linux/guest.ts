@@ -5,7 +5,7 @@ export interface GuestMemory {
   /** Guest-physical address of the first byte. */
   readonly base: number
   readonly bytes: Uint8Array
-  /** Tells the processor that bytes were written behind its back: translated code there is dropped. */
+  /** Tells the processor that bytes are about to be written behind its back: translated code there is dropped. */
   written(physical: number, length: number): void
 }
 
