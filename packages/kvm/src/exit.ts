@@ -3,6 +3,7 @@ import { EC } from "@eltwo/isa"
 import { guestAbort } from "./abort.ts"
 import type { Errno } from "./errno.ts"
 import type { PhysicalCpu } from "./host/cpu.ts"
+import { yieldVcpu } from "./host/vcpu-sleep.ts"
 import { ExitCode } from "./hyp/guest.ts"
 import { handleSmccc } from "./hypercall.ts"
 import { injectSError, injectUndefined, skipInstruction } from "./inject.ts"
@@ -28,7 +29,7 @@ const wfx: Handler = (vcpu, cpu) => {
   skipInstruction(vcpu)
   const kind = vcpu.fault.esr & WFX_TI
   // WFE and WFET yield; a deadline that has passed ends WFIT at once
-  if (kind & WFE) return undefined
+  if (kind & WFE) return yieldVcpu(cpu)
   const deadline = kind === WFIT ? vcpu.registers.x[(vcpu.fault.esr >> 5) & 31] : undefined
   return waitForInterrupt(cpu, vcpu, deadline)
 }

@@ -1,6 +1,9 @@
 /** Threads on one and several CPUs: guests with several vCPUs, host programs between them, and that the same seed gives the same run. */
+import { virtualTime } from "@eltwo/cpu"
+import { brokenInvariants, type Host, type KvmEvent, offlineCpu, onlineCpu, resumeCpu, suspendCpu, type Vcpu } from "@eltwo/kvm"
 import { describe, expect, it } from "vitest"
-import { bootSmp, type Engine, guestWords, MODES, smpGuest } from "./smp-machine.ts"
+import { assemble as assembleGuest, DATA, GUEST_RAM, guest, ok, program } from "../../../plugins/vhe/test/machine.ts"
+import { bootSmp, type Engine, eventHash, guestWords, MODES, smpGuest } from "./smp-machine.ts"
 
 /** X0 := SMC64 CPU_ON of vCPU 1 at `secondary`. */
 const CPU_ON = "movz x0, #0xc400, lsl #16\nmovk x0, #3\nmov x1, #1\nadr x2, =secondary\nmov x3, #77\nhvc #0"
@@ -48,5 +51,160 @@ describe.each(Object.entries(MODES))("two vCPUs under %s", (_, mode) => {
       expect(guestWords(vm, LOCK, 3)).toEqual([0n, BigInt(2 * ROUNDS), xorTo(2 * ROUNDS)])
       expect([vcpus[0]!.registers.x[19], vcpus[1]!.registers.x[26]]).toEqual([0n, 77n])
     })
+  })
+})
+
+const modes = Object.entries(MODES)
+/** Runs until nothing happens any more; nothing is broken after any round. */
+const settle = (host: Host, vcpus: readonly Vcpu[], rounds = 20_000): void => {
+  for (let i = 0; i < rounds; i++) {
+    const stop = host.scheduler.run(1)
+    expect(brokenInvariants(host, vcpus)).toEqual([])
+    if (stop === "limit") continue
+    expect(stop).toBe("idle")
+    return
+  }
+  throw new Error("It never ends")
+}
+const scheduling = (host: Host): (KvmEvent & { readonly what: "sched" })[] => {
+  const seen: (KvmEvent & { readonly what: "sched" })[] = []
+  host.subscribe((event) => {
+    if (event.what === "sched") seen.push(event)
+  })
+  return seen
+}
+const doubleword = (data: Uint8Array, index = 0): bigint => new BigUint64Array(data.slice(8 * index, 8 * index + 8).buffer)[0]!
+
+describe.each(modes)("messages between vCPUs under %s", (_, mode) => {
+  const pass = `
+    ${CPU_ON}
+    mov x24, #0
+    mov x25, #1
+    b =begin
+    secondary:
+    mov x24, #1
+    mov x25, #0
+    begin:
+    ${BASE}
+    mov x22, #100
+    ; whose turn it is, and what has come so far
+    wait:
+    ldar x1, [x20]
+    cmp x1, x24
+    b.eq =mine
+    wfe
+    b =wait
+    mine:
+    ldr x2, [x20, #8]
+    add x3, x2, x2, lsl #1
+    add x2, x3, #1
+    str x2, [x20, #8]
+    stlr x25, [x20]
+    sev
+    subs x22, x22, #1
+    b.ne =wait
+    hlt #3`
+  const expected = Array.from({ length: 200 }).reduce<bigint>((value) => BigInt.asUintN(64, 3n * value + 1n), 0n)
+  it.each([1, 2, 3])("on %i CPUs", (pcpus) => {
+    const host = bootSmp({ mode, pcpus, scheduler: { quantum: 1000, slice: 100_000 } })
+    const { vm, vcpus } = smpGuest(host, pass)
+    settle(host, vcpus)
+    expect(guestWords(vm, LOCK, 2)[1]).toBe(expected)
+    // a vCPU that waits for the other by WFE does not use up its time slice
+    expect(host.scheduler.time).toBeLessThan(1_000_000n)
+  })
+})
+
+describe.each(modes)("vCPUs that sleep under %s", (_, mode) => {
+  const timer = `
+    mrs x0, cntvct_el0
+    add x1, x0, #625
+    msr cntv_cval_el0, x1
+    mov x2, #1
+    msr cntv_ctl_el0, x2
+    wait:
+    wfi
+    mrs x3, cntv_ctl_el0
+    tbz x3, #2, =wait
+    mrs x4, cntvct_el0
+    msr cntv_ctl_el0, xzr
+    hlt #5`
+  it.each([1, 2])("are woken by their timers while a program has the CPU: %i CPUs", (pcpus) => {
+    const host = bootSmp({ mode, pcpus, scheduler: { quantum: 500, slice: 1000 } })
+    const events = scheduling(host)
+    const busy = program(host, `mov x21, #${DATA}\nagain:\nadd x1, x1, #1\nstr x1, [x21]\nb =again`)
+    host.scheduler.spawn(busy.task)
+    const vm = ok(host.createVm())
+    ok(vm.setMemoryRegion({ slot: 0, guestPhysical: GUEST_RAM, bytes: 0x10000 }))
+    vm.write(GUEST_RAM, assembleGuest(timer))
+    const vcpu = ok(vm.createVcpu(0))
+    vcpu.init({ features: 4 })
+    vcpu.registers.pc = BigInt(GUEST_RAM)
+    const exits: string[] = []
+    host.scheduler.spawnVcpu(vcpu, (exit) => {
+      if (typeof exit === "string") throw new Error(exit)
+      exits.push(exit.reason)
+      return exit.reason === "debug" ? "stop" : "run"
+    })
+    for (let i = 0; i < 60; i++) {
+      expect(host.scheduler.run(500)).toBe("limit")
+      expect(brokenInvariants(host, [vcpu])).toEqual([])
+    }
+    expect(exits.at(-1)).toBe("debug")
+    const [, until, , , now] = vcpu.registers.x
+    expect(now! - until!).toBeGreaterThanOrEqual(0n)
+    // at most a slice and a round late: 1,500 instructions are 94 ticks
+    expect(now! - until!).toBeLessThan(94n)
+    // the first two are the threads' beginning
+    expect(events.filter((e) => e.kind === "sleep" || e.kind === "wake").map((e) => e.kind)).toEqual(["wake", "wake", "sleep", "wake"])
+    // the program had most of the 10,000 instructions
+    expect(doubleword(busy.data)).toBeGreaterThan(3000n)
+  })
+  it("go off and on by PSCI", () => {
+    const host = bootSmp({ mode, pcpus: 2, scheduler: { quantum: 300 } })
+    const power = `
+      ${BASE}
+      mov x22, #5
+      again:
+      movz x0, #0xc400, lsl #16
+      movk x0, #3
+      mov x1, #1
+      adr x2, =secondary
+      mov x3, x22
+      hvc #0
+      cbnz x0, =bad
+      poll:
+      movz x0, #0xc400, lsl #16
+      movk x0, #4
+      mov x1, #1
+      mov x2, #0
+      hvc #0
+      cbz x0, =poll
+      subs x22, x22, #1
+      b.ne =again
+      hlt #1
+      bad:
+      hlt #2
+      secondary:
+      ${BASE}
+      ldr x4, [x20]
+      add x4, x4, x0
+      str x4, [x20]
+      ldr x4, [x20, #8]
+      add x4, x4, x19
+      add x4, x4, #1
+      mov x19, #100
+      str x4, [x20, #8]
+      movz x0, #0x8400, lsl #16
+      movk x0, #2
+      hvc #0
+      hlt #3`
+    const { vm, vcpus, halts } = smpGuest(host, power)
+    settle(host, vcpus)
+    // contexts 5 + 4 + 3 + 2 + 1; registers are reset each time
+    expect([halts, guestWords(vm, LOCK, 2)]).toEqual([
+      [[1], []],
+      [15n, 5n]
+    ])
   })
 })

@@ -24,3 +24,8 @@ export const wakeVcpu = (vcpu: Vcpu): void => {
   const { thread } = vcpu
   if (thread) vcpu.vm.host.scheduler.wake(thread)
 }
+
+/** kvm_vcpu_on_spin: the guest waits for somebody else, who may need the CPU. */
+export const yieldVcpu = (cpu: PhysicalCpu): undefined => {
+  if (cpu.current?.schedule) cpu.schedule.needResched = true
+}
