@@ -118,6 +118,16 @@ export class PageTables {
       input += bytes
     }
   }
+  /** Pages of all tables, the first one's among them. */
+  *tablePages(table = this.root, level = this.#startLevel): Generator<number> {
+    const entries = level === this.#startLevel ? 2 ** this.#inputBits / bytesOf(level) : 2 ** STRIDE
+    for (let page = table; page < table + entries * 8; page += PAGE_BYTES) yield page
+    if (level === LAST_LEVEL) return
+    for (let i = 0; i < entries; i++) {
+      const descriptor = this.#memory.read(table + 8 * i)
+      if ((descriptor & (VALID | TABLE)) === (VALID | TABLE)) yield* this.tablePages(Number(descriptor & ADDRESS), level + 1)
+    }
+  }
   /** Gives back all tables, the root excepted. */
   destroy(): void {
     const entries = 2 ** this.#inputBits / bytesOf(this.#startLevel)
