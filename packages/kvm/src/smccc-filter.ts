@@ -20,6 +20,10 @@ const overlap = (a: FilterRange, b: FilterRange): boolean => a.base < b.base + b
 export class SmcccFilter {
   readonly #entries: Entry[] = []
 
+  /** The ranges with what happens to them, in the order they were given. */
+  get entries(): readonly (FilterRange & { readonly action: FilterAction })[] {
+    return this.#entries
+  }
   add({ base, count }: FilterRange, action: FilterAction, hasRun: boolean): Errno | undefined {
     const inRange = Number.isInteger(base) && Number.isInteger(count) && base >= 0 && count > 0 && base + count <= 2 ** 32
     if (!inRange || !["handle", "deny", "forward"].includes(action)) return "EINVAL"

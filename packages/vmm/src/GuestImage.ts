@@ -26,6 +26,9 @@ const Expectation = Schema.Struct({ kind: Schema.optional(Schema.Literal("linux"
 
 const imageError = (path: string, reason: string, message: string, hint: string, at?: number): GuestImageError =>
   new GuestImageError({ path, reason, message: `${path}: ${message}`, hint, ...(at === undefined ? {} : { at }) })
+/** The image is fine, the machine too small for it. */
+export const doesNotFit = ({ path }: GuestImage, message: string): GuestImageError =>
+  imageError(path, "does-not-fit", message, "Give more memory (--mem).")
 const KINDS_HINT = "A guest is a static AArch64 ELF program, a flat image, a source (.s), or a folder with program.s."
 
 const readFile = (path: string, limit: number): Effect.Effect<Uint8Array, GuestProblem, Platform> =>

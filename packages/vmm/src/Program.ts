@@ -5,7 +5,7 @@ import type { Runnable } from "./drive.ts"
 import type { Elf } from "./elf.ts"
 import type { GuestCpu } from "./personality/linux/guest.ts"
 import type { Host } from "./personality/linux/host.ts"
-import { Process, type ProcessEnd } from "./personality/linux/process.ts"
+import { Process, type ProcessEnd, type ProcessOptions } from "./personality/linux/process.ts"
 import { STUB_ADDRESS, stubSource } from "./personality/linux/stub.ts"
 import type { Tracer } from "./Trace.ts"
 
@@ -40,26 +40,27 @@ export const startProgram = (
   { path, args, environment, tracer }: ProgramOptions
 ): Program | string => {
   installStub(cpu, isa)
-  const emit = tracer?.wants.has("syscalls") ? tracer.emit : undefined
-  const process = Process.start(cpu, host, elf, {
-    path,
-    args,
-    environment,
-    ...(emit && {
-      onSystemCall: ({ name, args, result }) =>
-        emit({ type: "syscall", step: cpu.retired(), name, args, result, implemented: !name.startsWith("syscall_") }),
-      onSignal: ({ signal, code, address }) =>
-        emit({ type: "signal", step: cpu.retired(), signal, code, ...(address === undefined ? {} : { address }) })
-    })
-  })
-  if (typeof process === "string") return process
+  const process = Process.start(cpu, host, elf, { path, args, environment, ...listenersOf(cpu, tracer) })
+  return typeof process === "string" ? process : programOf(cpu, process)
+}
+/** What of a process the trace wants to hear. */
+export const listenersOf = (cpu: GuestCpu, tracer: Tracer | undefined): Pick<ProcessOptions, "onSystemCall" | "onSignal"> => {
+  if (tracer?.wants.has("syscalls") !== true) return {}
+  const { emit } = tracer
   return {
-    process,
-    run: (instructions) => {
-      const stop = process.run(instructions)
-      return stop.kind === "limit" ? undefined : stop
-    },
-    executed: () => Number(cpu.retired()),
-    signal: (signal) => process.send(signal)
+    onSystemCall: ({ name, args, result }) =>
+      emit({ type: "syscall", step: cpu.retired(), name, args, result, implemented: !name.startsWith("syscall_") }),
+    onSignal: ({ signal, code, address }) =>
+      emit({ type: "signal", step: cpu.retired(), signal, code, ...(address === undefined ? {} : { address }) })
   }
 }
+/** A process as something to drive. */
+export const programOf = (cpu: GuestCpu, process: Process): Program => ({
+  process,
+  run: (instructions) => {
+    const stop = process.run(instructions)
+    return stop.kind === "limit" ? undefined : stop
+  },
+  executed: () => Number(cpu.retired()),
+  signal: (signal) => process.send(signal)
+})

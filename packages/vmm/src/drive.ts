@@ -3,7 +3,7 @@
  * code of a fixed count of instructions.
  */
 import type { PlatformService } from "./platform.ts"
-import { SignalClock, type SignalSchedule } from "./signal-schedule.ts"
+import type { SignalClock } from "./signal-schedule.ts"
 
 /** Nothing to execute until something happens outside: a signal, or input. */
 export interface Waiting {
@@ -47,12 +47,11 @@ const isWaiting = (stop: object): stop is Waiting => "kind" in stop && stop.kind
 export const drive = async <End extends object>(
   guest: Runnable<End>,
   limits: Limits,
-  schedule: readonly SignalSchedule[],
+  clock: SignalClock,
   platform: PlatformService,
   abort?: AbortSignal
 ): Promise<End | LimitReached> => {
   const { signal } = guest
-  const clock = new SignalClock(schedule)
   const stopListening = signal === undefined ? undefined : platform.onSignal(signal)
   const start = platform.milliseconds()
   const timeLeft = () => (limits.milliseconds ?? Number.POSITIVE_INFINITY) - (platform.milliseconds() - start)

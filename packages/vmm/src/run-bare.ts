@@ -1,38 +1,28 @@
-/** Runs an image on the processing element alone: no modelled kernel, EL2 or EL1. */
+/** An image on the processing element alone: no modelled kernel, EL2 or EL1. */
 import { Effect } from "effect"
-import { drive } from "./drive.ts"
-import { GuestImageError, type VmmError } from "./errors.ts"
-import type { GuestImage } from "./GuestImage.ts"
+import type { VmmError } from "./errors.ts"
+import { doesNotFit, type GuestImage } from "./GuestImage.ts"
+import type { Live } from "./live.ts"
 import { makeBoard } from "./Machine.ts"
-import { BareMachine } from "./personality/bare/machine.ts"
+import { BareMachine, type BareOptions } from "./personality/bare/machine.ts"
 import { blocking } from "./personality/blocking.ts"
-import { commandLine, type Outcome, type Prepared } from "./run-result.ts"
+import { commandLine, type Prepared } from "./run-result.ts"
 import { cpuTrace } from "./Trace.ts"
-import { signalOfException } from "./unhandled.ts"
 
-export const runBare = ({ options, model, platform, host, tracer }: Prepared, image: GuestImage): Effect.Effect<Outcome, VmmError> =>
+/** What a bare machine is given beside its board and image. */
+export const bareOptions = ({ options, host }: Prepared): Omit<BareOptions, "el" | "commandLine" | "trace"> => ({
+  engine: options.engine,
+  host: { ...host, streams: blocking(host.streams) }
+})
+export const startBare = (prepared: Prepared, image: GuestImage): Effect.Effect<Live, VmmError> =>
   Effect.gen(function* () {
+    const { options, model, tracer } = prepared
     const board = yield* makeBoard(model, options.mem)
     const machine = BareMachine.start(board, image, {
+      ...bareOptions(prepared),
       el: options.el ?? image.el ?? 2,
-      engine: options.engine,
-      host: { ...host, streams: blocking(host.streams) },
       commandLine: commandLine(options),
       ...(tracer && { trace: cpuTrace(board, model.isa, tracer) })
     })
-    if (typeof machine === "string")
-      return yield* new GuestImageError({
-        path: image.path,
-        reason: "does-not-fit",
-        message: `${image.path}: ${machine}`,
-        hint: "Give more memory (--mem)."
-      })
-    const begun = platform.milliseconds()
-    const end = yield* Effect.promise((abort) =>
-      drive(machine, { instructions: options.maxInsns, milliseconds: options.timeout }, [], platform, abort)
-    )
-    const account = { instructions: board.pes[0]!.retired, milliseconds: platform.milliseconds() - begun }
-    if (end.kind !== "unhandled") return { end, account }
-    const { el, pc, ec, iss, far } = end
-    return { end: { kind: "unhandled", signal: signalOfException(ec, iss), el, pc, ec, iss, ...(far === undefined ? {} : { far }) }, account }
+    return typeof machine === "string" ? yield* doesNotFit(image, machine) : { kind: "bare", board, machine }
   })

@@ -6,6 +6,7 @@ import type { GuestKind, RunOptions } from "./options.ts"
 import type { Host } from "./personality/linux/host.ts"
 import type { ProcessEnd } from "./personality/linux/process.ts"
 import type { PlatformService } from "./platform.ts"
+import type { RandomBytes } from "./random.ts"
 import type { Tracer } from "./Trace.ts"
 
 /** How a run ended; all of these are outcomes of the guest, none is a failure. */
@@ -67,6 +68,8 @@ export interface Prepared {
   /** The guest's outside: streams, the folder given as root, the clock, randomness. */
   readonly host: Host
   readonly tracer: Tracer | undefined
+  /** The randomness of `host`, as it stands. */
+  readonly random: RandomBytes
 }
 
 /** What an image is told of its name and arguments. */

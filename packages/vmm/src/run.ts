@@ -1,17 +1,20 @@
 /** Runs one guest from its options to its end: the public verb of the VMM. */
+import type { Mode } from "@eltwo/kvm"
 import { Effect } from "effect"
 import { FileError, type VmmError } from "./errors.ts"
-import { readGuest } from "./GuestImage.ts"
+import { type GuestImage, readGuest } from "./GuestImage.ts"
 import { findMode } from "./KvmHost.ts"
+import type { Live } from "./live.ts"
 import { composeMachine, type MachineModel } from "./Machine.ts"
 import { decodeRunOptions, type GuestKind, type RunInput, type RunOptions } from "./options.ts"
 import type { Host, HostStreams } from "./personality/linux/host.ts"
 import { isFileProblem, Platform, type PlatformService } from "./platform.ts"
-import { seededBytes } from "./random.ts"
-import { runBare } from "./run-bare.ts"
-import { runLinux } from "./run-linux.ts"
+import { type RandomBytes, seededBytes } from "./random.ts"
+import { startBare } from "./run-bare.ts"
+import { startLinux } from "./run-linux.ts"
+import { runLive } from "./run-live.ts"
 import type { Prepared, RunMachine, RunResult } from "./run-result.ts"
-import { runVm } from "./run-vm.ts"
+import { startVm } from "./run-vm.ts"
 import { type TraceListener, tracer } from "./Trace.ts"
 
 /** Options, and what only a program can give. */
@@ -29,18 +32,20 @@ export const run = ({ onEvent, streams, ...input }: RunRequest): Effect.Effect<R
     const image = yield* readGuest(options, model.isa)
     const given = yield* Platform
     const platform = streams === undefined ? given : { ...given, streams }
-    const prepared: Prepared = { options, model, platform, host: yield* outside(options, platform), tracer: tracer(options.trace, onEvent) }
+    const random = seededBytes(options.seed)
+    const host = yield* outside(options, platform, random)
+    const prepared: Prepared = { options, model, platform, host, random, tracer: tracer(options.trace, onEvent) }
     const { kind } = image
-    const work =
-      kind === "bare" || mode === undefined
-        ? runBare(prepared, image)
-        : kind === "linux"
-          ? runLinux(prepared, image, mode)
-          : runVm(prepared, image, mode)
-    return { ...(yield* work), machine: machineOf(model, options, kind) }
+    const live = yield* start(prepared, image, mode)
+    return { ...(yield* runLive(prepared, live)), machine: machineOf(model, options, kind) }
   })
+/** The machine with its guest, at the first instruction. */
+const start = (prepared: Prepared, image: GuestImage, mode: Mode | undefined): Effect.Effect<Live, VmmError> => {
+  if (image.kind === "bare" || mode === undefined) return startBare(prepared, image)
+  return image.kind === "linux" ? startLinux(prepared, image, mode) : startVm(prepared, image, mode)
+}
 
-const machineOf = ({ plugins, isa }: MachineModel, { engine, mode, era, seed, mem: memory }: RunOptions, kind: GuestKind): RunMachine => ({
+export const machineOf = ({ plugins, isa }: MachineModel, { engine, mode, era, seed, mem: memory }: RunOptions, kind: GuestKind): RunMachine => ({
   kind,
   engine,
   ...(kind !== "bare" && { mode, era }),
@@ -50,13 +55,18 @@ const machineOf = ({ plugins, isa }: MachineModel, { engine, mode, era, seed, me
   features: [...isa.features]
 })
 
-const outside = ({ root, rootWritable, clock, seed }: RunOptions, platform: PlatformService): Effect.Effect<Host, FileError> => {
+/** The world around a guest, as the options give it. */
+export const outside = (
+  { root, rootWritable, clock }: RunOptions,
+  platform: PlatformService,
+  random: RandomBytes
+): Effect.Effect<Host, FileError> => {
   const tree = root === undefined ? undefined : platform.openTree(root, rootWritable)
   if (tree !== undefined && isFileProblem(tree)) return new FileError({ path: root!, message: tree.message, hint: "--root names a folder." })
   return Effect.succeed({
     streams: platform.streams,
     tree,
     startTime: clock === "now" ? platform.now() : BigInt(clock) * 1_000_000_000n,
-    random: seededBytes(seed)
+    random
   })
 }

@@ -38,6 +38,10 @@ export class SignalClock {
   constructor(schedules: readonly SignalSchedule[]) {
     this.#due = schedules.map((schedule) => ({ ...schedule }))
   }
+  /** Where the schedule stands: when each signal is due next (Infinity: never again). */
+  get schedules(): readonly SignalSchedule[] {
+    return this.#due.map((schedule) => ({ ...schedule }))
+  }
   /** More signals will come. */
   get pending(): boolean {
     return this.#due.some(({ at }) => at < Number.POSITIVE_INFINITY)

@@ -28,19 +28,22 @@ describe("driving a guest", () => {
   it("runs it to its end", async () => {
     const platform = fakePlatform({})
     const { guest, slices } = counter(platform, 100_000_000)
-    expect(await drive(guest, unlimited, [], platform)).toEqual({ kind: "exited", status: 0 })
+    expect(await drive(guest, unlimited, new SignalClock([]), platform)).toEqual({ kind: "exited", status: 0 })
     expect(slices.reduce((a, b) => a + b)).toBe(100_000_000)
   })
   it("stops exactly at the limit of instructions", async () => {
     const platform = fakePlatform({})
     const { guest } = counter(platform, 10_000_000)
-    expect(await drive(guest, { ...unlimited, instructions: 1_234_567 }, [], platform)).toEqual({ kind: "limit", limit: "instructions" })
+    expect(await drive(guest, { ...unlimited, instructions: 1_234_567 }, new SignalClock([]), platform)).toEqual({
+      kind: "limit",
+      limit: "instructions"
+    })
     expect(guest.executed()).toBe(1_234_567)
   })
   it("stops soon after the limit of time", async () => {
     const platform = fakePlatform({})
     const { guest } = counter(platform, 1e12)
-    expect(await drive(guest, { ...unlimited, milliseconds: 500 }, [], platform)).toEqual({ kind: "limit", limit: "time" })
+    expect(await drive(guest, { ...unlimited, milliseconds: 500 }, new SignalClock([]), platform)).toEqual({ kind: "limit", limit: "time" })
     expect(platform.time).toBeLessThan(600)
   })
   it("lets the event loop turn between slices, and cuts a run the same way at any speed", async () => {
@@ -48,7 +51,7 @@ describe("driving a guest", () => {
       const turns: number[] = []
       const platform = fakePlatform({ onTurn: () => turns.push(platform.time) })
       const { guest, slices } = counter(platform, 200_000_000, slowness)
-      await drive(guest, unlimited, [], platform)
+      await drive(guest, unlimited, new SignalClock([]), platform)
       return { turns: turns.length, slices }
     }
     const slow = await cuts(10)
@@ -63,7 +66,7 @@ describe("driving a guest", () => {
       { signal: 10, at: 1_000_000, every: 1_500_000 },
       { signal: 15, at: 2_500_000, every: undefined }
     ]
-    await drive(guest, unlimited, schedule, platform)
+    await drive(guest, unlimited, new SignalClock(schedule), platform)
     expect(signals).toEqual([
       { signal: 10, at: 1_000_000 },
       { signal: 10, at: 2_500_000 },
@@ -80,7 +83,7 @@ describe("driving a guest", () => {
       }
     })
     const { guest, signals } = counter(platform, 50_000_000)
-    await drive(guest, unlimited, [], platform)
+    await drive(guest, unlimited, new SignalClock([]), platform)
     platform.signal(12)
     expect(signals).toHaveLength(1)
   })
@@ -100,7 +103,7 @@ describe("driving a guest", () => {
         got = signal
       }
     }
-    expect(await drive(guest, unlimited, [], platform)).toEqual({ kind: "exited", status: 10 })
+    expect(await drive(guest, unlimited, new SignalClock([]), platform)).toEqual({ kind: "exited", status: 10 })
     expect(turns).toEqual([1, 3, 7, 15, 20])
   })
   it("gives a waiting guest its next scheduled signal at once", async () => {
@@ -111,7 +114,7 @@ describe("driving a guest", () => {
       run: () => (got.length === 2 ? { kind: "exited", status: 0 } : { kind: "waiting", for: "signal" }),
       signal: (signal) => got.push(signal)
     }
-    await drive(guest, unlimited, [{ signal: 10, at: 1000, every: 1000 }], platform)
+    await drive(guest, unlimited, new SignalClock([{ signal: 10, at: 1000, every: 1000 }]), platform)
     expect(got).toEqual([10, 10])
   })
 })

@@ -84,6 +84,17 @@ export const checkLines = (stored: Uint8Array, pages: number, path: string): voi
         hint: "The file was not written by eltwo, or was changed."
       })
   })
+/** Whether a stored page is what `memory` has at a byte offset. */
+export const isPageOf = (stored: Uint8Array, memory: Uint8Array, offset: number): boolean => {
+  const view = new DataView(stored.buffer, stored.byteOffset, stored.length)
+  for (let line = 0, at = MAP_BYTES; line < 64; line++) {
+    const from = offset + line * LINE_BYTES
+    const isStored = ((view.getUint32(line >> 5 === 0 ? 0 : 4, true) >>> (line & 31)) & 1) !== 0
+    for (let i = 0; i < LINE_BYTES; i++) if (memory[from + i] !== (isStored ? stored[at + i] : 0)) return false
+    if (isStored) at += LINE_BYTES
+  }
+  return true
+}
 /** Writes checked pages to `memory` at these byte offsets. What is not in them is left as it is: the memory is zero there. */
 export const decodeLines = (stored: Uint8Array, offsets: ArrayLike<number>, memory: Uint8Array): void =>
   walk(stored, offsets.length, "pages", (page, to, from) => memory.set(stored.subarray(from, from + LINE_BYTES), offsets[page]! + to))

@@ -1,11 +1,12 @@
 /** Memory in a snapshot: which pages there are, and their bytes. Pages of zeroes are left out; with a parent, so are those that have not changed. */
 import { PAGE_BYTES, type Saved, shape } from "@eltwo/cpu"
 import { type Container, readValues, type Section, valuesSection } from "./container.ts"
-import { checkLines, decodeLines, encodeLines, isZeroPage } from "./lines.ts"
+import { checkLines, decodeLines, encodeLines, isPageOf, isZeroPage } from "./lines.ts"
 import { refuse } from "./refusal.ts"
 
-export const INDEX_SECTION = "ram/index"
-export const PAGES_SECTION = "ram/pages"
+/** The sections of a memory. */
+const indexSection = (memory: string) => `${memory}/index`
+const pagesSection = (memory: string) => `${memory}/pages`
 const VERSION = 1
 
 const INDEX = shape({
@@ -28,17 +29,19 @@ export interface Pages {
   readonly stored: Uint8Array
 }
 
-/** Pages of `memory`: all that are not zero, or those in `only` (ascending), zero or not. */
-export const pagesOf = (memory: Uint8Array, only?: ArrayLike<number>): Pages => {
+/** Pages of `memory`: all that are not zero, or those that differ from `base`. */
+export const pagesOf = (memory: Uint8Array, base?: Pages): Pages => {
   const words = new Uint32Array(memory.buffer, memory.byteOffset, memory.length >> 2)
   const total = memory.length / PAGE_BYTES
   const data: number[] = []
   const zero: number[] = []
-  const count = only?.length ?? total
-  for (let i = 0; i < count; i++) {
-    const page = only === undefined ? i : only[i]!
-    if (!isZeroPage(words, (page * PAGE_BYTES) >> 2)) data.push(page)
-    else if (only !== undefined) zero.push(page)
+  const starts = base && startsOf(base)
+  for (let page = 0, next = 0; page < total; page++) {
+    const inBase = base !== undefined && base.data[next] === page
+    const index = inBase ? next++ : -1
+    if (isZeroPage(words, (page * PAGE_BYTES) >> 2)) {
+      if (inBase) zero.push(page)
+    } else if (!inBase || !isPageOf(base.stored.subarray(starts![index], starts![index + 1]), memory, page * PAGE_BYTES)) data.push(page)
   }
   const offsets = data.map((page) => page * PAGE_BYTES)
   return { total, data: Uint32Array.from(data), zero: Uint32Array.from(zero), stored: encodeLines(memory, offsets) }
@@ -50,11 +53,11 @@ const bytesOf = (numbers: Uint32Array): Uint8Array => {
   for (const [i, number] of numbers.entries()) view.setUint32(4 * i, number, true)
   return out
 }
-export const pageSections = ({ total, data, zero, stored }: Pages): readonly Section[] => {
+export const pageSections = (memory: string, { total, data, zero, stored }: Pages): readonly Section[] => {
   const index: Index = { total, data: bytesOf(data), zero: bytesOf(zero) }
   return [
-    valuesSection(INDEX_SECTION, VERSION, index),
-    { name: PAGES_SECTION, version: VERSION, required: true, codec: "lines", rawLength: data.length * PAGE_BYTES, bytes: stored }
+    valuesSection(indexSection(memory), VERSION, index),
+    { name: pagesSection(memory), version: VERSION, required: true, codec: "lines", rawLength: data.length * PAGE_BYTES, bytes: stored }
   ]
 }
 
@@ -74,9 +77,9 @@ const numbersOf = (bytes: Uint8Array, total: number, path: string): Uint32Array 
   return numbers
 }
 /** The pages of a snapshot, checked to the last line. Throws SnapshotError. */
-export const readPages = (container: Container): Pages => {
-  const path = `section ${INDEX_SECTION}`
-  const { total, data: dataBytes, zero: zeroBytes } = readValues(container, INDEX_SECTION, VERSION, INDEX)
+export const readPages = (container: Container, memory: string): Pages => {
+  const path = `section ${indexSection(memory)}`
+  const { total, data: dataBytes, zero: zeroBytes } = readValues(container, indexSection(memory), VERSION, INDEX)
   const data = numbersOf(dataBytes, total, `${path}.data`)
   const zero = numbersOf(zeroBytes, total, `${path}.zero`)
   const present = new Set(data)
@@ -84,29 +87,27 @@ export const readPages = (container: Container): Pages => {
     refuse("SNAPSHOT_CONTENT", { path: `${path}.zero`, expected: "pages that have no bytes", actual: "one that has", hint: HINT })
   if (zero.length > 0 && container.header.parent === null)
     refuse("SNAPSHOT_CONTENT", { path: `${path}.zero`, expected: "no pages of zeroes without a parent", actual: `${zero.length}`, hint: HINT })
-  const { entry, bytes } = container.section(PAGES_SECTION)
+  const { entry, bytes } = container.section(pagesSection(memory))
   if (entry.codec !== "lines" || entry.version !== VERSION || entry.rawLength !== data.length * PAGE_BYTES)
     refuse("SNAPSHOT_CONTENT", {
-      path: `section ${PAGES_SECTION}`,
+      path: `section ${pagesSection(memory)}`,
       expected: `version ${VERSION}, codec lines, ${data.length * PAGE_BYTES} bytes`,
       actual: `version ${entry.version}, codec ${entry.codec}, ${entry.rawLength} bytes`,
       hint: HINT
     })
-  checkLines(bytes, data.length, `section ${PAGES_SECTION}`)
+  checkLines(bytes, data.length, `section ${pagesSection(memory)}`)
   return { total, data, zero, stored: bytes }
 }
-/** Puts pages into memory: a full snapshot into zeroed memory, then its changes from the oldest to the newest. */
-export const applyPages = ({ data, zero, stored }: Pages, memory: Uint8Array, isZeroed: boolean): void => {
-  if (!isZeroed) for (const page of data) memory.fill(0, page * PAGE_BYTES, (page + 1) * PAGE_BYTES)
-  for (const page of zero) memory.fill(0, page * PAGE_BYTES, (page + 1) * PAGE_BYTES)
+/** Puts the pages of a full snapshot into memory that is zero. */
+export const applyPages = ({ data, stored }: Pages, memory: Uint8Array): void =>
   decodeLines(
     stored,
     Array.from(data, (page) => page * PAGE_BYTES),
     memory
   )
-}
 /** One set of pages for a chain, oldest first: the pages as they are after the last, without those that are zero. */
 export const flattenPages = (chain: readonly Pages[]): Pages => {
+  if (chain.length === 1) return chain[0]!
   const newest = new Map<number, { readonly from: Pages; readonly index: number }>()
   for (const from of chain) {
     for (const page of from.zero) newest.delete(page)

@@ -7,9 +7,11 @@ export interface Reason {
   readonly expected: string
   readonly actual: string
   readonly hint: string
+  /** In one sentence, where that says it better than the fields. */
+  readonly message?: string
 }
-export const refusal = (code: SnapshotCode, { path, expected, actual, hint }: Reason): SnapshotError =>
-  new SnapshotError({ code, path, expected, actual, hint, message: `${path}: expected ${expected}, found ${actual}` })
+export const refusal = (code: SnapshotCode, { path, expected, actual, hint, message }: Reason): SnapshotError =>
+  new SnapshotError({ code, path, expected, actual, hint, message: message ?? `${path}: expected ${expected}, found ${actual}` })
 export const refuse = (code: SnapshotCode, reason: Reason): never => {
   throw refusal(code, reason)
 }

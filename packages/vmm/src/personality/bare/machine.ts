@@ -13,6 +13,8 @@ import {
   refuseHalt,
   registerNamed,
   run,
+  type Saved,
+  shape,
   startAt,
   type Trace,
   virtualTime,
@@ -23,9 +25,10 @@ import { EC } from "@eltwo/isa"
 import type { Host } from "../linux/host.ts"
 import { guestView } from "./guest-view.ts"
 import { type BareImage, type LoadedImage, loadImage } from "./image.ts"
-import { Pl011 } from "./pl011.ts"
+import { IMAGE_STATE, imageOf, imageState } from "./image-state.ts"
+import { PL011_STATE, Pl011 } from "./pl011.ts"
 import { psciCall } from "./psci.ts"
-import { SEMIHOSTING_IMMEDIATE, Semihosting } from "./semihosting.ts"
+import { SEMIHOSTING_IMMEDIATE, SEMIHOSTING_STATE, Semihosting } from "./semihosting.ts"
 import { Terminal } from "./terminal.ts"
 
 export interface BareOptions {
@@ -59,6 +62,24 @@ const SLICE = 50_000
 const VECTOR_CONTROLS = { ZCR_EL2: 0xfn, SMCR_EL2: 0xfn | (1n << 30n) | (1n << 31n) }
 const HEAP_ALIGNMENT = 0x1_0000n
 
+/** What a bare machine keeps beside its board. */
+export const BARE_STATE = shape({
+  fields: {
+    el: { oneOf: ["1", "2"] },
+    image: IMAGE_STATE,
+    entry: "u64",
+    end: "u64",
+    uart: PL011_STATE,
+    terminal: { fields: { input: "bytes", ended: "flag" } },
+    semihosting: SEMIHOSTING_STATE,
+    /** The last exception that did not come from a vector: what a program is stuck for. */
+    cause: { maybe: { fields: { pc: "u64", ec: "u32", iss: "u32", far: { maybe: "u64" } } } }
+  }
+})
+export type BareState = Saved<typeof BARE_STATE>
+/** What of an exception says why a program is stuck. */
+type Cause = Pick<PendingException, "ec" | "iss" | "far">
+
 export class BareMachine {
   readonly board: Board
   readonly uart: Pl011
@@ -69,7 +90,7 @@ export class BareMachine {
   readonly #semihosting: Semihosting
   readonly #trace: Trace
   /** The last exception that did not come from the first instruction of a vector. */
-  #cause: { readonly pc: bigint; readonly exception: PendingException } | undefined
+  #cause: { readonly pc: bigint; readonly exception: Cause } | undefined
 
   private constructor(board: Board, image: BareImage, loaded: LoadedImage, options: BareOptions) {
     this.board = board
@@ -100,13 +121,48 @@ export class BareMachine {
         options.trace?.exception?.(exception)
       }
     }
-    this.#start()
   }
 
   /** Loads the image and sets the processing element to its entry. A string says why it does not fit. The board has one processing element. */
   static start(board: Board, image: BareImage, options: BareOptions): BareMachine | string {
     const loaded = loadImage(board, image)
-    return typeof loaded === "string" ? loaded : new BareMachine(board, image, loaded, options)
+    if (typeof loaded === "string") return loaded
+    const machine = new BareMachine(board, image, loaded, options)
+    machine.#start()
+    return machine
+  }
+  /** The machine of a snapshot on a board that is restored by now; a string says what is wrong. */
+  static restored(board: Board, state: BareState, options: Omit<BareOptions, "el" | "commandLine">): BareMachine | string {
+    const image = imageOf(state.image, board.ram.base, board.ram.bytes)
+    if (typeof image === "string") return image
+    const { entry, end, semihosting, uart, terminal, cause } = state
+    if (end >> 53n) return `an image that ends at 0x${end.toString(16)}`
+    const all: BareOptions = { ...options, el: state.el === "1" ? 1 : 2, commandLine: semihosting.commandLine }
+    const machine = new BareMachine(board, image, { entry, end }, all)
+    const problem = machine.#semihosting.restore(semihosting)
+    if (problem !== undefined) return problem
+    const { lines } = machine.#pe
+    const asserted = lines.irq
+    machine.uart.restore(uart)
+    lines.irq = asserted
+    machine.#terminal.restore(terminal)
+    machine.#cause =
+      cause === null ? undefined : { pc: cause.pc, exception: { ec: cause.ec, iss: cause.iss, ...(cause.far === null ? {} : { far: cause.far }) } }
+    return machine
+  }
+  get state(): BareState {
+    const { entry, end } = this.#loaded
+    const cause = this.#cause
+    return {
+      el: this.#options.el === 1 ? "1" : "2",
+      image: imageState(this.#image),
+      entry,
+      end,
+      uart: this.uart.state,
+      terminal: this.#terminal.state,
+      semihosting: this.#semihosting.state,
+      cause: cause === undefined ? null : { pc: cause.pc, ec: cause.exception.ec, iss: cause.exception.iss, far: cause.exception.far ?? null }
+    }
   }
 
   get #pe() {

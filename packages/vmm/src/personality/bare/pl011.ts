@@ -1,5 +1,7 @@
 /** PrimeCell UART PL011, as far as software can see it when bytes travel in no time: registers, receive FIFO, interrupts. No DMA, no modem lines. */
 
+import { type Saved, shape } from "@eltwo/cpu"
+
 /** What the UART is connected to. */
 export interface SerialLine {
   write(byte: number): void
@@ -47,6 +49,11 @@ const LOOPBACK = 1 << 7
 const FIFO_ENABLED = 1 << 4
 const FIFO_BYTES = 16
 
+export const PL011_STATE = shape({
+  fields: { stored: { list: { fields: { register: "u32", value: "u32" } }, most: 16 }, fifo: "bytes", raised: "u32", foundEmpty: "flag" }
+})
+export type Pl011State = Saved<typeof PL011_STATE>
+
 /**
  * A device of `PL011_BYTES` bytes at `base`. Input is taken from the line only where the guest shows that it waits for some, because asking the host
  * may block: when the receive FIFO is found empty twice without a byte sent between, when an empty one is read, and in `receive`.
@@ -74,6 +81,27 @@ export class Pl011 {
     this.#fifo = []
     this.#raised = 0
     this.#foundEmpty = false
+    this.#signal()
+  }
+
+  get state(): Pl011State {
+    return {
+      stored: [...this.#stored].map(([register, value]) => ({ register, value })).sort((a, b) => a.register - b.register),
+      fifo: Uint8Array.from(this.#fifo),
+      raised: this.#raised,
+      foundEmpty: this.#foundEmpty
+    }
+  }
+  /** Puts a state in and says what the interrupt output is. Registers that are none are left out. */
+  restore({ stored, fifo, raised, foundEmpty }: Pl011State): void {
+    this.#stored.clear()
+    for (const { register, value } of stored) {
+      const known = STORED[register]
+      if (known) this.#stored.set(register, value & known.mask)
+    }
+    this.#fifo = [...fifo.subarray(0, FIFO_BYTES)]
+    this.#raised = raised
+    this.#foundEmpty = foundEmpty
     this.#signal()
   }
 

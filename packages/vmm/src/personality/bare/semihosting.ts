@@ -2,8 +2,10 @@
  * Arm semihosting, the A64 calling convention: HLT #0xF000 with the operation in W0 and a parameter in X1, mostly the address of a block of
  * doublewords. Files are those of a Linux program: the standard streams, and the tree given with --root.
  */
+import { type Saved, shape } from "@eltwo/cpu"
 import { ERRNO } from "../linux/errno.ts"
 import { Files, O } from "../linux/files.ts"
+import { FILES_STATE, filesProblem, filesState, restoreFiles } from "../linux/files-state.ts"
 import type { Host } from "../linux/host.ts"
 
 /** Immediate of the HLT that is a semihosting call. */
@@ -49,6 +51,26 @@ type Handle =
 /** A call gets its parameter and gives the value for X0, or how the program ended. */
 type Call = (parameter: bigint) => bigint | number | { readonly exit: number }
 
+const MOST_HANDLES = 1024
+export const SEMIHOSTING_STATE = shape({
+  fields: {
+    files: FILES_STATE,
+    handles: {
+      list: {
+        fields: {
+          number: "u32",
+          handle: { kinds: { file: { fd: "u32" }, console: {}, errors: {}, input: {}, features: { position: "size" } } }
+        }
+      },
+      most: MOST_HANDLES
+    },
+    errno: "u32",
+    heap: { fields: { heapBase: "u64", heapLimit: "u64", stackBase: "u64", stackLimit: "u64" } },
+    commandLine: "text"
+  }
+})
+export type SemihostingState = Saved<typeof SEMIHOSTING_STATE>
+
 export class Semihosting {
   readonly #options: SemihostingOptions
   readonly #files: Files
@@ -87,6 +109,27 @@ export class Semihosting {
     ])
   }
 
+  get state(): SemihostingState {
+    return {
+      files: filesState(this.#files),
+      handles: [...this.#handles].map(([number, handle]) => ({ number, handle: { ...handle } })).sort((a, b) => a.number - b.number),
+      errno: this.#errno,
+      heap: { ...this.#options.heap },
+      commandLine: this.#options.commandLine
+    }
+  }
+  /** Puts a state in whose heap and command line this was made with; a string says what is wrong with it. */
+  restore({ files, handles, errno }: SemihostingState): string | undefined {
+    const problem = filesProblem(this.#files, files)
+    if (problem !== undefined) return problem
+    if (handles.some(({ number }) => number < 1 || number > MOST_HANDLES)) return "a file handle that does not exist"
+    restoreFiles(this.#files, files)
+    this.#handles.clear()
+    for (const { number, handle } of handles) this.#handles.set(number, { ...handle } as Handle)
+    this.#errno = errno
+    return undefined
+  }
+
   /** Does a call; `operation` is W0, `parameter` X1. An operation that is not known fails like any other. */
   call(operation: number, parameter: bigint): SemihostingResult {
     const result = this.#calls.get(operation)?.(parameter) ?? this.#fail(ERRNO.ENOSYS)
@@ -116,7 +159,7 @@ export class Semihosting {
     return bytes && new TextDecoder().decode(bytes)
   }
   #add(handle: Handle): number | bigint {
-    for (let number = 1; number <= 1024; number++) {
+    for (let number = 1; number <= MOST_HANDLES; number++) {
       if (this.#handles.has(number)) continue
       this.#handles.set(number, handle)
       return number

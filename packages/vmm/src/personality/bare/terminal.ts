@@ -14,6 +14,16 @@ export class Terminal {
   constructor(streams: HostStreams) {
     this.#streams = streams
   }
+  /** Input that was taken from the host and not read yet, and whether that was all there will be. Output is flushed. */
+  get state(): { readonly input: Uint8Array; readonly ended: boolean } {
+    this.flush()
+    return { input: this.#input.slice(this.#next), ended: this.#ended }
+  }
+  restore({ input, ended }: { readonly input: Uint8Array; readonly ended: boolean }): void {
+    this.#input = input.slice()
+    this.#next = 0
+    this.#ended = ended
+  }
   write(byte: number): void {
     this.#output[this.#pending++] = byte
     if (this.#pending === PIECE) this.flush()

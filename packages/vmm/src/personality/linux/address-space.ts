@@ -56,6 +56,10 @@ export class AddressSpace {
   get available(): number {
     return this.#pages.available
   }
+  /** Where pages come from. */
+  get pages(): PageAllocator {
+    return this.#pages
+  }
 
   /** Makes a range (page aligned) part of the process, replacing what was there. */
   map(start: number, bytes: number, protection: number, anonymous = true): void {
@@ -178,8 +182,8 @@ export class AddressSpace {
       const at = place(address + done)
       if (at < 0) break
       const count = Math.min(bytes.length - done, PAGE - ((address + done) % PAGE))
-      this.#memory.bytes.set(bytes.subarray(done, done + count), at)
       this.#memory.written(at + this.#memory.base, count)
+      this.#memory.bytes.set(bytes.subarray(done, done + count), at)
       done += count
     }
     return done

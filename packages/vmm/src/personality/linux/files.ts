@@ -68,6 +68,16 @@ export class Files {
   get(fd: number): OpenFile | undefined {
     return this.#table.get(fd)
   }
+  /** Descriptors with what they refer to (the same object where they share it), and those closed on exec. */
+  get state(): { readonly table: ReadonlyMap<number, OpenFile>; readonly closeOnExec: ReadonlySet<number> } {
+    return { table: this.#table, closeOnExec: this.#closeOnExec }
+  }
+  restore(table: ReadonlyMap<number, OpenFile>, closeOnExec: Iterable<number>): void {
+    this.#table.clear()
+    this.#closeOnExec.clear()
+    for (const [fd, file] of table) this.#table.set(fd, file)
+    for (const fd of closeOnExec) this.#closeOnExec.add(fd)
+  }
   /** Descriptors in use, in [from, to]. */
   inUse(from: number, to: number): readonly number[] {
     return [...this.#table.keys()].filter((fd) => fd >= from && fd <= to)

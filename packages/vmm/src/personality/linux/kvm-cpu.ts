@@ -1,6 +1,6 @@
 /** A GuestCpu that is a vCPU of the modelled KVM: each run is KVM_RUN, each register access KVM_GET_ONE_REG or KVM_SET_ONE_REG. */
 import { passTime, virtualTime } from "@eltwo/cpu"
-import { type Host, isErrno, REG, type RunExit, VcpuFeature } from "@eltwo/kvm"
+import { type Host, isErrno, REG, type RunExit, type Vcpu, VcpuFeature, type Vm } from "@eltwo/kvm"
 import type { GuestCpu, GuestMemory, GuestRegister, GuestStop } from "./guest.ts"
 import { SERVICE_CALL } from "./stub.ts"
 
@@ -35,8 +35,12 @@ const X = Array.from({ length: 31 }, (_, n) => REG.x(n))
 const V = Array.from({ length: 32 }, (_, n) => REG.v(n))
 const MASK64 = (1n << 64n) - 1n
 
+/** A vCPU, and the VM it is of. */
+export interface KvmCpu extends GuestCpu {
+  readonly vm: Vm
+}
 /** Creates the VM: `guestBytes` of RAM and one vCPU. A string says what the host refused. */
-export const kvmCpu = (host: Host, guestBytes: number): GuestCpu | string => {
+export const kvmCpu = (host: Host, guestBytes: number): KvmCpu | string => {
   const vm = host.createVm()
   if (isErrno(vm)) return `KVM_CREATE_VM: ${vm}`
   const region = vm.setMemoryRegion({ slot: 0, guestPhysical: RAM_BASE, bytes: guestBytes })
@@ -48,7 +52,18 @@ export const kvmCpu = (host: Host, guestBytes: number): GuestCpu | string => {
   if (isErrno(vcpu)) return `KVM_CREATE_VCPU: ${vcpu}`
   const initialised = vcpu.init({ features: 1 << VcpuFeature.PSCI_0_2 })
   if (initialised !== undefined) return `KVM_ARM_VCPU_INIT: ${initialised}`
+  return cpuOf(vm, vcpu, region.bytes)
+}
+/** The processor of a VM that a snapshot restored: RAM in slot 0, vCPU 0. A string says what is missing. */
+export const restoredCpu = (vm: Vm, guestBytes: number): KvmCpu | string => {
+  const slot = vm.slots.at(RAM_BASE)
+  const vcpu = vm.vcpus[0]
+  if (slot?.guestPhysical !== RAM_BASE || slot.length !== guestBytes) return "a VM with other memory"
+  return vcpu === undefined ? "a VM without vCPU 0" : cpuOf(vm, vcpu, vm.host.pages.view(slot.hostPhysical, slot.length))
+}
 
+const cpuOf = (vm: Vm, vcpu: Vcpu, ram: Uint8Array): KvmCpu => {
+  const { host } = vm
   const get = (id: bigint): bigint => {
     const value = vcpu.getOneReg(id)
     if (isErrno(value)) throw new Error(`KVM_GET_ONE_REG 0x${id.toString(16)}: ${value}`)
@@ -60,7 +75,7 @@ export const kvmCpu = (host: Host, guestBytes: number): GuestCpu | string => {
   }
   const memory: GuestMemory = {
     base: RAM_BASE,
-    bytes: region.bytes,
+    bytes: ram,
     written: (guestPhysical, length) => {
       const physical = vm.slots.physical(guestPhysical, length)
       if (physical !== undefined) host.board.code.storedRange(physical, length)
@@ -87,6 +102,7 @@ export const kvmCpu = (host: Host, guestBytes: number): GuestCpu | string => {
     }
   }
   return {
+    vm,
     memory,
     x: (n) => get(X[n]!),
     setX: (n, value) => set(X[n]!, value),

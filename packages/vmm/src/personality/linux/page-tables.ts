@@ -37,8 +37,8 @@ export class PageAllocator {
   take(): number | undefined {
     const page = this.#free.pop()
     if (page !== undefined) {
-      this.#memory.bytes.fill(0, page - this.#memory.base, page - this.#memory.base + PAGE)
       this.#memory.written(page, PAGE)
+      this.#memory.bytes.fill(0, page - this.#memory.base, page - this.#memory.base + PAGE)
       return page
     }
     if (this.#next >= this.#end) return undefined
@@ -50,6 +50,15 @@ export class PageAllocator {
   }
   get available(): number {
     return this.#free.length * PAGE + this.#end - this.#next
+  }
+  /** IPAs of pages given back, the next one to be used last, and the first page that was never given out. */
+  get state(): { readonly free: readonly number[]; readonly next: number } {
+    return { free: this.#free, next: this.#next }
+  }
+  /** A state that was checked: pages of RAM, each once. */
+  restore({ free, next }: { readonly free: readonly number[]; readonly next: number }): void {
+    this.#free = [...free]
+    this.#next = next
   }
 }
 
@@ -65,13 +74,15 @@ export class PageTables {
   /** Set when a valid entry was changed or removed: the guest must invalidate its TLB before it goes on. */
   stale = false
 
-  constructor(memory: GuestMemory, pages: PageAllocator) {
+  /** `root` is the first of tables that are in memory already, `used` the entries in use of each; a new table unless they are given. */
+  constructor(memory: GuestMemory, pages: PageAllocator, saved?: { readonly root: number; readonly used: ReadonlyMap<number, number> }) {
     this.#memory = memory
     this.#pages = pages
     this.#view = new DataView(memory.bytes.buffer, memory.bytes.byteOffset, memory.bytes.length)
-    const root = pages.take()
+    const root = saved?.root ?? pages.take()
     if (root === undefined) throw new RangeError("No memory for the first table")
     this.root = root
+    for (const [table, used] of saved?.used ?? []) this.#used.set(table, used)
   }
 
   #at(table: number, address: number, level: number): number {
@@ -86,6 +97,7 @@ export class PageTables {
   }
   #put(table: number, at: number, physical: number, low: number, high: number): void {
     if (this.#low(at) === 0) this.#used.set(table, (this.#used.get(table) ?? 0) + 1)
+    this.#memory.written(this.#memory.base + at, 8)
     this.#view.setUint32(at, ((physical % 2 ** 32) | low) >>> 0, true)
     this.#view.setUint32(at + 4, (Math.floor(physical / 2 ** 32) | high) >>> 0, true)
   }
@@ -158,6 +170,7 @@ export class PageTables {
     if ((low & VALID) !== 0) this.stale = true
     for (let level = 3; ; level--) {
       const table = this.#path[level]!
+      this.#memory.written(this.#memory.base + at, 8)
       this.#view.setBigUint64(at, 0n, true)
       const left = this.#used.get(table)! - 1
       this.#used.set(table, left)

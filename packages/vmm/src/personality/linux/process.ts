@@ -163,6 +163,16 @@ export class Process {
     return process
   }
 
+  /** The process of a snapshot, before its parts are put into it. */
+  static restored(cpu: GuestCpu, host: Host, options: ProcessOptions, space: AddressSpace): Process {
+    return new Process(cpu, host, options, space)
+  }
+  /** Why it cannot be saved now; undefined when it can. */
+  get busy(): string | undefined {
+    if (this.#end !== undefined) return "the program has ended"
+    return this.#pause === undefined ? undefined : `a system call waits for ${this.#pause.pause.for}`
+  }
+
   #work(): number {
     return this.systemCalls + this.faults + this.files.moved / PAGE
   }

@@ -125,6 +125,12 @@ export type Next =
 export const bitOf = (signal: number): bigint => 1n << BigInt(signal - 1)
 const UNMASKABLE = bitOf(SIGNAL.KILL) | bitOf(SIGNAL.STOP)
 
+export interface SignalsState {
+  readonly actions: readonly Action[]
+  readonly pending: readonly SignalInfo[]
+  readonly mask: bigint
+  readonly saved: bigint | undefined
+}
 export class Signals {
   readonly #actions: Action[] = Array.from({ length: SIGNALS + 1 }, () => DEFAULT)
   #pending: SignalInfo[] = []
@@ -137,6 +143,16 @@ export class Signals {
 
   action(signal: number): Action {
     return this.#actions[signal]!
+  }
+  /** Everything but `stopped` and `stack`: actions by signal, what is pending by age, the mask and the one to put back. */
+  get state(): SignalsState {
+    return { actions: this.#actions, pending: this.#pending, mask: this.#mask, saved: this.#saved }
+  }
+  restore({ actions, pending, mask, saved }: SignalsState): void {
+    this.#actions.splice(0, this.#actions.length, ...actions)
+    this.#pending = [...pending]
+    this.#mask = mask
+    this.#saved = saved
   }
   setAction(signal: number, action: Action): void {
     this.#actions[signal] = { ...action, flags: (action.flags & KNOWN_FLAGS) >>> 0, mask: action.mask & ~UNMASKABLE }

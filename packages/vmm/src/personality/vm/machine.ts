@@ -1,8 +1,11 @@
 /** An image at EL1 of a VM: KVM_RUN's exits answered with a PL011, semihosting and the VM's power states. */
+
+import { type Saved, shape } from "@eltwo/cpu"
 import { isErrno, type Host as KvmHost, REG, type RunExit, SystemEvent, type Vcpu, VcpuFeature, type Vm } from "@eltwo/kvm"
 import { type BareImage, type LoadedImage, loadImage } from "../bare/image.ts"
-import { PL011_BASE, PL011_BYTES, Pl011 } from "../bare/pl011.ts"
-import { SEMIHOSTING_IMMEDIATE, Semihosting } from "../bare/semihosting.ts"
+import { IMAGE_STATE, imageOf, imageState } from "../bare/image-state.ts"
+import { PL011_BASE, PL011_BYTES, PL011_STATE, Pl011 } from "../bare/pl011.ts"
+import { SEMIHOSTING_IMMEDIATE, SEMIHOSTING_STATE, Semihosting, type SemihostingOptions } from "../bare/semihosting.ts"
 import { Terminal } from "../bare/terminal.ts"
 import type { Host } from "../linux/host.ts"
 import { guestView } from "./guest-view.ts"
@@ -22,6 +25,22 @@ export type VmEnd =
   /** It takes one exception after the other and executes nothing: its vector cannot be executed. `ec`, `iss` and `far` are those of the last one. */
   | { readonly kind: "unhandled"; readonly el: 1; readonly pc: bigint; readonly ec: number; readonly iss: number; readonly far: bigint }
   | { readonly kind: "dead"; readonly message: string }
+
+/** What an image's machine keeps beside its VM. */
+export const VM_MACHINE_STATE = shape({
+  fields: {
+    image: IMAGE_STATE,
+    entry: "u64",
+    uart: PL011_STATE,
+    uartAsserts: "flag",
+    terminal: { fields: { input: "bytes", ended: "flag" } },
+    semihosting: SEMIHOSTING_STATE,
+    /** Exceptions since the last instruction, and instructions of the next call of KVM_RUN. */
+    barren: "u32",
+    budget: "u32"
+  }
+})
+export type VmMachineState = Saved<typeof VM_MACHINE_STATE>
 
 /** Exceptions without an instruction between them after which it counts as stuck. */
 const PATIENCE = 10_000
@@ -46,7 +65,15 @@ export class VmMachine {
   #barren = 0
   #budget = FIRST_BUDGET
 
-  private constructor(kvm: KvmHost, vm: Vm, vcpu: Vcpu, image: BareImage, { entry, end }: LoadedImage, options: VmOptions) {
+  private constructor(
+    kvm: KvmHost,
+    vm: Vm,
+    vcpu: Vcpu,
+    image: BareImage,
+    { entry, end }: LoadedImage,
+    options: VmOptions,
+    heap = heapOf(end, options)
+  ) {
     this.#kvm = kvm
     this.#vm = vm
     this.#vcpu = vcpu
@@ -57,17 +84,14 @@ export class VmMachine {
     this.#uart = new Pl011(this.#terminal, (asserted) => {
       this.#uartAsserts = asserted
     })
-    const heapBase = ((end + HEAP_ALIGNMENT - 1n) / HEAP_ALIGNMENT) * HEAP_ALIGNMENT
-    const ramEnd = BigInt(options.ram.base + options.ram.bytes)
     this.#semihosting = new Semihosting({
       host: options.host,
       memory: guestView(vm, vcpu),
       nanoseconds: () => kvm.cpus[0]!.pe.retired,
       commandLine: options.commandLine,
-      heap: { heapBase, heapLimit: ramEnd, stackBase: ramEnd, stackLimit: heapBase },
+      heap,
       console: this.#terminal
     })
-    this.#setPc(entry)
   }
 
   /** Creates the VM and loads the image; a string says what the host refused or why the image does not fit. */
@@ -83,7 +107,45 @@ export class VmMachine {
     const initialised = vcpu.init({ features: 1 << VcpuFeature.PSCI_0_2 })
     if (initialised !== undefined) return `KVM_ARM_VCPU_INIT: ${initialised}`
     const loaded = loadImage(memoryOf(vm, ram), image)
-    return typeof loaded === "string" ? loaded : new VmMachine(kvm, vm, vcpu, image, loaded, options)
+    if (typeof loaded === "string") return loaded
+    const machine = new VmMachine(kvm, vm, vcpu, image, loaded, options)
+    machine.#setPc(machine.#entry)
+    return machine
+  }
+  /** The machine of a snapshot around a VM that is restored by now; a string says what is wrong. */
+  static restored(kvm: KvmHost, vm: Vm, state: VmMachineState, options: Omit<VmOptions, "commandLine">): VmMachine | string {
+    const vcpu = vm.vcpus[0]
+    const { ram } = options
+    const image = imageOf(state.image, ram.base, ram.bytes)
+    if (vcpu === undefined) return "a machine without vCPU 0"
+    if (typeof image === "string") return image
+    const { semihosting, barren, budget, entry } = state
+    if (barren > MAX_SLICE || budget < 1 || budget > MAX_SLICE) return `a budget of ${budget} instructions`
+    const machine = new VmMachine(kvm, vm, vcpu, image, { entry, end: 0n }, { ...options, commandLine: semihosting.commandLine }, semihosting.heap)
+    const problem = machine.#semihosting.restore(semihosting)
+    if (problem !== undefined) return problem
+    machine.#uart.restore(state.uart)
+    machine.#uartAsserts = state.uartAsserts
+    machine.#terminal.restore(state.terminal)
+    machine.#barren = barren
+    machine.#budget = budget
+    return machine
+  }
+  /** What runs in it. */
+  get vm(): Vm {
+    return this.#vm
+  }
+  get state(): VmMachineState {
+    return {
+      image: imageState(this.#image),
+      entry: this.#entry,
+      uart: this.#uart.state,
+      uartAsserts: this.#uartAsserts,
+      terminal: this.#terminal.state,
+      semihosting: this.#semihosting.state,
+      barren: this.#barren,
+      budget: this.#budget
+    }
   }
 
   /** Instructions the guest retired. */
@@ -200,6 +262,12 @@ export class VmMachine {
   }
 }
 
+/** What lies behind the image. */
+const heapOf = (end: bigint, { ram }: Pick<VmOptions, "ram">): SemihostingOptions["heap"] => {
+  const heapBase = ((end + HEAP_ALIGNMENT - 1n) / HEAP_ALIGNMENT) * HEAP_ALIGNMENT
+  const ramEnd = BigInt(ram.base + ram.bytes)
+  return { heapBase, heapLimit: ramEnd, stackBase: ramEnd, stackLimit: heapBase }
+}
 /** Guest RAM as loadImage wants it. */
 const memoryOf = (vm: Vm, { base, bytes }: VmOptions["ram"]): Parameters<typeof loadImage>[0] => ({
   ram: { base, bytes },

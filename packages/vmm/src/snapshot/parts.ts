@@ -1,0 +1,65 @@
+/** The sections a guest of each kind has beside its memory, with their versions. A changed shape is a new version. */
+import { PE_STATE, type Pe, peState } from "@eltwo/cpu"
+import { isVmBusy, VM_STATE, type Vm, type VmState, vmState } from "@eltwo/kvm"
+import type { Live } from "../live.ts"
+import { BARE_STATE } from "../personality/bare/machine.ts"
+import { PROCESS_STATE, processState } from "../personality/linux/process-state.ts"
+import { VM_MACHINE_STATE } from "../personality/vm/machine.ts"
+import { type Section, valuesSection } from "./container.ts"
+import { refuse } from "./refusal.ts"
+import { RUN_STATE } from "./run-state.ts"
+
+export const SECTIONS = {
+  run: { name: "run", version: 1, shape: RUN_STATE },
+  /** One processing element; the number is its own. */
+  pe: { name: "pe/0", version: 1, shape: PE_STATE },
+  bare: { name: "bare", version: 1, shape: BARE_STATE },
+  vm: { name: "vm", version: 1, shape: VM_STATE },
+  image: { name: "image", version: 1, shape: VM_MACHINE_STATE },
+  process: { name: "process", version: 1, shape: PROCESS_STATE }
+} as const
+const section = ({ name, version }: { readonly name: string; readonly version: number }, value: object): Section =>
+  valuesSection(name, version, value)
+
+/** Memory of a guest: its name in sections, and the bytes themselves. */
+export interface Memory {
+  readonly name: string
+  readonly bytes: Uint8Array
+}
+/** A bare machine's RAM. */
+export const ramOf = ({ board: { physical, ram } }: Pe): Memory => ({
+  name: "ram",
+  bytes: physical.bytes.subarray(ram.offset, ram.offset + ram.bytes)
+})
+/** A VM's memory slots. */
+export const slotsOf = (vm: Vm): readonly Memory[] =>
+  [...vm.slots].map(({ slot, hostPhysical, length }) => ({ name: `slot-${slot}`, bytes: vm.host.pages.view(hostPhysical, length) }))
+
+/** The state of a guest. Throws SnapshotError when it cannot be saved now. */
+export const partsOf = (live: Live): { readonly sections: readonly Section[]; readonly memories: readonly Memory[] } => {
+  if (live.kind === "bare") {
+    const [pe] = live.board.pes
+    return { sections: [section(SECTIONS.pe, peState(pe!)), section(SECTIONS.bare, live.machine.state)], memories: [ramOf(pe!)] }
+  }
+  const vm = savedVm(live.vm)
+  const memories = slotsOf(live.vm)
+  if (live.kind === "vm") return { sections: [section(SECTIONS.vm, vm), section(SECTIONS.image, live.machine.state)], memories }
+  const { process } = live.program
+  const { busy } = process
+  if (busy !== undefined) notNow("process", busy)
+  return { sections: [section(SECTIONS.vm, vm), section(SECTIONS.process, processState(process))], memories }
+}
+const notNow = (path: string, why: string): never =>
+  refuse("SNAPSHOT_BUSY", { path, expected: "a guest between two instructions", actual: why, hint: "Save it a little earlier or later." })
+const savedVm = (vm: Vm): VmState => {
+  const state = vmState(vm)
+  if (!isVmBusy(state)) return state
+  return state.protected
+    ? refuse("SNAPSHOT_PROTECTED", {
+        path: "vm",
+        expected: "a VM whose memory its host can read",
+        actual: state.busy,
+        hint: "A protected guest is saved by nobody but itself."
+      })
+    : notNow("vm", state.busy)
+}

@@ -1,0 +1,145 @@
+/**
+ * From the bytes of a snapshot to a guest that goes on as if nothing had happened. Everything is made anew beside whatever runs and is given out when the last
+ * check has passed: nothing is ever half restored.
+ */
+import { peProblem, restorePe } from "@eltwo/cpu"
+import { type Host as KvmHost, type Mode, restoreVm, type Vm } from "@eltwo/kvm"
+import { Effect } from "effect"
+import { SnapshotError, type VmmError } from "../errors.ts"
+import { bootHost } from "../KvmHost.ts"
+import type { Live } from "../live.ts"
+import { makeBoard } from "../Machine.ts"
+import { listenersOf, programOf } from "../Program.ts"
+import { BareMachine } from "../personality/bare/machine.ts"
+import { hostBytes, restoredCpu } from "../personality/linux/kvm-cpu.ts"
+import { restoreProcess } from "../personality/linux/process-state.ts"
+import { VmMachine } from "../personality/vm/machine.ts"
+import { bareOptions } from "../run-bare.ts"
+import type { Prepared } from "../run-result.ts"
+import { vmOptions } from "../run-vm.ts"
+import type { SignalClock } from "../signal-schedule.ts"
+import { cpuTrace } from "../Trace.ts"
+import { sameBytes } from "./codec.ts"
+import { type Container, hex, readValues } from "./container.ts"
+import { checkFit } from "./fit.ts"
+import { applyPages, flattenPages, type Pages, readPages } from "./pages.ts"
+import { type Memory, partsOf, ramOf, SECTIONS, slotsOf } from "./parts.ts"
+import { reading, refuse } from "./refusal.ts"
+import { clockOf, type RunState } from "./run-state.ts"
+
+/** A guest that is ready to go on, and when its signals are due. */
+export interface Restored {
+  readonly live: Live
+  readonly clock: SignalClock
+}
+
+const HINT = "The file was not written by this version of eltwo, or was changed."
+const content = (path: string, problem: string): never =>
+  refuse("SNAPSHOT_CONTENT", { path, expected: "a state that can be", actual: problem, hint: HINT, message: `${path}: ${problem}` })
+const values = <K extends keyof typeof SECTIONS>(container: Container, section: K) => {
+  const { name, version, shape } = SECTIONS[section]
+  return readValues(container, name, version, shape as (typeof SECTIONS)[K]["shape"])
+}
+
+/** The chain of snapshots a container ends: each one's parent is the one before. Throws SnapshotError. */
+export const checkChain = (chain: readonly Container[]): void => {
+  for (const [i, { header }] of chain.entries()) {
+    const before = chain[i - 1]
+    if (header.parent === null ? before === undefined : before !== undefined && sameBytes(before.id, header.parent)) continue
+    refuse("SNAPSHOT_PARENT", {
+      path: "header.parent",
+      expected: header.parent === null ? "a snapshot without parent" : `snapshot ${hex(header.parent)}`,
+      actual: before === undefined ? "none" : `snapshot ${hex(before.id)}`,
+      hint: "Give its parents with --parent, the full one first."
+    })
+  }
+}
+/** What the run of a snapshot was asked for. Throws SnapshotError. */
+export const readRun = (container: Container): RunState => values(container, "run")
+
+/**
+ * Restores the last snapshot of a chain on a machine that is composed for it: `prepared.options.mem` is its memory, `host` the world it goes on in. `mode` is
+ * left out for a bare image, and may be another one than the saved.
+ */
+export const restoreLive = (prepared: Prepared, mode: Mode | undefined, chain: readonly Container[]): Effect.Effect<Restored, VmmError> =>
+  Effect.gen(function* () {
+    const container = chain.at(-1)!
+    const { header } = container
+    const checked = reading(() => {
+      checkChain(chain)
+      checkFit(header, prepared.model, prepared.options.mem)
+      return readRun(container)
+    })
+    if (checked instanceof SnapshotError) return yield* checked
+    prepared.random.state = checked.random
+    const live = yield* header.kind === "bare" ? bare(prepared, chain) : modelled(prepared, mode, chain)
+    const same = reading(() => checkSame(container, live, prepared))
+    return same instanceof SnapshotError ? yield* same : { live, clock: clockOf(checked) }
+  })
+
+/** What was restored would be saved as what it was restored from: the file held nothing that got lost on the way. */
+const checkSame = (container: Container, live: Live, { options }: Prepared): undefined => {
+  // Another mode maps a guest's memory in its own way.
+  if (live.kind !== "bare" && options.mode !== container.header.machine.mode) return undefined
+  for (const { name, bytes } of partsOf(live).sections)
+    if (!sameBytes(bytes, container.section(name).bytes)) content(`section ${name}`, "values that no machine would keep")
+  return undefined
+}
+
+/** The pages of a memory after the last snapshot of a chain. */
+const pagesIn = (chain: readonly Container[], { name, bytes }: Memory): Pages => {
+  const pages = flattenPages(chain.map((container) => readPages(container, name)))
+  if (pages.total * PAGE_BYTES !== bytes.length) content(`section ${name}/index`, `${pages.total} pages; the memory has ${bytes.length / PAGE_BYTES}`)
+  return pages
+}
+const PAGE_BYTES = 4096
+
+const bare = (prepared: Prepared, chain: readonly Container[]): Effect.Effect<Live, VmmError> =>
+  Effect.gen(function* () {
+    const { model, options, tracer } = prepared
+    const board = yield* makeBoard(model, options.mem)
+    const live = reading((): Live => {
+      const container = chain.at(-1)!
+      const [pe] = board.pes
+      const state = values(container, "pe")
+      const problem = peProblem(pe!, state)
+      if (problem !== undefined) content("section pe/0", problem)
+      const memory = ramOf(pe!)
+      applyPages(pagesIn(chain, memory), memory.bytes)
+      restorePe(pe!, state)
+      const machine = BareMachine.restored(board, values(container, "bare"), {
+        ...bareOptions(prepared),
+        ...(tracer && { trace: cpuTrace(board, model.isa, tracer) })
+      })
+      return typeof machine === "string" ? content("section bare", machine) : { kind: "bare", board, machine }
+    })
+    return live instanceof SnapshotError ? yield* live : live
+  })
+
+const modelled = (prepared: Prepared, mode: Mode | undefined, chain: readonly Container[]): Effect.Effect<Live, VmmError> =>
+  Effect.gen(function* () {
+    const { model, options, tracer } = prepared
+    if (mode === undefined) return yield* Effect.dieMessage("a guest of a modelled kernel needs a mode")
+    const kvm = yield* bootHost(model, mode, options.mem + hostBytes(options.mem), tracer)
+    const live = reading(() => around(prepared, kvm, chain))
+    return live instanceof SnapshotError ? yield* live : live
+  })
+const around = (prepared: Prepared, kvm: KvmHost, chain: readonly Container[]): Live => {
+  const container = chain.at(-1)!
+  const state = values(container, "vm")
+  if (state.slots.reduce((sum, { bytes }) => sum + bytes, 0) > prepared.options.mem) content("section vm", "more memory than the machine has")
+  const vm = restoreVm(kvm, state)
+  if (typeof vm === "string") return content("section vm", vm)
+  for (const memory of slotsOf(vm)) applyPages(pagesIn(chain, memory), memory.bytes)
+  return container.header.kind === "vm" ? imageIn(prepared, kvm, vm, container) : programIn(prepared, kvm, vm, container)
+}
+const imageIn = (prepared: Prepared, kvm: KvmHost, vm: Vm, container: Container): Live => {
+  const machine = VmMachine.restored(kvm, vm, values(container, "image"), vmOptions(prepared))
+  return typeof machine === "string" ? content("section image", machine) : { kind: "vm", kvm, vm, machine }
+}
+const programIn = (prepared: Prepared, kvm: KvmHost, vm: Vm, container: Container): Live => {
+  const cpu = restoredCpu(vm, prepared.options.mem)
+  if (typeof cpu === "string") return content("section vm", cpu)
+  const process = restoreProcess(cpu, prepared.host, values(container, "process"), listenersOf(cpu, prepared.tracer))
+  return typeof process === "string" ? content("section process", process) : { kind: "linux", kvm, vm, cpu, program: programOf(cpu, process) }
+}
