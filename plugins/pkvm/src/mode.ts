@@ -35,6 +35,9 @@ export const protectedMode = (base: Base): Mode =>
       ...unprotected.services,
       // hyp code does it when it loads the vCPU
       flushContext: () => {},
+      // the same
+      loadInterrupts: () => {},
+      putInterrupts: () => {},
       flushVmid: (cpu, { vmid }) => void hostCall(cpu, PKVM_CALLS, PkvmCall.TLB_FLUSH_VMID, BigInt(HANDLE_OFFSET + vmid - 1)),
       runVcpu: (cpu) => Number(hostCall(cpu, PKVM_CALLS, HostCall.kvm_vcpu_run)),
       adjustPc: (cpu) => void hostCall(cpu, PKVM_CALLS, HostCall.kvm_adjust_pc)

@@ -246,6 +246,10 @@ export class PhysicalCpu {
       this.#accessTrapped(trap, address)
     }
   }
+  /** The kernel uses memory that it has no more to do with than a copy: what EL2 does about the first access, it does now. */
+  touch(address: bigint): void {
+    if (this.mode?.hostTrap) this.load64(address & ~7n)
+  }
   /** An access of the kernel came to EL2, where hyp code deals with it: when this comes back, the access is to be made again. */
   #accessTrapped(trap: PortTrap, address: bigint): void {
     if (this.hostEl === 2 || trap.el !== 1 || trap.exception.target !== 2 || !this.mode?.hostTrap) throw this.#crash(trap)

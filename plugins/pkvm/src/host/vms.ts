@@ -100,8 +100,6 @@ const makeHypVm = (side: HostSide, vm: Vm, record: VmRecord): Errno | undefined 
 const makeHypVcpu = (side: HostSide, vcpu: Vcpu, record: VmRecord): Errno | undefined => {
   const { pages } = side.host
   const { structure } = side.vcpus.get(vcpu)!
-  const problem = shareSve(side, vcpu)
-  if (problem) return problem
   side.fill(structure, [[VCPU_FIELD.index, BigInt(vcpu.vm.vcpus.filter(Boolean).indexOf(vcpu))]])
   const area = pages.allocate(hypVcpuBytes)
   if (area === undefined) return "ENOMEM"
@@ -262,6 +260,7 @@ export const vms: VmServices = {
   ipaBits: ({ features }) => features.physicalBits,
   createVm,
   createVcpu,
+  finalizeVcpu: (cpu, vcpu) => shareSve(hostSideOf(cpu), vcpu),
   firstRun,
   load,
   put,

@@ -1,9 +1,9 @@
 /** The host's hypercalls as hyp code answers them: by number, and by how far the start of protection has come. */
 import { HOST_CALLS, HostCall, type HostCallHandler, type HostCallTable, type PhysicalCpu } from "@eltwo/kvm"
-import { newHypVcpu } from "../hyp-vcpu.ts"
+import { type HypVcpu, newHypVcpu } from "../hyp-vcpu.ts"
 import type { Outcome } from "../ownership/errno.ts"
 import { errnoRegister, type HostCallContext, hostCall as ownershipCall, HostCall as PageCall } from "../ownership/host-calls.ts"
-import { initVcpu, initVm } from "../ownership/hyp-vm.ts"
+import { type HypVm, initVcpu, initVm } from "../ownership/hyp-vm.ts"
 import { vmByHandle, vmidOf } from "../ownership/vm-table.ts"
 import { initHypVcpu, loadHypVcpu, runHypVcpu } from "../vcpu/vcpu.ts"
 import { kvmHypInit, pkvmInit, protFinalize } from "./boot.ts"
@@ -126,7 +126,9 @@ const afterwards: Readonly<Record<number, (cpu: PhysicalCpu, state: HypState) =>
     const before = loadedHypVcpu(state, cpu)
     ownershipCall(contextOf(state, cpu), PkvmCall.VCPU_LOAD, [handle, index, hcr, 0n])
     const vcpu = loadedHypVcpu(state, cpu)
-    if (vcpu && !before) loadHypVcpu(vcpu, hcr)
+    if (!vcpu || before) return handle
+    loadHypVcpu(vcpu, hcr)
+    forgetOthers(cpu, state, vcpu)
     return handle
   },
   [PkvmCall.TLB_FLUSH_VMID]: (cpu, state) => {
@@ -134,9 +136,17 @@ const afterwards: Readonly<Record<number, (cpu: PhysicalCpu, state: HypState) =>
     if (stage2) forgetGuest(cpu, state.pkvm.hostStage2.vtcr, stage2)
     return cpu.pe.x[1]!
   },
-  // no interrupt controller is virtualised beside these VMs: there is no list register to keep
-  [PkvmCall.VGIC_SAVE_APRS]: (cpu) => cpu.pe.x[1]!,
-  [PkvmCall.VGIC_RESTORE_VMCR_APRS]: (cpu) => cpu.pe.x[1]!
+  [PkvmCall.VGIC_SAVE_APRS]: (cpu) => interruptState(cpu, PkvmCall.VGIC_SAVE_APRS),
+  [PkvmCall.VGIC_RESTORE_VMCR_APRS]: (cpu) => interruptState(cpu, PkvmCall.VGIC_RESTORE_VMCR_APRS)
+}
+/** Without an interrupt controller in the VM there is nothing to move; the kernel calls all the same. */
+const interruptState = (cpu: PhysicalCpu, call: number): bigint => (cpu.loaded?.vm.vgic && HOST_CALLS.get(call)?.(cpu, cpu.pe.x[1]!)) ?? cpu.pe.x[1]!
+/** Another vCPU of the VM ran here last: its translations are not this one's. */
+const forgetOthers = (cpu: PhysicalCpu, state: HypState, { pages: { vm }, index }: HypVcpu): void => {
+  const ran = state.lastRan.get(cpu) ?? new Map<HypVm, number>()
+  state.lastRan.set(cpu, ran)
+  if ((ran.get(vm) ?? index) !== index) forgetGuest(cpu, state.pkvm.hostStage2.vtcr, vm.stage2 as RealGuestStage2)
+  ran.set(vm, index)
 }
 const pageCall =
   (call: number): HostCallHandler =>

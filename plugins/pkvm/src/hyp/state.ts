@@ -1,7 +1,7 @@
 /** What hyp code keeps of a host: page ownership with the tables behind it, its vCPUs, and how far its own start has come. */
 import { HCR, type Host, hostNvheHcr, type PhysicalCpu } from "@eltwo/kvm"
 import type { HypVcpu } from "../hyp-vcpu.ts"
-import type { HypVcpu as VcpuPages } from "../ownership/hyp-vm.ts"
+import type { HypVm, HypVcpu as VcpuPages } from "../ownership/hyp-vm.ts"
 import type { PageRecords } from "../ownership/page-records.ts"
 import type { Pkvm } from "../ownership/pkvm.ts"
 import type { RealHostStage2 } from "./host-stage2.ts"
@@ -31,6 +31,8 @@ export interface HypState {
   initialised: boolean
   /** CPUs whose host is behind its stage 2. */
   readonly finalized: Set<PhysicalCpu>
+  /** Which vCPU of each VM ran last on each CPU. */
+  readonly lastRan: WeakMap<PhysicalCpu, Map<HypVm, number>>
   /** Reports what pages changed hands since it was asked last; nothing when nobody listens. */
   readonly records: PageRecords & { report(cpu: PhysicalCpu, actor: string, transition: string): void }
 }
