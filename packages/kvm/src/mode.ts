@@ -55,6 +55,8 @@ export interface VmServices {
   /** KVM_CREATE_VM and KVM_CREATE_VCPU, with the structure made. */
   createVm(cpu: PhysicalCpu, vm: Vm): Errno | undefined
   createVcpu(cpu: PhysicalCpu, vcpu: Vcpu): Errno | undefined
+  /** KVM_ARM_VCPU_FINALIZE, with memory for vectors made. */
+  finalizeVcpu(cpu: PhysicalCpu, vcpu: Vcpu): Errno | undefined
   /** First KVM_RUN of a vCPU. */
   firstRun(cpu: PhysicalCpu, vcpu: Vcpu): Errno | undefined
   /** vcpu_load after the task's FP state is saved, vcpu_put before the guest's is. */

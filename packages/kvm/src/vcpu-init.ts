@@ -1,5 +1,5 @@
 /** KVM_ARM_VCPU_INIT: features of a vCPU, checked in the order of the kernel. */
-import type { Errno } from "./errno.ts"
+import { type Errno, isErrno } from "./errno.ts"
 import { hasVmFeature, type VcpuFeaturePart, type VectorRegisters, vcpuFeaturesOf, vectorImageBytes } from "./extension.ts"
 import { resetIdRegisters } from "./id-registers.ts"
 import { resetVcpu } from "./reset.ts"
@@ -67,5 +67,10 @@ export const finalizeVcpu = (vcpu: Vcpu, feature: number): Errno | undefined => 
   if (!vectors) return "EINVAL"
   if (vcpu.fp.sve) return "EPERM"
   vcpu.fp.sve = new Uint8Array(vectorImageBytes(vectors, vcpu.fp.vl.sve))
-  return undefined
+  const { host } = vcpu.vm
+  const { vms } = host.mode
+  const refused = vms && host.inKernel(() => vms.finalizeVcpu(host.cpu, vcpu))
+  if (refused === undefined) return undefined
+  vcpu.fp.sve = null
+  return isErrno(refused) ? refused : "EIO"
 }
