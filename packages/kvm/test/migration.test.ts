@@ -125,11 +125,14 @@ interface Party {
   readonly alone: Alone
   registers(): Registers
 }
-const parties = (host: Host): { readonly all: readonly Party[]; readonly vcpus: readonly Vcpu[]; readonly tasks: readonly Task[] } => {
+const parties = (
+  host: Host,
+  isAlone: boolean
+): { readonly all: readonly Party[]; readonly vcpus: readonly Vcpu[]; readonly tasks: readonly Task[] } => {
   const all: Party[] = []
   const vcpus: Vcpu[] = []
   const tasks: Task[] = []
-  for (const name of ["a", "b"]) {
+  for (const name of isAlone ? [] : ["a", "b"]) {
     const vm = ok(host.createVm())
     ok(vm.setMemoryRegion({ slot: 0, guestPhysical: GUEST_RAM, bytes: 0x10000 }))
     vm.write(GUEST_RAM, assemble(GUEST.code))
@@ -150,7 +153,7 @@ const parties = (host: Host): { readonly all: readonly Party[]; readonly vcpus: 
   ok(host.mapMemory(first, PROGRAM, assemble(HOST.code, PROGRAM), { execute: true }))
   const other = ok(host.createTask())
   ok(host.mapMemory(other, PROGRAM, assemble(HOST.code, PROGRAM), { execute: true }))
-  for (const task of [first, host.createThread(first), other]) {
+  for (const task of isAlone ? [first] : [first, host.createThread(first), other]) {
     const seed = BigInt(100 + tasks.length)
     task.registers.pc = BigInt(PROGRAM)
     for (const [n, value] of start(seed)) task.registers.x[n] = value
@@ -170,16 +173,18 @@ interface Storm {
   readonly engine: Engine
   readonly seed: number
   readonly rounds: number
+  /** A single program, which finds its registers where it left them long ago. */
+  readonly isAlone?: boolean
 }
 /** One storm; gives a hash of all events. */
-const storm = ({ mode, pcpus, engine, seed, rounds }: Storm): { hash: number; migrations: number; preemptions: number } => {
+const storm = ({ mode, pcpus, engine, seed, rounds, isAlone = false }: Storm): { hash: number; migrations: number; preemptions: number } => {
   const host = bootSmp({
     mode: MODES[mode],
     pcpus,
     engine,
     scheduler: { seed, quantum: 61 + (seed % 200), slice: 80 + (seed % 150), migration: "random" }
   })
-  const { all, vcpus, tasks } = parties(host)
+  const { all, vcpus, tasks } = parties(host, isAlone)
   const random = randomOf(seed)
   const seen = { migrations: 0, preemptions: 0 }
   const hash = eventHash(host, (event) => {
@@ -237,6 +242,12 @@ describe.each(["vhe", "nvhe", "hvhe"] as const)("storms under %s", (mode) => {
     const { migrations, preemptions } = storm({ mode, pcpus: 1 + seed, engine: seed === 2 ? "jit" : "interp", seed, rounds: 160 })
     expect(migrations).toBeGreaterThan(20)
     expect(preemptions).toBeGreaterThan(20)
+  })
+})
+describe("a program that nobody disturbs", () => {
+  it("moves about between CPUs that still have its old registers", () => {
+    const { migrations } = storm({ mode: "vhe", pcpus: 3, engine: "interp", seed: 4, rounds: 160, isAlone: true })
+    expect(migrations).toBeGreaterThan(20)
   })
 })
 describe("the same seed", () => {

@@ -2,7 +2,7 @@
 import { virtualTime } from "@eltwo/cpu"
 import { brokenInvariants, type Host, type KvmEvent, offlineCpu, onlineCpu, resumeCpu, suspendCpu, type Vcpu } from "@eltwo/kvm"
 import { describe, expect, it } from "vitest"
-import { assemble as assembleGuest, DATA, GUEST_RAM, guest, ok, program } from "../../../plugins/vhe/test/machine.ts"
+import { assemble, DATA, GUEST_RAM, guest, ok, program } from "../../../plugins/vhe/test/machine.ts"
 import { bootSmp, type Engine, eventHash, guestWords, MODES, smpGuest } from "./smp-machine.ts"
 
 /** X0 := SMC64 CPU_ON of vCPU 1 at `secondary`. */
@@ -54,6 +54,7 @@ describe.each(Object.entries(MODES))("two vCPUs under %s", (_, mode) => {
   })
 })
 
+const OTHER = 0x600000
 const modes = Object.entries(MODES)
 /** Runs until nothing happens any more; nothing is broken after any round. */
 const settle = (host: Host, vcpus: readonly Vcpu[], rounds = 20_000): void => {
@@ -136,7 +137,7 @@ describe.each(modes)("vCPUs that sleep under %s", (_, mode) => {
     host.scheduler.spawn(busy.task)
     const vm = ok(host.createVm())
     ok(vm.setMemoryRegion({ slot: 0, guestPhysical: GUEST_RAM, bytes: 0x10000 }))
-    vm.write(GUEST_RAM, assembleGuest(timer))
+    vm.write(GUEST_RAM, assemble(timer))
     const vcpu = ok(vm.createVcpu(0))
     vcpu.init({ features: 4 })
     vcpu.registers.pc = BigInt(GUEST_RAM)
@@ -206,5 +207,87 @@ describe.each(modes)("vCPUs that sleep under %s", (_, mode) => {
       [[1], []],
       [15n, 5n]
     ])
+  })
+})
+
+describe("threads of host programs", () => {
+  it.each(["interp", "jit"] as const)("share memory and files, on two CPUs at once: %s", (engine) => {
+    const host = bootSmp({ engine, scheduler: { quantum: 101, slice: 300 } })
+    const { task, data } = program(
+      host,
+      `mov x20, #${DATA}
+       mov x22, #400
+       again:
+       ldaxr w1, [x20]
+       cbnz w1, =again
+       mov w2, #1
+       stxr w3, w2, [x20]
+       cbnz w3, =again
+       ldr x4, [x20, #8]
+       add x4, x4, #1
+       str x4, [x20, #8]
+       stlr wzr, [x20]
+       subs x22, x22, #1
+       b.ne =again
+       mov x8, #93
+       mov x0, #0
+       svc #0`
+    )
+    const threads = [task, host.createThread(task), host.createThread(task)]
+    for (const thread of threads) {
+      thread.registers.pc = task.registers.pc
+      host.scheduler.spawn(thread)
+    }
+    task.open({})
+    expect(threads[2]!.files.size).toBe(1)
+    settle(host, [])
+    expect([doubleword(data, 1), threads.map(({ ended }) => ended)]).toEqual([1200n, [{ status: 0 }, { status: 0 }, { status: 0 }]])
+    const before = host.pages.available
+    for (const thread of threads) {
+      expect(host.pages.available).toBe(before)
+      expect(host.destroyTask(thread)).toBeUndefined()
+    }
+    expect(host.pages.available).toBeGreaterThan(before)
+    expect(host.scheduler.threads).toEqual([])
+  })
+  it("lose their exclusive monitor while others run: a value that came back is not the old one", () => {
+    const host = bootSmp({ scheduler: { quantum: 61 } })
+    const { task, data } = program(
+      host,
+      `mov x20, #${DATA}
+       mov x22, #200
+       again:
+       ldxr x1, [x20]
+       ldr x5, [x20, #8]
+       mov x6, x23
+       delay:
+       subs x6, x6, #1
+       b.ne =delay
+       ldr x7, [x20, #8]
+       stxr w3, x1, [x20]
+       add x24, x24, #1
+       cbnz w3, =again
+       eor x7, x7, x5
+       orr x25, x25, x7
+       str x25, [x20, #16]
+       subs x22, x22, #1
+       b.ne =again
+       str x24, [x20, #24]
+       mov x8, #93
+       svc #0`
+    )
+    task.registers.x[23] = 10n
+    host.scheduler.spawn(task)
+    // changes the value and changes it back, for ever
+    const thread = host.createThread(task)
+    thread.registers.pc = BigInt(OTHER)
+    const toggle = `mov x20, #${DATA}\nagain:\nmov x1, #1\nstr x1, [x20]\nstr xzr, [x20]\nldr x1, [x20, #8]\nadd x1, x1, #1\nstr x1, [x20, #8]\nb =again`
+    ok(host.mapMemory(task, OTHER, assemble(toggle, OTHER), { execute: true }))
+    host.scheduler.spawn(thread)
+    for (let i = 0; i < 4000 && !task.ended; i++) host.scheduler.run(1)
+    expect(task.ended).toEqual({ status: 0 })
+    expect(doubleword(data, 2)).toBe(0n)
+    // and some had to be done again
+    expect(doubleword(data, 3)).toBeGreaterThan(250n)
   })
 })
