@@ -1,12 +1,8 @@
 /** The guests of vm-guests report the same in every mode and in both engines. */
-import type { Mode } from "@eltwo/kvm"
-import { hvhe } from "@eltwo/plugin-hvhe"
-import { nvhe } from "@eltwo/plugin-nvhe"
-import { vhe } from "@eltwo/plugin-vhe"
 import { describe, expect, it } from "vitest"
 import { bootHost, RunningGuest, vmGuests } from "./vm-guests/machine.ts"
+import { MODES } from "./vm-guests/modes.ts"
 
-const MODES: readonly Mode[] = [vhe, nvhe, hvhe]
 const ENGINES = ["interp", "jit"] as const
 const guests = vmGuests()
 

@@ -21,16 +21,20 @@ export default scenario(
   "H23",
   "MMIO loads of every size: extended as the instruction says; the processor has one byte order (SCTLR_EL1.EE is RES0)",
   () => {
-    for (const mode of PLAIN_MODES)
+    for (const mode of PLAIN_MODES) {
+      const on = host(mode)
       for (const tried of [false, true])
         for (const [load, value] of LOADS) {
           const order = tried ? `mrs x2, sctlr_el1\norr x2, x2, #${SCTLR_EE}\nmsr sctlr_el1, x2\nisb\n` : ""
-          const [vcpu] = guest(host(mode), `main: mov x1, #-1\n${order}${load}\nhlt #1`).vcpus
+          const { vm, vcpus } = guest(on, `main: mov x1, #-1\n${order}${load}\nhlt #1`)
+          const [vcpu] = vcpus
           const exit = vcpu!.run(1000)
           if (isErrno(exit) || exit.reason !== "mmio") throw new Error(`No MMIO exit of ${load}: ${JSON.stringify(exit)}`)
           vcpu!.setMmioData(BigInt.asUintN(8 * exit.bytes, DEVICE_VALUE))
           expect(vcpu!.run(1000)).toMatchObject({ reason: "debug" })
           expect([load, tried, vcpu!.registers.x[1]]).toEqual([load, tried, value])
+          vm.destroy()
         }
+    }
   }
 )

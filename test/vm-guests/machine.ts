@@ -6,7 +6,7 @@ import { readdirSync, readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { attachJit, createBoard } from "@eltwo/cpu"
 import { assemble, base, composeOrThrow, type Machine, toFlat } from "@eltwo/isa"
-import { createHost, type Host, isErrno, type Mode, type RunExit, type Vcpu, VcpuFeature, type Vm } from "@eltwo/kvm"
+import { createHost, type Errno, type Host, isErrno, type Mode, type RunExit, type Vcpu, VcpuFeature, type Vm } from "@eltwo/kvm"
 import { fpmr } from "@eltwo/plugin-fpmr"
 import { fpsimd } from "@eltwo/plugin-fpsimd"
 import { sme } from "@eltwo/plugin-sme"
@@ -95,16 +95,28 @@ export class RunningGuest {
   }
   /** One KVM_RUN of a vCPU, and the answer to its exit. */
   step(instructions: number, which = 0): RunExit["reason"] {
-    const vcpu = this.vcpus[which]!
-    const exit = vcpu.run(instructions)
+    const exit = this.vcpus[which]!.run(instructions)
+    this.#answer(exit, which)
+    return isErrno(exit) ? "unknown" : exit.reason
+  }
+  /** Gives each vCPU a thread of the host's scheduler. */
+  schedule(host: Host): this {
+    for (const [which, vcpu] of this.vcpus.entries())
+      host.scheduler.spawnVcpu(vcpu, (exit) => {
+        this.#answer(exit, which)
+        return this.end === undefined ? "run" : "stop"
+      })
+    return this
+  }
+  #answer(exit: RunExit | Errno, which: number): void {
     if (isErrno(exit)) {
       this.end = exit
-      return "unknown"
+      return
     }
     switch (exit.reason) {
       case "mmio":
         if (exit.isWrite) this.#report(exit)
-        else vcpu.setMmioData(BigInt.asUintN(8 * exit.bytes, DEVICE_VALUE))
+        else this.vcpus[which]!.setMmioData(BigInt.asUintN(8 * exit.bytes, DEVICE_VALUE))
         break
       case "systemEvent":
         this.end = `systemEvent ${exit.type}`
@@ -118,7 +130,6 @@ export class RunningGuest {
       default:
         this.end = exit.reason
     }
-    return exit.reason
   }
   /** Turns of `slice` instructions for each vCPU that is on, until the VM ends. */
   run(slice = 1000, turns = 20_000): this {

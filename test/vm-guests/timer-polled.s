@@ -5,8 +5,8 @@ main:	mov	x19, x30
 	mov	x1, #2		// masked
 	msr	cntv_ctl_el0, x1
 	mrs	x1, cntvct_el0
-	add	x2, x1, #2000
-	msr	cntv_cval_el0, x2
+	add	x21, x1, #2000
+	msr	cntv_cval_el0, x21
 	mov	x1, #3
 	msr	cntv_ctl_el0, x1
 	mrs	x1, cntv_ctl_el0
@@ -17,11 +17,11 @@ main:	mov	x19, x30
 	tbz	x1, #2, 1b
 	report	3, x1
 	mrs	x3, cntvct_el0
-	cmp	x3, x2
+	cmp	x3, x21
 	cset	x4, hs
 	report	4, x4
 	mrs	x3, cntv_cval_el0
-	cmp	x3, x2
+	cmp	x3, x21
 	cset	x4, eq
 	report	5, x4
 	msr	cntv_ctl_el0, xzr
