@@ -20,7 +20,7 @@ export const ERA_H: FpHooks = {
   load(cpu, { vm: { host } }) {
     saveAndFlushCpuState(cpu)
     cpu.fpOwner = "free"
-    if (host.features.sme && cpu.readMain("SVCR") !== 0n) throw cpu.bug("A vCPU is loaded in streaming mode")
+    if (host.features.sme && cpu.readMain("SVCR") !== 0n) cpu.warn("A vCPU is loaded in streaming mode")
   },
   ctxFlush(cpu) {
     if (cpu.current?.has(TIF.FOREIGN_FPSTATE)) cpu.fpOwner = "free"

@@ -1,6 +1,6 @@
 /**
  * Recordings of a real kernel's switch path (test/golden/kvm-traces) and what the model does, brought to one form: lines that can be compared.
- * The recorded processor has SVE, SME, FPMR and CNTPOFF; the machine of these tests has FPSIMD only. What follows from that is listed here, with the reason.
+ * What the recorded processor has and the machine of these tests has not is listed here, with the reason.
  */
 import { readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
@@ -31,9 +31,16 @@ export interface RecordedEvent {
   readonly value?: string
   readonly mem?: string
   readonly q?: number
+  readonly z?: number
+  readonly p?: number
+  readonly fpmr?: string
+  readonly svcr?: string
+  readonly which?: string
   readonly list?: string
   readonly cptr?: string
   readonly cpacr_el1?: string
+  readonly zcr_el1?: string
+  readonly zcr_el2?: string
 }
 export interface RecordedExit {
   readonly exit: "MMIO" | "SYSTEM_EVENT"
@@ -42,7 +49,7 @@ export interface RecordedExit {
   readonly addr?: string
   readonly data?: string
   readonly type?: number
-  readonly host?: { readonly d0: string; readonly d31: string }
+  readonly host?: Readonly<Record<string, string | number>>
 }
 export interface Recording {
   readonly exits: readonly RecordedExit[]
@@ -58,19 +65,40 @@ export const recording = (name: string): Recording => {
     events: rest.filter((l) => "n" in l) as unknown as RecordedEvent[]
   }
 }
-export const registerLists: Readonly<Record<string, readonly string[]>> = JSON.parse(read("lists.json"))
-const guests = lines("guests.jsonl") as unknown as readonly { guest: string; load: string; words: readonly string[] }[]
-/** Code of a recorded guest, or "vectors", and where it lies. */
-export const recordedGuest = (name: string): { readonly address: number; readonly bytes: Uint8Array } => {
-  const { load, words } = guests.find((g) => g.guest === name)!
-  return { address: Number(load), bytes: new Uint8Array(Uint32Array.from(words, (w) => Number.parseInt(w, 16)).buffer) }
+/** ZCR of the host kernel when a recording begins: what the programs and guests before it have left. */
+export const firstZcr = ({ events }: Recording, kernel: string): bigint => {
+  const own = kernel.startsWith("vhe") ? "zcr_el2" : "zcr_el1"
+  for (const e of events) {
+    if (e.what === "mrs" && e.reg === "ZCR_EL1" && e.where === "host") return BigInt(e.value!)
+    const inForce = e.what === "eret" && e.to !== "guest-el1" ? e[own] : undefined
+    if (e.what === "eret" && inForce !== undefined) return BigInt(inForce)
+    if (e.what === "eret" && e.to === "guest-el1" && e[own] !== undefined) return BigInt(e[own])
+  }
+  return 0n
 }
-
-/** ZEN and SMEN, which a machine without SVE and SME does not have. */
-const SCALABLE = 0x3000000n | 0x30000n
-const without = (value: string): string => `0x${(BigInt(value) & ~SCALABLE).toString(16)}`
-const isTrapWord = (e: RecordedEvent): boolean =>
-  e.what === "msr" && (e.phys === "CPTR_EL2" || e.reg === "CPTR_EL2" || (e.reg ?? "").startsWith("CPACR_EL"))
+export const registerLists: Readonly<Record<string, readonly string[]>> = JSON.parse(read("lists.json"))
+interface GuestLine {
+  readonly guest: string
+  readonly load: string
+  readonly words: readonly string[]
+  readonly sveMaxVl?: readonly number[]
+}
+const guests = lines("guests.jsonl") as unknown as readonly GuestLine[]
+/** Guests whose host thread uses SVE before and after each KVM_RUN; the others' uses V0 and V31. */
+const WITH_SVE_HOST = /^g3-|^g5b-/
+export interface RecordedGuest {
+  readonly address: number
+  readonly bytes: Uint8Array
+  /** Of its first vCPU, in bytes; 0: no SVE. */
+  readonly sveMaxVl: number
+  readonly hostUsesSve: boolean
+}
+/** Code of a recorded guest, or "vectors", and where it lies. */
+export const recordedGuest = (name: string): RecordedGuest => {
+  const { load, words, sveMaxVl } = guests.find((g) => g.guest === name)!
+  const bytes = new Uint8Array(Uint32Array.from(words, (w) => Number.parseInt(w, 16)).buffer)
+  return { address: Number(load), bytes, sveMaxVl: sveMaxVl?.[0] ?? 0, hostUsesSve: WITH_SVE_HOST.test(name) }
+}
 
 /** A difference of the machine under test: events of the recording that it does not have, or has otherwise. */
 export interface Difference {
@@ -78,41 +106,17 @@ export interface Difference {
   readonly drops?: (e: RecordedEvent) => boolean
   readonly changes?: (e: RecordedEvent) => RecordedEvent
 }
-export const DIFFERENCES: readonly Difference[] = [
-  { why: "The recorder also saw the guest's own register accesses and marks; events are of host and hyp", drops: (e) => e.where === "guest-el1" },
-  { why: "No SME: streaming mode is never left by SMSTOP, and SVCR is not looked at", drops: (e) => e.what === "smstop" || e.reg === "SVCR" },
-  { why: "No FPMR", drops: (e) => e.reg === "FPMR" },
-  { why: "No SVE and SME: binding a task programs no EL0 traps", drops: (e) => e.fn === "fpsimd_bind_task_to_cpu" },
-  { why: "No CNTPOFF_EL2: no ISB after CNTP_CVAL between HCR and CPTR", drops: (e) => e.what === "isb" && e.fn === "__activate_traps" },
-  {
-    why: "No SVE and SME: ZEN and SMEN do not exist in trap words",
-    changes: (e) => (isTrapWord(e) && e.value !== undefined ? { ...e, value: without(e.value) } : e)
-  },
-  {
-    why: "The same in the word in force at an exception return, and in the guest's CPACR_EL1",
-    changes: (e) =>
-      e.what === "eret" ? { ...e, ...(e.cptr ? { cptr: without(e.cptr) } : {}), ...(e.cpacr_el1 ? { cpacr_el1: without(e.cpacr_el1) } : {}) } : e
-  }
-]
-/** Events from one that `starts` says to the next ERET into the guest, both included, are not there: the guest's own EL1 answers instead of the host. */
-export const withoutExits = (
-  events: readonly RecordedEvent[],
-  starts: (e: RecordedEvent) => boolean
-): { readonly kept: readonly RecordedEvent[]; readonly dropped: number } => {
-  const kept: RecordedEvent[] = []
-  let dropped = 0
-  let inside = false
-  for (const e of events) {
-    if (starts(e)) {
-      inside = true
-      dropped++
-    }
-    if (!inside) kept.push(e)
-    else if (e.what === "eret" && e.to === "guest-el1") inside = false
-  }
-  return { kept, dropped }
+export const GUEST_EVENTS: Difference = {
+  why: "The recorder also saw the guest's own register accesses and marks; events are of host and hyp",
+  drops: (e) => e.where === "guest-el1"
 }
-
+/** HCR_EL2.TWE. */
+const TWE = 1n << 14n
+export const ALONE: Difference = {
+  why: "HCR_EL2.TWE goes away while the recorded thread is alone on its CPU",
+  changes: (e) => (e.reg === "HCR_EL2" && BigInt(e.value!) & VM ? { ...e, value: hex(BigInt(e.value!) | TWE) } : e)
+}
+const VM = 1n
 const hex = (value: bigint | number): string => `0x${value.toString(16)}`
 const moved = (list: readonly string[]): string => list.map((entry) => entry.replace(/=.*/, "")).join(" ")
 /** Bits of the values in a list that both machines have. */
@@ -123,8 +127,8 @@ const COMPARED: Readonly<Record<string, { readonly mask: bigint; readonly why: s
   VMPIDR_EL2: { mask: ~0n, why: "all" },
   SCTLR_EL12: { mask: ~0n, why: "all" },
   HSTR_EL2: { mask: ~0n, why: "all" },
-  HCRX_EL2: { mask: ~((1n << 23n) | (1n << 22n)), why: "EnFPM and GCSEn belong to features that are not there" },
-  HFGRTR_EL2: { mask: 3n << 57n, why: "of the traps for what a VM lacks, only S1PIE exists" },
+  HCRX_EL2: { mask: ~(1n << 22n), why: "GCSEn belongs to a feature that is not there" },
+  HFGRTR_EL2: { mask: (3n << 57n) | (3n << 54n), why: "of the traps for what a VM lacks, only those of S1PIE and SME exist" },
   HFGWTR_EL2: { mask: 3n << 57n, why: "as HFGRTR_EL2" },
   HFGITR_EL2: { mask: 0n, why: "no SPE and no SPECRES2 to be trapped" },
   HDFGRTR_EL2: { mask: 0n, why: "no performance monitors, SPE or trace" },
@@ -132,6 +136,9 @@ const COMPARED: Readonly<Record<string, { readonly mask: bigint; readonly why: s
   VTCR_EL2: { mask: ~((7n << 16n) | (1n << 21n) | (1n << 32n)), why: "48-bit physical addresses, no hardware access flag, no LPA2" }
 }
 const compared = (register: string, value: bigint): string => `${register}=${hex(value & COMPARED[register]!.mask)}`
+/** nSMPRI_EL1 and nTPIDR2_EL0. A kernel that is told not to use SME leaves them alone on a processor that has it. */
+const FINE_SME = 3n << 54n
+export const withoutSme = (value: string): string => value.replace(/(?<=HFG[RW]TR_EL2=)0x\w+/, (bits) => hex(BigInt(bits) & ~FINE_SME))
 /** Values that the recording gives for the registers of a list, as far as both machines have them. */
 export const expectedValues = (list: string): readonly string[] =>
   registerLists[list]!.filter((entry) => entry.includes("=")).map((entry) => {
@@ -152,12 +159,9 @@ const hasValuesOf = (e: Extract<KvmEvent, { list: readonly string[] }>, wanted: 
 }
 
 /** Applies the differences; counts in `used` how often each made one. */
-export const expectedLines = (
-  events: readonly RecordedEvent[],
-  used: number[],
-  differences: readonly Difference[] = DIFFERENCES
-): readonly string[] =>
-  events.flatMap((event) => {
+export const expectedLines = (events: readonly RecordedEvent[], used: number[], differences: readonly Difference[]): readonly string[] => {
+  const inForce = new Map<string, RecordedEvent>()
+  return events.flatMap((event) => {
     let e = event
     for (const [i, { drops, changes }] of differences.entries()) {
       if (drops?.(e)) {
@@ -168,21 +172,37 @@ export const expectedLines = (
       if (JSON.stringify(changed) !== JSON.stringify(e)) used[i]!++
       e = changed
     }
+    if (e.what === "eret") {
+      // what does not change between two returns to the same place is not said again
+      e = { ...inForce.get(e.to!), ...e }
+      inForce.set(e.to!, e)
+    }
     return [lineOf(e)]
   })
+}
+/** What a recording says of the state in force after an exception return, beside CPTR_EL2; not from the first one on. */
+const IN_FORCE = ["zcr_el2", "zcr_el1", "cpacr_el1", "svcr"] as const
+type InForce = (typeof IN_FORCE)[number]
+/** For each exception return of a recording, in order, what it says. */
+export const knownReturns = (expected: readonly string[]): readonly (readonly InForce[])[] =>
+  expected.filter((line) => line.startsWith("eret")).map((line) => IN_FORCE.filter((register) => line.includes(` ${register}=`)))
+const optional = (name: string, value: string | number | undefined): string => (value === undefined ? "" : ` ${name}=${value}`)
 const lineOf = (e: RecordedEvent): string => {
   switch (e.what) {
     case "exc":
-      return `exc ${e.from}>${e.where} ec=${e.ec} iss=${e.iss}${e.ipa ? ` ipa=${e.ipa}` : ""}${e.x0 ? ` x0=${e.x0}` : ""}${e.hcall === undefined ? "" : ` call=${e.hcall}`}`
+      return `exc ${e.from}>${e.where} ec=${e.ec} iss=${e.iss}${optional("ipa", e.ipa)}${optional("x0", e.x0)}${optional("call", e.hcall)}`
     case "eret":
-      return `eret ${e.where}>${e.to} cptr=${e.cptr}`
+      return `eret ${e.where}>${e.to} cptr=${e.cptr}${IN_FORCE.map((register) => optional(register, e[register])).join("")}`
     case "msr":
-      return `msr ${e.where} ${e.reg}${e.phys ? `>${e.phys}` : ""} ${e.value}`
+    case "mrs":
+      return `${e.what} ${e.where} ${e.reg}${e.phys ? `>${e.phys}` : ""} ${e.value}`
     case "isb":
       return `isb ${e.where}`
+    case "smstop":
+      return `smstop ${e.where} ${e.which}`
     case "save":
     case "load":
-      return `${e.what} ${e.where} ${e.mem} q=${e.q}`
+      return `${e.what} ${e.where} ${e.mem}${optional("q", e.q)}${optional("z", e.z)}${optional("p", e.p)}${optional("svcr", e.svcr)}${optional("fpmr", e.fpmr)}`
     case "regs-write":
     case "regs-read":
       return `${e.what} ${e.where} ${moved(registerLists[e.list!]!)}`
@@ -191,6 +211,8 @@ const lineOf = (e: RecordedEvent): string => {
   }
 }
 
+/** An event of the model; an exception return with the vector lengths and SVCR in force. */
+export type Timed = KvmEvent & { readonly zcrEl1?: bigint; readonly zcrEl2?: bigint; readonly svcr?: number }
 /** Names of what the recording shows as symbols, and of memory: "task2" of the model may be its "task1". */
 export interface Names {
   readonly vectors: ReadonlyMap<bigint, string>
@@ -201,33 +223,66 @@ export interface ModelLines {
   /** How often each list of registers moved. */
   readonly lists: ReadonlyMap<string, number>
 }
+/** Registers moved with a component, as recordings count them. */
+const MOVED: Readonly<Record<string, string>> = { fpsimd: " q=32", sve: " z=32 p=17", ssve: " z=32 p=16" }
+/** Registers that the FP core reads or writes with a transfer; a recording shows them as part of it. */
+const WITH_TRANSFER = ["SVCR", "FPMR"]
+/** Whether an access belongs to the transfer that follows it: of the host's FP core, with nothing else between. */
+const withTransfer = (events: readonly Timed[], from: number): Timed | undefined => {
+  for (let at = from; at < events.length; at++) {
+    const e = events[at]!
+    if (e.what === "save" || e.what === "load") return e.where === "host" ? e : undefined
+    if ((e.what !== "mrs" && e.what !== "msr") || !WITH_TRANSFER.includes(e.register)) return undefined
+  }
+  return undefined
+}
 /** The model's events in the same form. As in a recording, a list is shown the first time only. */
-export const modelLines = (events: readonly KvmEvent[], names: Names): ModelLines => {
+export const modelLines = (events: readonly Timed[], names: Names, returns: readonly (readonly InForce[])[] = []): ModelLines => {
   const lists = new Map<string, number>()
   // traps of guest and host are one list of names, and two in a recording
   const seen = new Set<string>()
-  const text = events.flatMap((e): readonly string[] => {
+  const transferred = new Map<string, string>()
+  let returned = 0
+  const text = events.flatMap((e, at): readonly string[] => {
     switch (e.what) {
       case "exc":
         return [
           `exc ${e.from}>${e.where} ec=${hex(e.ec)} iss=${hex(e.iss)}${e.ipa === undefined ? "" : ` ipa=${hex(e.ipa)}`}${e.x0 === undefined ? "" : ` x0=${hex(e.x0)}`}${e.hostCall === undefined ? "" : ` call=${e.hostCall}`}`
         ]
-      case "eret":
-        return [`eret ${e.where}>${e.to} cptr=${hex(e.cptr)}`]
-      case "msr": {
+      case "eret": {
+        const said = returns[returned++] ?? []
+        const values: Readonly<Record<InForce, bigint | number | undefined>> = {
+          zcr_el2: e.zcrEl2,
+          zcr_el1: e.zcrEl1,
+          cpacr_el1: e.cpacr,
+          svcr: e.svcr
+        }
+        return [`eret ${e.where}>${e.to} cptr=${hex(e.cptr)}${said.map((register) => ` ${register}=${hex(values[register] ?? 0)}`).join("")}`]
+      }
+      case "msr":
+      case "mrs": {
+        if (withTransfer(events, at)) {
+          transferred.set(e.register, hex(e.value))
+          return []
+        }
         const value =
           e.register === "VTTBR_EL2" && e.value !== 0n
             ? "set"
             : (e.physical ?? e.register) === "VBAR_EL2"
               ? (names.vectors.get(e.value) ?? "set")
               : hex(e.value)
-        return [`msr ${e.where} ${e.register}${e.physical ? `>${e.physical}` : ""} ${value}`]
+        return [`${e.what} ${e.where} ${e.register}${e.physical ? `>${e.physical}` : ""} ${value}`]
       }
       case "isb":
         return [`isb ${e.where}`]
+      case "smstop":
+        return [`smstop ${e.where} ${e.which}`]
       case "save":
-      case "load":
-        return [`${e.what} ${e.where} ${names.memory.get(e.memory) ?? e.memory} q=${e.component === "fpsimd" ? 32 : 0}`]
+      case "load": {
+        const values = WITH_TRANSFER.map((register) => optional(register.toLowerCase(), transferred.get(register))).join("")
+        transferred.clear()
+        return [`${e.what} ${e.where} ${names.memory.get(e.memory) ?? e.memory}${MOVED[e.component] ?? ` ${e.component}`}${values}`]
+      }
       case "regs-write":
       case "regs-read": {
         const key = moved(e.list)
