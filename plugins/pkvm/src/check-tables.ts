@@ -40,6 +40,11 @@ const asTheyAre = ({ board }: Host): TableMemory => {
   }
 }
 
+/** The host's stage 2 and hyp code's stage 1 as they lie in RAM, for reading. */
+export const tablesInMemory = ({ host, pkvm }: HypState): { readonly host: PageTables; readonly hyp: PageTables } => ({
+  host: new PageTables(asTheyAre(host), Number(pkvm.hostStage2.vttbr), START_LEVEL, host.features.physicalBits),
+  hyp: new PageTables(asTheyAre(host), pkvm.hypStage1.root, START_LEVEL, HYP_INPUT_BITS)
+})
 /** What is wrong, one line each; none when all agrees. Empty as well for a host without protection. */
 export const tableProblems = (host: Host): readonly string[] => {
   const state = hypStateOf(host)
@@ -58,8 +63,7 @@ class Check {
   problems(): readonly string[] {
     const { host, pkvm } = this.#state
     const { physicalBits } = host.features
-    const host2 = new PageTables(this.#memory, Number(pkvm.hostStage2.vttbr), START_LEVEL, physicalBits)
-    const hyp1 = new PageTables(this.#memory, pkvm.hypStage1.root, START_LEVEL, HYP_INPUT_BITS)
+    const { host: host2, hyp: hyp1 } = tablesInMemory(this.#state)
     const hypPages = this.#hypPages(hyp1)
     const guestPages = new Map<number, GuestUse[]>()
     const tablePages = [...host2.tablePages(), ...hyp1.tablePages()]
