@@ -110,7 +110,19 @@ const NAMES = [
   "CSSELR_EL1",
   "OSLSR_EL1",
   "MPIDR_EL1",
-  "VMPIDR_EL2"
+  "VMPIDR_EL2",
+  "ICC_CTLR_EL1",
+  "ICC_BPR0_EL1",
+  "ICC_AP0R0_EL1",
+  "ICC_AP1R0_EL1",
+  "ICH_HCR_EL2",
+  "ICH_VMCR_EL2",
+  "ICH_AP0R0_EL2",
+  "ICH_AP1R0_EL2",
+  "ICH_LR0_EL2",
+  "ICH_LR1_EL2",
+  "ICH_LR2_EL2",
+  "ICH_LR3_EL2"
 ] as const
 export type KnownRegister = (typeof NAMES)[number]
 
@@ -230,6 +242,13 @@ export class Controls {
     system[slot]! &= ~bits
     system[slot + IN_FORCE]! &= ~bits
     this.#derive()
+  }
+  /** What the processor itself changes in a control register that nothing is derived from: written and in force. */
+  setByProcessor(slot: number, value: bigint): void {
+    const { system } = this.#pe
+    system[slot] = value
+    system[slot + IN_FORCE] = value
+    this.#pe.attention = true
   }
   /** The layout of a register that governs reads and writes now. */
   layoutOf(register: Register): { readonly writable: bigint; readonly ones: bigint } {

@@ -5,7 +5,8 @@ import { Abort, ownTarget, type PendingException, synchronous } from "./exceptio
 import { PSTATE } from "./layout.ts"
 import { translate } from "./mmu.ts"
 import type { Pe } from "./pe.ts"
-import { TIMERS, timerDeadline, timerOutput, untilVirtualCount, virtualTime } from "./timer.ts"
+import { TIMERS, type TimerName, timerDeadline, timerOutput, untilVirtualCount, virtualTime } from "./timer.ts"
+import { maintenanceInterrupt, virtualLine } from "./virtual-interrupts.ts"
 
 /** Input lines. Whoever changes one says so with `Pe.attention`. */
 export interface InterruptLines {
@@ -18,17 +19,37 @@ export interface InterruptLines {
   virtualFiq: boolean
   /** Timer outputs assert IRQ directly: for machines without an interrupt controller. */
   timersAssertIrq: boolean
+  /** So does the maintenance interrupt of the virtual CPU interface. */
+  maintenanceAssertsIrq: boolean
+  /**
+   * INTIDs of timers (see TIMER_INTID) that are acknowledged and not deactivated yet: their output asserts nothing. Deactivating an interrupt of a list
+   * register that stands for one of them takes it out.
+   */
+  readonly active: Set<number>
 }
+/** The private peripheral interrupts of the timers. */
+export const TIMER_INTID: Readonly<Record<TimerName, number>> = { CNTHP: 26, CNTV: 27, CNTHV: 28, CNTP: 30 }
 export const idleLines = (): InterruptLines => ({
   irq: false,
   fiq: false,
   serror: undefined,
   virtualIrq: false,
   virtualFiq: false,
-  timersAssertIrq: true
+  timersAssertIrq: true,
+  maintenanceAssertsIrq: false,
+  active: new Set()
 })
 
-const irqAsserted = (pe: Pe): boolean => pe.lines.irq || (pe.lines.timersAssertIrq && TIMERS.some((timer) => timerOutput(pe, timer)))
+const irqAsserted = (pe: Pe): boolean => {
+  const { lines } = pe
+  return (
+    lines.irq ||
+    (lines.timersAssertIrq && TIMERS.some((timer) => !lines.active.has(TIMER_INTID[timer]) && timerOutput(pe, timer))) ||
+    (lines.maintenanceAssertsIrq && maintenanceInterrupt(pe))
+  )
+}
+const virtualIrqAsserted = (pe: Pe): boolean => pe.lines.virtualIrq || (pe.controls.hcr & HCR.VI) !== 0 || virtualLine(pe) === "irq"
+const virtualFiqAsserted = (pe: Pe): boolean => pe.lines.virtualFiq || (pe.controls.hcr & HCR.VF) !== 0 || virtualLine(pe) === "fiq"
 
 type Kind = "irq" | "fiq" | "serror"
 const ROUTE = { irq: HCR.IMO, fiq: HCR.FMO, serror: HCR.AMO } as const
@@ -61,8 +82,8 @@ export const pendingInterrupt = (pe: Pe): PendingException | undefined => {
     (lines.fiq ? physical(pe, "fiq", 0) : undefined) ??
     (irqAsserted(pe) ? physical(pe, "irq", 0) : undefined) ??
     (hcr & HCR.VSE ? virtual(pe, "serror", Number(pe.system[controls.slot.VSESR_EL2]!) & VSESR_ISS) : undefined) ??
-    (lines.virtualFiq || hcr & HCR.VF ? virtual(pe, "fiq", 0) : undefined) ??
-    (lines.virtualIrq || hcr & HCR.VI ? virtual(pe, "irq", 0) : undefined)
+    (virtualFiqAsserted(pe) ? virtual(pe, "fiq", 0) : undefined) ??
+    (virtualIrqAsserted(pe) ? virtual(pe, "irq", 0) : undefined)
   )
 }
 /** What taking an interrupt consumes: a pending SError. */
@@ -99,8 +120,8 @@ export const interruptStatus = (pe: Pe): bigint => {
   const { lines, controls, el } = pe,
     { hcr } = controls,
     seesVirtual = (kind: Kind) => el < 2 && !controls.tge && (hcr & ROUTE[kind]) !== 0,
-    irq = seesVirtual("irq") ? lines.virtualIrq || (hcr & HCR.VI) !== 0 : irqAsserted(pe),
-    fiq = seesVirtual("fiq") ? lines.virtualFiq || (hcr & HCR.VF) !== 0 : lines.fiq,
+    irq = seesVirtual("irq") ? virtualIrqAsserted(pe) : irqAsserted(pe),
+    fiq = seesVirtual("fiq") ? virtualFiqAsserted(pe) : lines.fiq,
     serror = seesVirtual("serror") ? (hcr & HCR.VSE) !== 0 : lines.serror !== undefined
   return BigInt((serror ? PSTATE.A : 0) | (irq ? PSTATE.I : 0) | (fiq ? PSTATE.F : 0))
 }
@@ -108,15 +129,14 @@ export const interruptStatus = (pe: Pe): bigint => {
 export const wakes = (pe: Pe): boolean => {
   const { lines, controls, el } = pe,
     virtualCounts = el < 2 && !controls.tge,
-    pendingVirtual = (bit: number, route: number, line: boolean) =>
-      virtualCounts && (controls.hcr & route) !== 0 && (line || (controls.hcr & bit) !== 0)
+    pendingVirtual = (route: number, asserted: (pe: Pe) => boolean) => virtualCounts && (controls.hcr & route) !== 0 && asserted(pe)
   return (
     irqAsserted(pe) ||
     lines.fiq ||
     lines.serror !== undefined ||
-    pendingVirtual(HCR.VI, HCR.IMO, lines.virtualIrq) ||
-    pendingVirtual(HCR.VF, HCR.FMO, lines.virtualFiq) ||
-    pendingVirtual(HCR.VSE, HCR.AMO, false)
+    pendingVirtual(HCR.IMO, virtualIrqAsserted) ||
+    pendingVirtual(HCR.FMO, virtualFiqAsserted) ||
+    pendingVirtual(HCR.AMO, () => (controls.hcr & HCR.VSE) !== 0)
   )
 }
 

@@ -1,6 +1,7 @@
 /** Registers that live outside the register file or are computed: one entry for each `storage` a declaration may name. */
 import type { Register, RegisterFile, Storage } from "@eltwo/isa"
 import { Abort, undefinedInstruction } from "./exception.ts"
+import { interruptInterface } from "./interrupt-interface.ts"
 import { PE, PSTATE } from "./layout.ts"
 import type { Pe } from "./pe.ts"
 import { interruptStatus } from "./pending.ts"
@@ -141,7 +142,8 @@ export const storages: Readonly<Record<Storage, Place>> = {
   virtualCount: readOnly(virtualCount),
   timerControl: timerPlace(readTimerControl, writeTimerControl),
   timerCompare: timerPlace(readTimerCompare, writeTimerCompare),
-  timerValue: timerPlace(readTimerValue, writeTimerValue)
+  timerValue: timerPlace(readTimerValue, writeTimerValue),
+  interruptInterface
 }
 
 /** The register file as a computed register of a plugin sees it. */

@@ -85,6 +85,7 @@ export type Storage =
   | "timerControl"
   | "timerCompare"
   | "timerValue"
+  | "interruptInterface"
 
 /** What a register computed by a plugin sees: other registers by name, as last written. */
 export interface RegisterFile {

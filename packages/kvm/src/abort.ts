@@ -8,9 +8,11 @@ import { descriptorLevel } from "./guest-walk.ts"
 import { NO_IPA } from "./hyp/guest.ts"
 import { injectAbort, injectSError, skipInstruction } from "./inject.ts"
 import type { MemorySlot } from "./memory-slots.ts"
-import { decodeMmio, mmioWriteData } from "./mmio.ts"
+import { completeMmio, decodeMmio, type MmioAccess, mmioWriteData } from "./mmio.ts"
 import { BLOCK_BYTES } from "./stage2.ts"
 import type { Vcpu } from "./vcpu.ts"
+import { accessController } from "./vgic/memory.ts"
+import type { Vgic } from "./vgic/vgic.ts"
 
 const FSC_TYPE = 0x3c
 const FSC = { addressSize: 0x00, translation: 0x04, accessFlag: 0x08, permission: 0x0c, external: 0x10, externalOnWalk: 0x14 } as const
@@ -90,6 +92,16 @@ const externalAbort = (vcpu: Vcpu, { fetch, onWalk, ipa }: Abort): void => {
   injectAbort(vcpu, fetch ? "instruction" : "data", level === undefined ? FSC.external : FSC.externalOnWalk + level, far)
 }
 
+/** The interrupt controller in the kernel answers at once. False: it is not there. */
+const answeredByController = (vcpu: Vcpu, vgic: Vgic, access: MmioAccess, physical: number, write: boolean): boolean => {
+  const { bytes } = access
+  const data = accessController(vgic, { physical, bytes, ...(write ? { write: mmioWriteData(vcpu, access) } : {}) })
+  if (data === undefined) return false
+  access.data = data
+  completeMmio(vcpu)
+  return true
+}
+
 /** io_mem_abort and what comes before it: nothing backs the access. */
 const ioAbort = (vcpu: Vcpu, abort: Abort, hasSlot: boolean): Handled => {
   const { iss, write, ipa } = abort
@@ -109,5 +121,6 @@ const ioAbort = (vcpu: Vcpu, abort: Abort, hasSlot: boolean): Handled => {
   if (!(iss & ISS.ISV)) return vm.nisvToUser ? { reason: "nisv", iss, physical: ipa } : "ENOSYS"
   const access = decodeMmio(iss)
   vcpu.mmio = access
+  if (vm.vgic && answeredByController(vcpu, vm.vgic, access, ipa, write)) return undefined
   return { reason: "mmio", physical: ipa, bytes: access.bytes, isWrite: write, value: write ? mmioWriteData(vcpu, access) : 0n }
 }

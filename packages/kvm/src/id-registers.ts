@@ -10,11 +10,14 @@ type IdRegister = Extract<SystemRegister, { kind: "id" }>
 export type IdRegisters = Map<number, bigint>
 
 /** What the ID registers are for guests with these vCPU features. */
-export const resetIdRegisters = (table: SystemRegisterTable, features: number | undefined): IdRegisters =>
-  new Map([...table.values()].flatMap((r) => (r.kind === "id" ? [[r.encoding, resetValue(r, features)] as const] : [])))
+export const resetIdRegisters = (table: SystemRegisterTable, features: number | undefined, hasVgic = false): IdRegisters =>
+  new Map([...table.values()].flatMap((r) => (r.kind === "id" ? [[r.encoding, resetValue(r, features, hasVgic)] as const] : [])))
 const bitsOf = ({ low, width = FIELD_BITS }: HiddenField): bigint => ((1n << BigInt(width)) - 1n) << BigInt(low)
-const resetValue = ({ host, hidden }: IdRegister, features: number | undefined): bigint =>
-  hidden.reduce((value, field) => (field.unless !== undefined && hasVmFeature(features, field.unless) ? value : value & ~bitsOf(field)), host)
+const resetValue = ({ name, host, hidden }: IdRegister, features: number | undefined, hasVgic: boolean): bigint =>
+  hidden.reduce((value, field) => (field.unless !== undefined && hasVmFeature(features, field.unless) ? value : value & ~bitsOf(field)), host) |
+  (hasVgic && name === "ID_AA64PFR0_EL1" ? GICV3_INTERFACE : 0n)
+/** ID_AA64PFR0_EL1.GIC: there with an interrupt controller in the kernel. */
+const GICV3_INTERFACE = 1n << 24n
 
 const FIELD_BITS = 4
 /** Fields (by their lowest bit) that user space may not change, where others are writable. */
@@ -76,7 +79,7 @@ const acceptable = (register: IdRegister, most: bigint, value: bigint): boolean 
 /** KVM_SET_ONE_REG of an ID register. */
 export const setIdRegister = (vm: Vm, register: IdRegister, value: bigint): Errno | undefined => {
   if (vm.hasRun) return value === vm.idRegisters.get(register.encoding) ? undefined : "EBUSY"
-  if (!acceptable(register, resetValue(register, vm.features), value)) return "EINVAL"
+  if (!acceptable(register, resetValue(register, vm.features, vm.vgic !== undefined), value)) return "EINVAL"
   vm.idRegisters.set(register.encoding, value)
   return undefined
 }

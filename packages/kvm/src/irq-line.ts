@@ -1,5 +1,6 @@
 /** KVM_IRQ_LINE: an input of a vCPU, or of an interrupt controller in the kernel. */
 import type { Errno } from "./errno.ts"
+import { PRIVATE_IRQS, SGIS } from "./vgic/irq.ts"
 import type { Vm } from "./vm.ts"
 
 /** Kinds of lines. */
@@ -13,10 +14,16 @@ export interface IrqLine {
   readonly number: number
   readonly level: boolean
 }
-/** EINVAL: no such kind, vCPU or input; ENXIO: lines of a controller that is not there. */
-export const setIrqLine = ({ vcpus }: Vm, { type, vcpu, number, level }: IrqLine): Errno | undefined => {
-  if (type === IRQ_TYPE.SPI || type === IRQ_TYPE.PPI) return "ENXIO"
+/** EINVAL: no such kind, vCPU or input; ENXIO: lines of a controller that is not there, or of vCPUs where one is; EBUSY: it is not initialised. */
+export const setIrqLine = ({ vcpus, vgic }: Vm, { type, vcpu, number, level }: IrqLine): Errno | undefined => {
   const target = vcpus[vcpu]
+  if (type === IRQ_TYPE.SPI || type === IRQ_TYPE.PPI) {
+    if (!vgic) return "ENXIO"
+    const isPrivate = type === IRQ_TYPE.PPI
+    if (isPrivate ? !target || number < SGIS || number >= PRIVATE_IRQS : number < PRIVATE_IRQS) return "EINVAL"
+    return vgic.setLine(isPrivate ? target : undefined, number, level)
+  }
+  if (vgic && type === IRQ_TYPE.CPU) return "ENXIO"
   if (type !== IRQ_TYPE.CPU || !target || (number !== 0 && number !== 1)) return "EINVAL"
   target.setIrqLine(number === 0 ? "irq" : "fiq", level)
   return undefined

@@ -38,6 +38,9 @@ export interface HypServices {
   flushVmid(cpu: PhysicalCpu, stage2: Stage2): void
   /** At vcpu_put: the host's counter has no offset. Absent where the host kernel never sees the offset. */
   putTimer?(cpu: PhysicalCpu): void
+  /** At vcpu_load and vcpu_put of a vCPU with an interrupt controller: masks and active priorities of the CPU interface. Absent as before. */
+  loadInterrupts?(cpu: PhysicalCpu, vcpu: Vcpu): void
+  putInterrupts?(cpu: PhysicalCpu, vcpu: Vcpu): void
   /** Enters the guest once, by way of the world switch in hyp code. Absent where that is the kernel's own function. */
   runVcpu?(cpu: PhysicalCpu, vcpu: Vcpu): ExitCode
   /** Commits what is pending for the guest's PC before user space looks. Absent as before. */

@@ -17,6 +17,8 @@ import { type RunExit, SystemEvent } from "./run-exit.ts"
 import { loadTimers, putTimers, timersChanged } from "./timer.ts"
 import type { Vcpu } from "./vcpu.ts"
 import { isFinalized } from "./vcpu-init.ts"
+import { flushInterrupts, syncInterrupts } from "./vgic/run.ts"
+import { enterInterface, leaveInterface, loadInterface, putInterface } from "./vgic/switch.ts"
 
 /** The request number of KVM_RUN. */
 export const KVM_RUN = 0xae80
@@ -82,7 +84,12 @@ export const schedIn = (cpu: PhysicalCpu, vcpu: Vcpu): void => vcpuLoad(cpu, vcp
 const adjustHere = (_: PhysicalCpu, vcpu: Vcpu): void => commitPending(vcpu)
 /** What is decided once: traps by the features of host and VM; ID registers are frozen from here. */
 const firstRun = (cpu: PhysicalCpu, vcpu: Vcpu): Errno | undefined => {
-  const { host } = vcpu.vm
+  const { host, vgic } = vcpu.vm
+  const unmapped = vgic?.map()
+  if (unmapped) {
+    vcpu.vm.dead = true
+    return unmapped
+  }
   const refused = host.mode.vms?.firstRun(cpu, vcpu)
   if (refused) return refused
   vcpu.hasRun = true
@@ -101,6 +108,7 @@ const vcpuLoad = (cpu: PhysicalCpu, vcpu: Vcpu): void => {
     cpu.lastRan.set(vm.id, vcpu.id)
   }
   loadTimers(cpu, vcpu)
+  loadInterface(cpu, vcpu)
   mode.worldSwitch.loadDebug(cpu, vcpu)
   mode.worldSwitch.load(cpu, vcpu)
   hooks.load(cpu, vcpu)
@@ -113,6 +121,7 @@ const vcpuPut = (cpu: PhysicalCpu, vcpu: Vcpu): void => {
   hooks.put(cpu, vcpu)
   mode.worldSwitch.put(cpu, vcpu)
   putTimers(cpu, vcpu)
+  putInterface(cpu, vcpu)
   vcpu.loadedOn = undefined
   cpu.loaded = undefined
 }
@@ -123,8 +132,12 @@ const loop = (cpu: PhysicalCpu, vcpu: Vcpu): RunExit | Errno | Yield => {
     const interrupted = beforeEntry(cpu, vcpu)
     if (interrupted) return interrupted
     localIrqDisable(cpu)
+    flushInterrupts(cpu, vcpu)
+    enterInterface(cpu, vcpu, 2)
     hooks.ctxFlush(cpu, vcpu)
     const code = mode.services.runVcpu?.(cpu, vcpu) ?? switchToGuest(cpu, vcpu)
+    leaveInterface(cpu, vcpu, 2)
+    syncInterrupts(cpu, vcpu)
     const timers = timersChanged(cpu, vcpu)
     hooks.ctxSync(cpu, vcpu)
     localIrqEnable(cpu)

@@ -5,6 +5,7 @@ import { injectUndefined, readGuest, skipInstruction, writeGuest } from "./injec
 import { isVisible, type SystemRegister } from "./system-registers.ts"
 import { physicalTimerRegister } from "./timer.ts"
 import type { Vcpu } from "./vcpu.ts"
+import { readTrappedInterface, writeTrappedInterface } from "./vgic/system-registers.ts"
 import type { Vm } from "./vm.ts"
 
 interface Access {
@@ -50,7 +51,7 @@ const readRegister = (vcpu: Vcpu, e: number): bigint | undefined => {
   if (e === CCSIDR) return ccsidr(vcpu)
   const timer = physicalTimerRegister(e)
   if (timer && vcpu.loadedOn) return vcpu.loadedOn.read(timer)
-  return isDebugPoint(e) ? (vcpu.debugPoints.get(e) ?? 0n) : undefined
+  return isDebugPoint(e) ? (vcpu.debugPoints.get(e) ?? 0n) : readTrappedInterface(vcpu, e)
 }
 /** False: UNDEFINED. */
 const writeRegister = (vcpu: Vcpu, e: number, value: bigint): boolean => {
@@ -68,6 +69,7 @@ const writeRegister = (vcpu: Vcpu, e: number, value: bigint): boolean => {
     vcpu.loadedOn.write(timer, value)
     return true
   }
+  if (writeTrappedInterface(vcpu, e, value)) return true
   const known = visibleRegister(vcpu.vm, e)
   if (known?.kind === "zero") return true
   if (known?.kind !== "context") return false

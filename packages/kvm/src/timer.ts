@@ -6,6 +6,7 @@ import type { PhysicalCpu } from "./host/cpu.ts"
 import { sleepVcpu } from "./host/vcpu-sleep.ts"
 import type { Mode } from "./mode.ts"
 import type { Vcpu } from "./vcpu.ts"
+import { forgetTimers, hasPendingInterrupt } from "./vgic/run.ts"
 
 const TIMERS = ["CNTV", "CNTP"] as const
 const control = (timer: (typeof TIMERS)[number]): ContextRegister => `${timer}_CTL_EL0`
@@ -35,6 +36,7 @@ export const putTimers = (cpu: PhysicalCpu, vcpu: Vcpu): void => {
     if (vcpu.system[SLOT[control(timer)]]! & ENABLE) cpu.write(name, 0n)
   }
   mode.services.putTimer?.(cpu)
+  forgetTimers(cpu)
 }
 const PHYSICAL_TIMER = ["CNTP_TVAL_EL0", "CNTP_CTL_EL0", "CNTP_CVAL_EL0"] as const
 const CNTP_TVAL_EL0 = (3 << 14) | (3 << 11) | (14 << 7) | (2 << 3)
@@ -47,6 +49,7 @@ export const physicalTimerRegister = (encoding: number): string | undefined => P
 const outputs = ({ pe }: PhysicalCpu): number => (timerOutput(pe, "CNTV") ? 1 : 0) | (timerOutput(pe, "CNTP") ? 2 : 0)
 /** After an exit or before an entry: an output that is high stays masked at the host until it falls. True when user space has to hear of a change. */
 export const timersChanged = (cpu: PhysicalCpu, vcpu: Vcpu): boolean => {
+  if (vcpu.vm.vgic) return false
   const level = outputs(cpu)
   cpu.pe.lines.timersAssertIrq = level === 0
   if (level === vcpu.deviceIrqLevel) return false
@@ -60,7 +63,8 @@ const HCR_VI_VF = 0xc0n
  * is for somebody else to wake it (see sleepVcpu). `deadline`: virtual count at which the sleep ends anyway.
  */
 export const waitForInterrupt = (cpu: PhysicalCpu, vcpu: Vcpu, deadline: bigint | undefined): Handled => {
-  if (vcpu.hcr & HCR_VI_VF || outputs(cpu) !== 0) return undefined
+  const { vgic } = vcpu.vm
+  if (vcpu.hcr & HCR_VI_VF || (vgic ? hasPendingInterrupt(cpu, vcpu, vgic) : outputs(cpu) !== 0)) return undefined
   const { pe } = cpu
   const timer = timerDeadline(pe)
   const until = Math.min(timer, deadline === undefined ? Number.POSITIVE_INFINITY : untilCount(cpu, vcpu, deadline))

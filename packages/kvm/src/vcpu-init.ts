@@ -43,7 +43,7 @@ export const initVcpu = (vcpu: Vcpu, { target = GENERIC_V8, features, moreFeatur
   const lasting = features & ~bit(VcpuFeature.POWER_OFF)
   if ((vm.features ?? lasting) !== lasting || (vcpu.features ?? lasting) !== lasting) return "EINVAL"
   if (vm.features === undefined)
-    for (const [encoding, value] of resetIdRegisters(vm.host.systemRegisters, lasting)) vm.idRegisters.set(encoding, value)
+    for (const [encoding, value] of resetIdRegisters(vm.host.systemRegisters, lasting, vm.vgic !== undefined)) vm.idRegisters.set(encoding, value)
   vm.features = lasting
   vcpu.features = lasting
   // a choice of lengths that was not finalised is forgotten

@@ -20,6 +20,7 @@ import { KVM_RUN, runIoctl } from "./run.ts"
 import type { RunExit } from "./run-exit.ts"
 import { getVcpuEvents, setVcpuEvents, type VcpuEvents } from "./vcpu-events.ts"
 import { finalizeVcpu, hasFeature, initVcpu, isFinalized, VcpuFeature, type VcpuInit } from "./vcpu-init.ts"
+import { InterruptInterface } from "./vgic/switch.ts"
 import type { Vm } from "./vm.ts"
 
 const MP_STATES = ["runnable", "stopped", "suspended"] as const
@@ -59,6 +60,8 @@ export class Vcpu {
   hcr = 0n
   /** MDCR_EL2 while the guest runs. */
   mdcr = GUEST_MDCR
+  /** State in the processor's virtual CPU interface. */
+  readonly interrupts = new InterruptInterface()
   /** VSESR_EL2 of a pending virtual SError. */
   vsesr = 0n
   /** Syndrome of the last exit. */

@@ -13,6 +13,8 @@ import { type FilterAction, type FilterRange, SmcccFilter } from "./smccc-filter
 import { BLOCK_BYTES, Stage2 } from "./stage2.ts"
 import { Vcpu } from "./vcpu.ts"
 import { GENERIC_V8, type VcpuInit } from "./vcpu-init.ts"
+import { createVgic, type VgicDevice } from "./vgic/device.ts"
+import type { Vgic } from "./vgic/vgic.ts"
 
 /** A memory region as user space sees it. */
 export interface MemoryRegion {
@@ -51,8 +53,9 @@ export class Vm {
   psciVersion: number = PSCI_VERSIONS.v1_3
   /** vCPU features word of the first vCPU initialised, without POWER_OFF; undefined until then. */
   features: number | undefined
-  /** Nothing can be done with it any more. */
-  closed = false
+  /** Resources of its interrupt controller could not be mapped: all calls but `destroy` give EIO. */
+  dead = false
+  #destroyed = false
   /** Some vCPU has run: ID registers, filter and firmware bitmaps are frozen. */
   hasRun = false
   /** KVM_CAP_ARM_NISV_TO_USER is enabled. */
@@ -60,11 +63,17 @@ export class Vm {
   /** KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2: user space clears what it has seen; pages count as dirty when a log begins. */
   manualProtection = false
   dirtyAtFirst = false
+  /** The interrupt controller in the kernel. */
+  vgic: Vgic | undefined
   /** Virtual counter = physical counter - this; set when the first vCPU is created. */
   counterOffset: bigint | undefined
   /** User space has set it by setCounterOffset. */
   counterOffsetFixed = false
 
+  /** Nothing can be done with it any more. */
+  get closed(): boolean {
+    return this.dead || this.#destroyed
+  }
   private constructor(host: Host, id: number, stage2: Stage2, isProtected: boolean) {
     this.protected = isProtected
     this.host = host
@@ -129,6 +138,7 @@ export class Vm {
   /** KVM_CREATE_VCPU. */
   createVcpu(id: number): Vcpu | Errno {
     if (!Number.isInteger(id) || id < 0 || id >= MAX_VCPUS || this.vcpus.filter(Boolean).length >= MAX_VCPUS) return "EINVAL"
+    if (this.vgic?.initialised) return "EBUSY"
     if (this.vcpus[id]) return "EEXIST"
     const vcpu = new Vcpu(this, id)
     const { host } = this
@@ -169,9 +179,9 @@ export class Vm {
   setIrqLine(line: IrqLine): Errno | undefined {
     return setIrqLine(this, line)
   }
-  /** KVM_CREATE_DEVICE. ENODEV: this host has no device of that type. */
-  createDevice(_type: number): Errno {
-    return "ENODEV"
+  /** KVM_CREATE_DEVICE: see createVgic. */
+  createDevice(type: number): VgicDevice | Errno {
+    return this.closed ? "EIO" : createVgic(this, type)
   }
   /** KVM_HAS_DEVICE_ATTR of the VM. */
   hasAttribute(group: number, attribute: number): Errno | undefined {
@@ -194,8 +204,8 @@ export class Vm {
   /** Closes the VM: its memory goes back to the host, and further calls give EIO. */
   destroy(): Crash | undefined {
     const { host, stage2 } = this
-    if (this.closed) return undefined
-    this.closed = true
+    if (this.#destroyed) return undefined
+    this.#destroyed = true
     return host.inKernel(() => {
       host.mode.vms?.destroyVm(host.cpus[0]!, this)
       for (const slot of [...this.slots]) this.#delete(slot)

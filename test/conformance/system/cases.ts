@@ -1,6 +1,7 @@
 /** Cases for the system model: one or a few instructions at an exception level, under controls. The same seed gives the same cases. */
 import { base, composeOrThrow } from "@eltwo/isa"
 import fpsimd from "@eltwo/plugin-fpsimd"
+import { interruptCases } from "./interrupts.ts"
 import { accessCases, type Tables, translationCases } from "./translations.ts"
 
 /** Control registers in the order of a case. */
@@ -147,8 +148,8 @@ const OWN_VALUE = /^(RNDR|CNT|ISR_|ID_|MVFR|CCSIDR|CLIDR|CTR_|DCZID|S3_0_)/
 /** Registers whose reserved bits the other side keeps as written, or whose fields it has more of. */
 const WIDER =
   /^(VPIDR|VMPIDR|SCTLR|TCR|CONTEXTIDR|PAR_EL1|SPSR|ESR|HPFAR|DISR|VDISR|VSESR|CPACR|CPTR|HCRX|VTCR|DBG[BW]CR|OSDLR|FPEXC32|OSDTR|MDCCINT|CNTHCTL|AMAIR|VBAR)/
-/** Registers the other side does not have. */
-const MISSING = /^(DBGPRCR|DBGAUTHSTATUS)/
+/** Registers the other side does not have, and those of the interrupt interface, which has cases of its own. */
+const LEFT_OUT = /^(DBGPRCR|DBGAUTHSTATUS|ICC_|ICH_)/
 
 const machine = composeOrThrow([base, fpsimd])
 const registerWord = (encoding: number, Rt: number, isRead: boolean): number =>
@@ -158,7 +159,7 @@ const LEVELS = [0, 1, 2] as const
 const registerCases = (choose: Chooser, repeat: number): readonly Case[] => {
   const cases: Case[] = []
   for (const { name, encoding } of machine.registerByEncoding.values()) {
-    if (MISSING.test(name)) continue
+    if (LEFT_OUT.test(name)) continue
     const shown = !OWN_VALUE.test(name) && !WIDER.test(name)
     for (const el of LEVELS)
       for (let n = 0; n < repeat; n++) {
@@ -254,7 +255,8 @@ export const programOf = (seed: number, slot: bigint, amount = 1): Program => {
       ...instructionCases(choose, 2 * amount),
       ...returnCases(choose, 600 * amount, slot),
       ...translations.cases,
-      ...accessCases(choose, 1500 * amount)
+      ...accessCases(choose, 1500 * amount),
+      ...interruptCases(choose, 2000 * amount)
     ],
     tables: translations.tables
   }

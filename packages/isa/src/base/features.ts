@@ -53,6 +53,8 @@ export const baseFeatures: readonly Feature[] = [
   feature("TCR2", id("MMFR3", 0, 1)),
   feature("SCTLR2", id("MMFR3", 4, 1)),
   feature("S1PIE", id("MMFR3", 8, 1), "TCR2"),
+  // interrupts
+  feature("GICv3", id("PFR0", 24, 1)),
   // virtualization
   feature("VHE", id("MMFR1", 8, 1)),
   feature("VMID16", id("MMFR1", 4, 2)),

@@ -2,6 +2,7 @@
 
 import { counterAccess, hostFineTraps, hostHcrx, hostNvheHcr } from "../hyp/controls.ts"
 import { trapWords } from "../hyp/trap-words.ts"
+import { HOST_SRE } from "../vgic/switch.ts"
 import { linear, MAIR, TCR } from "./address-space.ts"
 import type { PhysicalCpu } from "./cpu.ts"
 import type { CpuFeatures } from "./cpu-features.ts"
@@ -28,6 +29,10 @@ export const initialiseEl2 = (cpu: PhysicalCpu, features: CpuFeatures, e2h = fal
   cpu.write("VMPIDR_EL2", cpu.read("MPIDR_EL1"))
   cpu.write(register, rest)
   cpu.write("HSTR_EL2", 0n)
+  if (features.gicv3) {
+    cpu.write("ICC_SRE_EL2", HOST_SRE)
+    cpu.write("ICH_HCR_EL2", 0n)
+  }
   if (features.fineGrainedTraps) {
     for (const register of ["HFGRTR_EL2", "HFGWTR_EL2"]) cpu.write(register, hostFineTraps(features))
     for (const register of ["HFGITR_EL2", "HDFGRTR_EL2", "HDFGWTR_EL2"]) cpu.write(register, 0n)

@@ -14,6 +14,8 @@ export interface CpuFeatures extends SupportedLengths {
   readonly fa64: boolean
   readonly fpmr: boolean
   readonly ras: boolean
+  /** System registers of a GICv3 CPU interface. */
+  readonly gicv3: boolean
   /** FEAT_S2FWB: stage 2 decides cacheability alone. */
   readonly stage2ForceWriteBack: boolean
   /** FEAT_EVT level 2: TID4 and TTLBxS exist. */
@@ -56,6 +58,7 @@ export const cpuFeatures = (read: ReadId, lengths = NO_VECTORS): CpuFeatures => 
     ...lengths,
     fpmr: has("PFR2", 32),
     ras: has("PFR0", 28),
+    gicv3: has("PFR0", 24),
     stage2ForceWriteBack: has("MMFR2", 40),
     enhancedTraps: has("MMFR2", 56, 2),
     mops: has("ISAR2", 16),

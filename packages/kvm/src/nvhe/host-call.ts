@@ -12,7 +12,9 @@ export enum HostCall {
   kvm_flush_vm_context = 10,
   kvm_tlb_flush_vmid = 13,
   kvm_flush_cpu_context = 15,
-  kvm_timer_set_cntvoff = 16
+  kvm_timer_set_cntvoff = 16,
+  vgic_v3_save_aprs = 25,
+  vgic_v3_restore_vmcr_aprs = 26
 }
 /**
  * Answers a call at EL2; `argument` is X1, further ones are in X2 and on. A pointer in it is the kernel's: see kernHypVa. Gives X1 of the result; undefined:

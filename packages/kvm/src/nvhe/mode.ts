@@ -7,6 +7,7 @@ import { rewindMemoryCopy } from "../hyp/memory-copy.ts"
 import { commitPending } from "../inject.ts"
 import type { HypServices, Mode } from "../mode.ts"
 import type { Vcpu } from "../vcpu.ts"
+import { restoreVmcrAprs, saveAprs } from "../vgic/switch.ts"
 import { startHyp } from "./boot.ts"
 import { HostCall, type HostCallTable, hostCall } from "./host-call.ts"
 import { createHypMemory, type HypMmu, hypMemoryOf, readMmu } from "./hyp-memory.ts"
@@ -63,6 +64,20 @@ export const HOST_CALLS: HostCallTable = new Map([
       cpu.write("CNTVOFF_EL2", offset)
       return 0n
     }
+  ],
+  [
+    HostCall.vgic_v3_save_aprs,
+    (cpu) => {
+      saveAprs(cpu, loadedVcpu(cpu))
+      return 0n
+    }
+  ],
+  [
+    HostCall.vgic_v3_restore_vmcr_aprs,
+    (cpu) => {
+      restoreVmcrAprs(cpu, loadedVcpu(cpu))
+      return 0n
+    }
   ]
 ])
 
@@ -74,6 +89,8 @@ const servicesBy = (table: HostCallTable): HypServices => {
     putTimer: (cpu) => void call(cpu, HostCall.kvm_timer_set_cntvoff, 0n),
     flushContext: (cpu, stage2) => void call(cpu, HostCall.kvm_flush_cpu_context, hypMemoryOf(cpu).describeMmu(cpu, stage2)),
     flushVmid: (cpu, stage2) => void call(cpu, HostCall.kvm_tlb_flush_vmid, hypMemoryOf(cpu).describeMmu(cpu, stage2)),
+    loadInterrupts: (cpu, { vm }) => void call(cpu, HostCall.vgic_v3_restore_vmcr_aprs, hypMemoryOf(cpu).describeVcpu(cpu, vm.stage2)),
+    putInterrupts: (cpu, { vm }) => void call(cpu, HostCall.vgic_v3_save_aprs, hypMemoryOf(cpu).describeVcpu(cpu, vm.stage2)),
     runVcpu: (cpu, { vm }) => Number(call(cpu, HostCall.kvm_vcpu_run, hypMemoryOf(cpu).describeVcpu(cpu, vm.stage2))),
     adjustPc: (cpu, { vm }) => void call(cpu, HostCall.kvm_adjust_pc, hypMemoryOf(cpu).describeVcpu(cpu, vm.stage2))
   }

@@ -12,6 +12,7 @@ import { guestFeatures } from "../id-registers.ts"
 import { commitPending } from "../inject.ts"
 import type { WorldSwitch } from "../mode.ts"
 import type { Vcpu } from "../vcpu.ts"
+import { enterInterface, leaveInterface } from "../vgic/switch.ts"
 import { type HypMmu, hypMemoryOf, readVcpuMmu } from "./hyp-memory.ts"
 
 /** What hyp code takes from the host kernel on trust, or decides itself. */
@@ -100,6 +101,7 @@ export const worldSwitchBy = (policy: SwitchPolicy): WorldSwitch => ({
     cpu.writeAll([["MDCR_EL2", vcpu.mdcr], ...policy.guestTraps(vcpu)])
     activateFpTraps(cpu, vcpu)
     cpu.writeMain("VBAR_EL2", hypMemoryOf(cpu).guestVectors)
+    enterInterface(cpu, vcpu, 1)
     cpu.write("CNTHCTL_EL2", emulatedTimerAccess(host.mode.e2h))
   },
 
@@ -111,6 +113,7 @@ export const worldSwitchBy = (policy: SwitchPolicy): WorldSwitch => ({
     const [pc] = save(cpu, host, lists, vcpu.system, [returnNames(host).elr])
     vcpu.registers.pc = pc!
     cpu.write("CNTHCTL_EL2", counterAccess(mode.e2h))
+    leaveInterface(cpu, vcpu, 1)
     cpu.writeAll([["MDCR_EL2", HOST_MDCR], ...hostCommonTraps(features)])
     deactivateHcr(cpu, vcpu, policy.hostHcr(cpu, host))
     deactivateFpTraps(cpu, vcpu)
