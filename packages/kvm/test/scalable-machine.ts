@@ -119,44 +119,60 @@ export const prepare = ({ sve, sme, streaming }: Use): string =>
     ...(sve ? [`mov x0, #${SET_SVE}`, `mov x1, #${sve}`, syscall(167)] : []),
     ...(sme ? [`mov x0, #${SET_SME}`, `mov x1, #${sme}`, syscall(167), streaming ? "smstart" : "smstart za"] : [])
   ].join("\n")
-let labels = 0
-/** Moves all registers a program uses between the bank at X20 and the CPU. Needs X0 to X7. */
-export const moveAll = (use: Use, direction: "load" | "store"): string => {
+type Direction = "load" | "store"
+const mnemonic = (direction: Direction): string => (direction === "load" ? "ldr" : "str")
+const atVectors = [`mov x1, #${BANK.vectors}`, "add x1, x20, x1"]
+/** V0 to V31 between the bank at X20 and the CPU. All of these need X0 to X7. */
+export const moveSimd = (direction: Direction): readonly string[] => [
+  ...atVectors,
+  ...vectorRange.map((n) => `${mnemonic(direction)} q${n}, [x1, #${16 * n}]`)
+]
+/** Z, P and, where it is accessible, FFR. */
+export const moveVectors = (direction: Direction, ffr: boolean): readonly string[] => {
+  const move = mnemonic(direction)
   const isLoad = direction === "load"
-  const move = isLoad ? "ldr" : "str"
-  const vectors = use.sve !== undefined || use.streaming
-  const ffr = use.streaming ? use.fa64 === true : use.sve !== undefined
-  const lines = [`mov x1, #${BANK.vectors}`, "add x1, x20, x1"]
-  if (vectors) {
-    lines.push(...vectorRange.map((n) => `${move} z${n}, [x1, #${n}, mul vl]`), "addvl x2, x1, #31", "addvl x2, x2, #1")
-    if (ffr && isLoad) lines.push("ldr p0, [x2, #16, mul vl]", "wrffr p0.b")
-    lines.push(...predicates.map((n) => `${move} p${n}, [x2, #${n}, mul vl]`))
-    if (ffr && !isLoad) lines.push("rdffr p0.b", "str p0, [x2, #16, mul vl]", "ldr p0, [x2]")
-  } else lines.push(...vectorRange.map((n) => `${move} q${n}, [x1, #${16 * n}]`))
-  if (use.sme) {
-    const label = `rows${labels++}`
-    lines.push(
-      `add x4, x20, #${BANK.zt}`,
-      `${move} zt0, [x4]`,
-      `mov x4, #${BANK.za}`,
-      "add x4, x20, x4",
-      "mov w12, #0",
-      "rdsvl x3, #1",
-      `${label}:`,
-      `${move} za[w12, 0], [x4]`,
-      "add x4, x4, x3",
-      "add w12, w12, #1",
-      "cmp w12, w3",
-      `b.lt =${label}`
-    )
-  }
-  const status = [...(["fpcr", "fpsr", "fpmr"] as const), ...(use.sme ? (["tpidr2"] as const) : [])]
-  for (const name of status) {
-    const register = name === "tpidr2" ? "tpidr2_el0" : name
-    lines.push(...(isLoad ? [`ldr x0, [x20, #${BANK[name]}]`, `msr ${register}, x0`] : [`mrs x0, ${register}`, `str x0, [x20, #${BANK[name]}]`]))
-  }
-  return lines.join("\n")
+  return [
+    ...atVectors,
+    ...vectorRange.map((n) => `${move} z${n}, [x1, #${n}, mul vl]`),
+    "addvl x2, x1, #31",
+    "addvl x2, x2, #1",
+    ...(ffr && isLoad ? ["ldr p0, [x2, #16, mul vl]", "wrffr p0.b"] : []),
+    ...predicates.map((n) => `${move} p${n}, [x2, #${n}, mul vl]`),
+    ...(ffr && !isLoad ? ["rdffr p0.b", "str p0, [x2, #16, mul vl]", "ldr p0, [x2]"] : [])
+  ]
 }
+/** ZT0 and ZA. */
+export const moveArray = (direction: Direction): readonly string[] => {
+  const move = mnemonic(direction)
+  const label = `rows${direction}`
+  return [
+    `add x4, x20, #${BANK.zt}`,
+    `${move} zt0, [x4]`,
+    `mov x4, #${BANK.za}`,
+    "add x4, x20, x4",
+    "mov w12, #0",
+    "rdsvl x3, #1",
+    `${label}:`,
+    `${move} za[w12, 0], [x4]`,
+    "add x4, x4, x3",
+    "add w12, w12, #1",
+    "cmp w12, w3",
+    `b.lt =${label}`
+  ]
+}
+export const moveStatus = (direction: Direction, tpidr2: boolean): readonly string[] =>
+  [...(["fpcr", "fpsr", "fpmr"] as const), ...(tpidr2 ? (["tpidr2"] as const) : [])].flatMap((name) => {
+    const register = name === "tpidr2" ? "tpidr2_el0" : name
+    const at = `[x20, #${BANK[name]}]`
+    return direction === "load" ? [`ldr x0, ${at}`, `msr ${register}, x0`] : [`mrs x0, ${register}`, `str x0, ${at}`]
+  })
+/** All registers a program uses. */
+export const moveAll = (use: Use, direction: Direction): string =>
+  [
+    ...(use.streaming ? moveVectors(direction, use.fa64 === true) : use.sve !== undefined ? moveVectors(direction, true) : moveSimd(direction)),
+    ...(use.sme ? moveArray(direction) : []),
+    ...moveStatus(direction, use.sme !== undefined)
+  ].join("\n")
 export const pointTo = (offset: number): string =>
   `mov x20, #${DATA}; movz x7, #${offset & 0xffff}; movk x7, #${offset >> 16}, lsl #16; add x20, x20, x7`
 export const EXIT = syscall(94)
