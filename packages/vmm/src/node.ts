@@ -1,4 +1,5 @@
 /** The VMM on Node: files, a folder as the guest's root, standard streams, signals, plugin modules. The only file of the VMM that imports node:. */
+import { createHash } from "node:crypto"
 import * as fs from "node:fs"
 import * as Module from "node:module"
 import { constants as os } from "node:os"
@@ -354,6 +355,7 @@ export const nodePlatform = (distribution?: Distribution): PlatformService => {
     streams,
     importPlugin: importPlugin(distribution),
     milliseconds: () => performance.now(),
+    sha256: (bytes) => new Uint8Array(createHash("sha256").update(bytes).digest()),
     now: () => BigInt(Date.now()) * 1_000_000n,
     turn,
     onSignal

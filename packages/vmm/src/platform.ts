@@ -27,6 +27,8 @@ export interface PlatformService {
   readonly importPlugin: (place: PluginPlace) => Promise<object>
   /** A clock that only goes forward, in milliseconds. */
   readonly milliseconds: () => number
+  /** SHA-256, where the platform has a faster one than ours. */
+  readonly sha256?: (bytes: Uint8Array) => Uint8Array
   /** Nanoseconds since 1970. */
   readonly now: () => bigint
   /** Lets the event loop turn once; with `milliseconds`, waits that long or until a signal arrives. */

@@ -24,20 +24,37 @@ export type RunRequest = RunInput & {
   /** Where the guest's input comes from and its output goes; the platform's streams when left out. */
   readonly streams?: HostStreams
 }
-export const run = ({ onEvent, streams, ...input }: RunRequest): Effect.Effect<RunResult, VmmError, Platform> =>
+export const run = (request: RunRequest): Effect.Effect<RunResult, VmmError, Platform> =>
+  Effect.gen(function* () {
+    const { prepared, live } = yield* begin(request)
+    return { ...(yield* runLive(prepared, live)), machine: machineOf(prepared.model, prepared.options, live.kind) }
+  })
+/** A guest with its machine, and what both were made from. */
+export interface Begun {
+  readonly prepared: Prepared
+  readonly live: Live
+}
+/** Everything that a run needs but the run itself. */
+export const begin = ({ onEvent, streams, ...input }: RunRequest): Effect.Effect<Begun, VmmError, Platform> =>
   Effect.gen(function* () {
     const options = yield* decodeRunOptions(input)
+    const prepared = yield* prepare(options, { onEvent, streams })
+    const mode = options.kind === "bare" ? undefined : yield* findMode(prepared.model)
+    const image = yield* readGuest(options, prepared.model.isa)
+    return { prepared, live: yield* start(prepared, image, mode) }
+  })
+/** The machine composed and the world around it, without a guest. */
+export const prepare = (
+  options: RunOptions,
+  { onEvent, streams }: { readonly onEvent: TraceListener | undefined; readonly streams: HostStreams | undefined }
+): Effect.Effect<Prepared, VmmError, Platform> =>
+  Effect.gen(function* () {
     const model = yield* composeMachine(options)
-    const mode = options.kind === "bare" ? undefined : yield* findMode(model)
-    const image = yield* readGuest(options, model.isa)
     const given = yield* Platform
     const platform = streams === undefined ? given : { ...given, streams }
     const random = seededBytes(options.seed)
     const host = yield* outside(options, platform, random)
-    const prepared: Prepared = { options, model, platform, host, random, tracer: tracer(options.trace, onEvent) }
-    const { kind } = image
-    const live = yield* start(prepared, image, mode)
-    return { ...(yield* runLive(prepared, live)), machine: machineOf(model, options, kind) }
+    return { options, model, platform, host, random, tracer: tracer(options.trace, onEvent) }
   })
 /** The machine with its guest, at the first instruction. */
 const start = (prepared: Prepared, image: GuestImage, mode: Mode | undefined): Effect.Effect<Live, VmmError> => {

@@ -102,9 +102,9 @@ export const peState = (pe: Pe): PeState => {
     p: hasPredicates(pe) ? gather(pe, PE.P, P_BYTES, P_COUNT, vectorBytes / 8) : new Uint8Array(0),
     za: hasZa ? slice(PE.ZA, zaBytes(pe)) : null,
     zt0: hasZa ? slice(PE.ZT0, ZT0_BYTES) : null,
-    system: controls.machine.registers.map(({ name, slot }) => {
+    system: controls.machine.registers.map(({ name, slot, control }) => {
       const [value, inForce] = [pe.system[slot]!, pe.system[slot + IN_FORCE]!]
-      return { name, value, inForce: inForce === value ? null : inForce }
+      return { name, value, inForce: !control || inForce === value ? null : inForce }
     }),
     synchronization: controls.mode,
     coin: controls.coin >>> 0,

@@ -42,6 +42,8 @@ export const VM_STATE = shape({
     nisvToUser: "flag",
     counterOffset: { maybe: "u64" },
     vcpus: { list: VCPU_STATE, most: MAX_VCPUS },
+    /** The vCPU that ran last on the first CPU, whose translations that may still have; null: none did. */
+    lastRan: { maybe: "u32" },
     /** Virtual time of the machine, which the guest's counters show. */
     retired: "u64",
     idle: "u64",
@@ -81,6 +83,7 @@ export const vmState = (vm: Vm): VmState | VmBusy => {
     nisvToUser: vm.nisvToUser,
     counterOffset: vm.counterOffset ?? null,
     vcpus: vm.vcpus.flatMap((vcpu) => (vcpu ? [vcpuState(vcpu)] : [])),
+    lastRan: host.cpus[0]!.lastRan.get(vm.id) ?? null,
     retired: pe.retired,
     idle: pe.doublewords[PE.IDLE >> 3]!,
     account: accountState(host.account)
@@ -133,6 +136,7 @@ export const restoreVm = (host: Host, state: VmState): Vm | string => {
   vm.hasRun = state.hasRun
   vm.nisvToUser = state.nisvToUser
   vm.counterOffset = state.counterOffset ?? undefined
+  if (state.lastRan !== null) host.cpus[0]!.lastRan.set(vm.id, state.lastRan)
   restoreAccount(host.account, state.account)
   // last, because every call of the host's interface takes time
   for (const { pe } of host.cpus) {

@@ -15,7 +15,7 @@ import { decode, encode, type Plain, sameBytes } from "./codec.ts"
 import { crc32 } from "./crc32.ts"
 import { HEADER, type Header, MAJOR, MINOR, type SectionEntry } from "./header.ts"
 import { reading, refuse } from "./refusal.ts"
-import { decodeShape } from "./shape-schema.ts"
+import { arrange, decodeShape } from "./shape-schema.ts"
 
 /** SHA-256 of bytes: 32 bytes. A platform may have a faster one. */
 export type Hash = (bytes: Uint8Array) => Uint8Array
@@ -41,8 +41,8 @@ export interface Section {
   readonly bytes: Uint8Array
 }
 /** A section of values, as their shape says. */
-export const valuesSection = (name: string, version: number, value: object): Section => {
-  const bytes = encode(value as Plain)
+export const valuesSection = (name: string, version: number, shape: Shape, value: object): Section => {
+  const bytes = encode(arrange(shape, value, name))
   return { name, version, required: true, codec: "none", rawLength: bytes.length, bytes }
 }
 /** The values of a section. Throws SnapshotError. */
@@ -70,7 +70,7 @@ export const writeContainer = (header: Omit<Header, "format" | "sections">, sect
     length: bytes.length,
     sha256: hash(bytes)
   }))
-  const head = encode({ format: { major: MAJOR, minor: MINOR }, ...header, sections: listed } as Plain)
+  const head = encode(arrange(HEADER, { format: { major: MAJOR, minor: MINOR }, ...header, sections: listed }, "header"))
   const total = PREFIX_BYTES + head.length + sections.reduce((sum, { bytes }) => sum + bytes.length, 0) + HASH_BYTES
   const file = new Uint8Array(total)
   const view = new DataView(file.buffer)

@@ -56,7 +56,7 @@ const bytesOf = (numbers: Uint32Array): Uint8Array => {
 export const pageSections = (memory: string, { total, data, zero, stored }: Pages): readonly Section[] => {
   const index: Index = { total, data: bytesOf(data), zero: bytesOf(zero) }
   return [
-    valuesSection(indexSection(memory), VERSION, index),
+    valuesSection(indexSection(memory), VERSION, INDEX, index),
     { name: pagesSection(memory), version: VERSION, required: true, codec: "lines", rawLength: data.length * PAGE_BYTES, bytes: stored }
   ]
 }

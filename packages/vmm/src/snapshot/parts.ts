@@ -1,5 +1,5 @@
 /** The sections a guest of each kind has beside its memory, with their versions. A changed shape is a new version. */
-import { PE_STATE, type Pe, peState } from "@eltwo/cpu"
+import { PE_STATE, type Pe, peState, type Saved } from "@eltwo/cpu"
 import { isVmBusy, VM_STATE, type Vm, type VmState, vmState } from "@eltwo/kvm"
 import type { Live } from "../live.ts"
 import { BARE_STATE } from "../personality/bare/machine.ts"
@@ -18,8 +18,10 @@ export const SECTIONS = {
   image: { name: "image", version: 1, shape: VM_MACHINE_STATE },
   process: { name: "process", version: 1, shape: PROCESS_STATE }
 } as const
-const section = ({ name, version }: { readonly name: string; readonly version: number }, value: object): Section =>
-  valuesSection(name, version, value)
+export const section = <K extends keyof typeof SECTIONS>(which: K, value: Saved<(typeof SECTIONS)[K]["shape"]>): Section => {
+  const { name, version, shape } = SECTIONS[which]
+  return valuesSection(name, version, shape, value as object)
+}
 
 /** Memory of a guest: its name in sections, and the bytes themselves. */
 export interface Memory {
@@ -39,15 +41,15 @@ export const slotsOf = (vm: Vm): readonly Memory[] =>
 export const partsOf = (live: Live): { readonly sections: readonly Section[]; readonly memories: readonly Memory[] } => {
   if (live.kind === "bare") {
     const [pe] = live.board.pes
-    return { sections: [section(SECTIONS.pe, peState(pe!)), section(SECTIONS.bare, live.machine.state)], memories: [ramOf(pe!)] }
+    return { sections: [section("pe", peState(pe!)), section("bare", live.machine.state)], memories: [ramOf(pe!)] }
   }
   const vm = savedVm(live.vm)
   const memories = slotsOf(live.vm)
-  if (live.kind === "vm") return { sections: [section(SECTIONS.vm, vm), section(SECTIONS.image, live.machine.state)], memories }
+  if (live.kind === "vm") return { sections: [section("vm", vm), section("image", live.machine.state)], memories }
   const { process } = live.program
   const { busy } = process
   if (busy !== undefined) notNow("process", busy)
-  return { sections: [section(SECTIONS.vm, vm), section(SECTIONS.process, processState(process))], memories }
+  return { sections: [section("vm", vm), section("process", processState(process))], memories }
 }
 const notNow = (path: string, why: string): never =>
   refuse("SNAPSHOT_BUSY", { path, expected: "a guest between two instructions", actual: why, hint: "Save it a little earlier or later." })

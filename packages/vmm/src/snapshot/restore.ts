@@ -109,7 +109,7 @@ const bare = (prepared: Prepared, chain: readonly Container[]): Effect.Effect<Li
       restorePe(pe!, state)
       const machine = BareMachine.restored(board, values(container, "bare"), {
         ...bareOptions(prepared),
-        ...(tracer && { trace: cpuTrace(board, model.isa, tracer) })
+        ...(tracer && { trace: cpuTrace(() => board.pes[0]!, model.isa, tracer) })
       })
       return typeof machine === "string" ? content("section bare", machine) : { kind: "bare", board, machine }
     })

@@ -4,10 +4,10 @@ import type { SnapshotError } from "../errors.ts"
 import { accountOf, boardOf, type Live } from "../live.ts"
 import type { Prepared } from "../run-result.ts"
 import type { SignalClock } from "../signal-schedule.ts"
-import { type Container, type Hash, type Section, valuesSection, writeContainer } from "./container.ts"
+import { type Container, type Hash, type Section, writeContainer } from "./container.ts"
 import { type Header, WRITER } from "./header.ts"
 import { flattenPages, pageSections, pagesOf, readPages } from "./pages.ts"
-import { partsOf, SECTIONS } from "./parts.ts"
+import { partsOf, section } from "./parts.ts"
 import { reading } from "./refusal.ts"
 import { runState } from "./run-state.ts"
 
@@ -26,7 +26,7 @@ export const saveLive = (prepared: Prepared, live: Live, clock: SignalClock, { p
       const base = parents.length === 0 ? undefined : flattenPages(parents.map((parent) => readPages(parent, name)))
       return pageSections(name, pagesOf(bytes, base))
     })
-    const all = [valuesSection(SECTIONS.run.name, SECTIONS.run.version, run), ...sections, ...pages]
+    const all = [section("run", run), ...sections, ...pages]
     return writeContainer(headerOf(prepared, live, run.guest, parents.at(-1)?.id ?? null), all, hash)
   })
 

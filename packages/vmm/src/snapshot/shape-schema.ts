@@ -1,6 +1,7 @@
 /** Shapes as @effect/schema: how a section's value is checked. Unknown fields, missing fields and wrong kinds are refused with the place they have. */
 import type { Fields, Saved, Shape } from "@eltwo/cpu"
 import { issuesOf, Schema } from "../schema.ts"
+import type { Plain } from "./codec.ts"
 import { refuse } from "./refusal.ts"
 
 const LONGEST_TEXT = 4096
@@ -52,6 +53,23 @@ const schemaOf = (shape: Shape): AnySchema => {
   const schema = make(shape)
   made.set(shape, schema)
   return schema
+}
+
+/** A value with its fields in the order of its shape. Throws TypeError for fields that are missing or that the shape does not know: one that was forgotten. */
+export const arrange = (shape: Shape, value: unknown, path = ""): Plain => {
+  if (typeof shape === "string" || "bytes" in shape || "oneOf" in shape) return value as Plain
+  if ("list" in shape) return (value as readonly unknown[]).map((element, i) => arrange(shape.list, element, `${path}[${i}]`))
+  if ("maybe" in shape) return value === null ? null : arrange(shape.maybe, value, path)
+  const given = value as Readonly<Record<string, unknown>>
+  const fields: Fields = "kinds" in shape ? { kind: "text", ...shape.kinds[String(given["kind"])] } : shape.fields
+  const unknown = Object.keys(given).find((name) => !(name in fields))
+  if (unknown !== undefined) throw new TypeError(`${path}.${unknown} is not in its shape`)
+  return Object.fromEntries(
+    Object.entries(fields).map(([name, inner]) => {
+      if (!(name in given)) throw new TypeError(`${path}.${name} is missing`)
+      return [name, arrange(inner, given[name], `${path}.${name}`)]
+    })
+  )
 }
 
 /** The value as its shape describes it. Throws SnapshotError with the first thing that is wrong; `path` says whose value it is. */

@@ -150,7 +150,7 @@ const contradiction = (cpu: GuestCpu, state: ProcessState): string | undefined =
   if (name.length > 15) return `a name of ${name.length} bytes`
   let behind = 0
   for (const { start, end, protection } of areas) {
-    if (start % PAGE !== 0 || end % PAGE !== 0 || start < behind || end <= start || end > HIGHEST + PAGE || protection > 7)
+    if (start % PAGE !== 0 || end % PAGE !== 0 || start < behind || end <= start || end > 2 ** 48 || protection > 7)
       return `an area from 0x${start.toString(16)} to 0x${end.toString(16)}`
     behind = end
   }

@@ -1,0 +1,121 @@
+/**
+ * A guest that its owner runs piece by piece, saves, and restores: `startGuest`, then `run`, `snapshot`; `restoreGuest` goes on from snapshots, on the same
+ * machine or another one.
+ */
+import { Effect } from "effect"
+import type { Waiting } from "./drive.ts"
+import { SnapshotError, type VmmError } from "./errors.ts"
+import { findMode } from "./KvmHost.ts"
+import { accountOf, endOf, type Live, runnableOf } from "./live.ts"
+import { decodeRunOptions, type RunInput } from "./options.ts"
+import type { HostStreams } from "./personality/linux/host.ts"
+import { Platform } from "./platform.ts"
+import { type Begun, begin, machineOf, prepare, type RunRequest } from "./run.ts"
+import { runLive } from "./run-live.ts"
+import type { Prepared, RunAccount, RunEnd, RunResult } from "./run-result.ts"
+import { SignalClock } from "./signal-schedule.ts"
+import { type Container, readContainer } from "./snapshot/container.ts"
+import { reading } from "./snapshot/refusal.ts"
+import { readRun, restoreLive } from "./snapshot/restore.ts"
+import { saveLive } from "./snapshot/save.ts"
+import type { TraceListener } from "./Trace.ts"
+
+/** What a guest goes on with; what is left out is as it was when the snapshot was made. */
+export interface RestoreRequest extends Omit<Partial<RunInput>, "guest" | "args" | "kind" | "el" | "env" | "signal" | "mem" | "seed" | "era"> {
+  /** The snapshot; before it those it builds on, the full one first. */
+  readonly snapshots: readonly Uint8Array[]
+  readonly onEvent?: TraceListener
+  readonly streams?: HostStreams
+}
+
+export class Guest {
+  readonly #prepared: Prepared
+  readonly #live: Live
+  readonly #clock: SignalClock
+
+  constructor({ prepared, live }: Begun, clock: SignalClock) {
+    this.#prepared = prepared
+    this.#live = live
+    this.#clock = clock
+  }
+  /** Instructions the guest retired since it was started, before and after any snapshot. */
+  executed(): number {
+    return runnableOf(this.#live).executed()
+  }
+  /** Runs at most so many instructions. Undefined: they are used up. */
+  run(instructions: number): RunEnd | Waiting | undefined {
+    const stop = runnableOf(this.#live).run(instructions)
+    if (stop === undefined || stop.kind === "waiting") return stop
+    const end = endOf(stop)
+    if (typeof end === "string") throw new Error(end)
+    return end
+  }
+  account(): Omit<RunAccount, "milliseconds"> {
+    return accountOf(this.#live)
+  }
+  /** The bytes of a snapshot; the guest does not notice. With `parents`, the full one first, only what has changed since the last of them. */
+  snapshot({ parents = [] }: { readonly parents?: readonly Uint8Array[] } = {}): Uint8Array | SnapshotError {
+    const chain = containersOf(parents, this.#prepared)
+    return chain instanceof SnapshotError ? chain : saveLive(this.#prepared, this.#live, this.#clock, { parents: chain, ...hashOf(this.#prepared) })
+  }
+  /** Runs to the end of the guest or a limit of the options, with the signals that are scheduled. */
+  finish(): Effect.Effect<RunResult, VmmError> {
+    return Effect.map(runLive(this.#prepared, this.#live, this.#clock), (outcome) => ({
+      ...outcome,
+      machine: machineOf(this.#prepared.model, this.#prepared.options, this.#live.kind)
+    }))
+  }
+}
+
+const hashOf = ({ platform: { sha256 } }: Pick<Prepared, "platform">) => (sha256 === undefined ? {} : { hash: sha256 })
+const containersOf = (files: readonly Uint8Array[], prepared: Pick<Prepared, "platform">): readonly Container[] | SnapshotError => {
+  const chain: Container[] = []
+  for (const file of files) {
+    const container = readContainer(file, hashOf(prepared))
+    if (container instanceof SnapshotError) return container
+    chain.push(container)
+  }
+  return chain
+}
+
+/** A guest at its first instruction. */
+export const startGuest = (request: RunRequest): Effect.Effect<Guest, VmmError, Platform> =>
+  Effect.map(begin(request), (begun) => new Guest(begun, new SignalClock(begun.prepared.options.signal)))
+
+/** A guest where its snapshot left it. Nothing else changes when the snapshot is refused. */
+export const restoreGuest = ({ snapshots, onEvent, streams, ...given }: RestoreRequest): Effect.Effect<Guest, VmmError, Platform> =>
+  Effect.gen(function* () {
+    const platform = yield* Platform
+    const chain = containersOf(snapshots, { platform })
+    if (chain instanceof SnapshotError) return yield* chain
+    const last = chain.at(-1)
+    if (last === undefined) return yield* Effect.dieMessage("nothing to restore from")
+    const input = reading(() => inputOf(last, given))
+    if (input instanceof SnapshotError) return yield* input
+    const options = yield* decodeRunOptions(input)
+    const prepared = yield* prepare(options, { onEvent, streams })
+    const mode = last.header.kind === "bare" ? undefined : yield* findMode(prepared.model)
+    const { live, clock } = yield* restoreLive(prepared, mode, chain)
+    return new Guest({ prepared, live }, clock)
+  })
+const inputOf = (container: Container, given: Omit<RestoreRequest, "snapshots" | "onEvent" | "streams">): RunInput => {
+  const { header } = container
+  const { features, vl, svl, plugins, guest, startTime } = readRun(container)
+  const { mode, era, memory, seed } = header.machine
+  const cpu = {
+    features: Object.fromEntries(features.map(({ name, on }) => [name, on])),
+    ...(vl === null ? {} : { vl }),
+    ...(svl === null ? {} : { svl })
+  }
+  return {
+    cpu,
+    ...(header.kind === "bare" ? {} : { mode, era }),
+    clock: Number(startTime / 1_000_000_000n),
+    ...given,
+    plugin: [...new Set([...plugins, ...(given.plugin ?? [])])],
+    guest: guest === "" ? "snapshot" : guest,
+    kind: header.kind,
+    mem: memory,
+    seed
+  } as RunInput
+}

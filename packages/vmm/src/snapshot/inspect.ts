@@ -1,0 +1,72 @@
+/** Looking into snapshots without a machine: what a file says of itself, the values of its sections, how two differ. */
+
+import { decode, type Plain } from "./codec.ts"
+import { type Container, hex } from "./container.ts"
+
+/** What a file says of itself, without its contents. */
+export const inspect = ({ header, id }: Container) => {
+  const { parent, sections, ...rest } = header
+  return {
+    id: hex(id),
+    ...rest,
+    parent: parent === null ? null : hex(parent),
+    sections: sections.map(({ sha256, ...section }) => ({ ...section, sha256: hex(sha256) }))
+  }
+}
+/** The values of a section; undefined when it is memory. */
+export const sectionValue = (container: Container, name: string): Plain | undefined => {
+  const { entry, bytes } = container.section(name)
+  return entry.codec === "none" ? decode(bytes, `section ${name}`) : undefined
+}
+/** Names of the elements that lists of registers and the like consist of. */
+const nameOf = (value: Plain, index: number): string => {
+  if (typeof value === "object" && value !== null && "name" in value) return String((value as { readonly name: Plain }).name)
+  return `[${index}]`
+}
+/** A value as text: bytes in hexadecimal, at most `most` of them. */
+export const valueText = (value: Plain | undefined, most = 32): string => {
+  if (value === undefined) return "nothing"
+  if (value instanceof Uint8Array) return value.length <= most ? `0x${hex(value)}` : `${value.length} bytes 0x${hex(value.subarray(0, most))}...`
+  if (typeof value === "bigint") return `0x${value.toString(16)}`
+  return JSON.stringify(value, (_, inner: unknown) =>
+    typeof inner === "bigint" ? `0x${inner.toString(16)}` : inner instanceof Uint8Array ? valueText(inner, most) : inner
+  )
+}
+
+export interface Difference {
+  readonly path: string
+  readonly before: string
+  readonly after: string
+}
+/** What two snapshots have different, at most `most` places; memory by page. */
+export const differences = (before: Container, after: Container, most = 100): readonly Difference[] => {
+  const found: Difference[] = []
+  const add = (path: string, a: string, b: string) => found.length < most && found.push({ path, before: a, after: b })
+  const compare = (path: string, a: Plain | undefined, b: Plain | undefined): void => {
+    if (found.length >= most || valueText(a, Number.POSITIVE_INFINITY) === valueText(b, Number.POSITIVE_INFINITY)) return
+    if (isTree(a) && isTree(b)) {
+      const [left, right] = [partsOf(a), partsOf(b)]
+      for (const key of new Set([...left.keys(), ...right.keys()])) compare(`${path}.${key}`, left.get(key), right.get(key))
+    } else if (a instanceof Uint8Array && b instanceof Uint8Array && a.length === b.length) {
+      const at = a.findIndex((byte, i) => byte !== b[i])
+      add(`${path}+${at}`, valueText(a.subarray(at, at + 8)), valueText(b.subarray(at, at + 8)))
+    } else add(path, valueText(a), valueText(b))
+  }
+  const names = new Set([...before.header.sections, ...after.header.sections].map(({ name }) => name))
+  for (const name of names) {
+    const has = (container: Container) => container.header.sections.some((section) => section.name === name)
+    if (!has(before) || !has(after)) {
+      add(`section ${name}`, has(before) ? "there" : "nothing", has(after) ? "there" : "nothing")
+      continue
+    }
+    if (before.section(name).entry.codec === "lines") {
+      const [a, b] = [before.section(name).bytes, after.section(name).bytes]
+      if (valueText(a, Number.POSITIVE_INFINITY) !== valueText(b, Number.POSITIVE_INFINITY)) add(name, `${a.length} bytes`, `${b.length} other bytes`)
+    } else compare(name, sectionValue(before, name), sectionValue(after, name))
+  }
+  return found
+}
+type Tree = readonly Plain[] | { readonly [key: string]: Plain }
+const isTree = (value: Plain | undefined): value is Tree => typeof value === "object" && value !== null && !(value instanceof Uint8Array)
+const partsOf = (tree: Tree): ReadonlyMap<string, Plain> =>
+  new Map(Array.isArray(tree) ? (tree as readonly Plain[]).map((value, i) => [nameOf(value, i), value] as const) : Object.entries(tree))
