@@ -24,13 +24,21 @@ export const findMode = ({ options: { mode, era }, plugins }: MachineModel): Eff
     return loaded.plugin as Mode
   })
 
+/** How many CPUs the host has, and how threads move between them. */
+export type HostCpus = Pick<RunOptions, "pcpus" | "migration">
 /** Boots the host on a board with room for it and `guestBytes` of guest. */
-export const bootHost = (model: MachineModel, mode: Mode, ramBytes: number, tracer: Tracer | undefined): Effect.Effect<Host, OptionError> =>
-  Effect.flatMap(makeBoard(model, ramBytes), (board) =>
+export const bootHost = (
+  model: MachineModel,
+  mode: Mode,
+  ramBytes: number,
+  tracer: Tracer | undefined,
+  { pcpus, migration }: HostCpus = { pcpus: 1, migration: "affinity" }
+): Effect.Effect<Host, OptionError> =>
+  Effect.flatMap(makeBoard(model, ramBytes, pcpus), (board) =>
     Effect.try({
       try: () => {
-        const host = createHost({ board, mode, engine: model.options.engine })
-        if (tracer !== undefined) host.run = { ...host.run, trace: cpuTrace(board, model.isa, tracer) }
+        const host = createHost({ board, mode, engine: model.options.engine, scheduler: { seed: model.options.seed, migration } })
+        if (tracer !== undefined) host.run = { ...host.run, trace: cpuTrace(() => host.cpu.pe, model.isa, tracer) }
         const listener = tracer && hostEvents(tracer)
         if (listener) host.subscribe(listener)
         return host

@@ -57,14 +57,15 @@ const join = (extensions: readonly Extension[], { cpu: { features } }: MachineOp
   )
 }
 
-/** The hardware of a machine: one processing element, `ramBytes` of RAM, and the engine chosen. */
-export const makeBoard = ({ isa, lengths, options }: MachineModel, ramBytes: number): Effect.Effect<Board, OptionError> =>
+/** The hardware of a machine: `pes` processing elements, `ramBytes` of RAM, and the engine chosen. */
+export const makeBoard = ({ isa, lengths, options }: MachineModel, ramBytes: number, pes = 1): Effect.Effect<Board, OptionError> =>
   Effect.try({
     try: () => {
       const board = createBoard({
         isa,
         ramBase: RAM_BASE,
         ramBytes,
+        pes,
         seed: BigInt(options.seed),
         vectorLengths: lengths.vector,
         streamingVectorLengths: lengths.streaming

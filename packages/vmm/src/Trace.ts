@@ -2,7 +2,7 @@
  * The events of a run, as values. A listener sees them as they happen and must not change the machine; without one nothing is made.
  * `step` is virtual time: instructions retired. Text and JSON forms are here too, because they are part of the contract ("eltwo.events/1").
  */
-import type { Board, Trace } from "@eltwo/cpu"
+import type { Pe, Trace } from "@eltwo/cpu"
 import { EC, type Machine } from "@eltwo/isa"
 import { type HostEvent, hostEventText } from "./host-events.ts"
 import type { TRACES } from "./options.ts"
@@ -38,11 +38,12 @@ export const tracer = (kinds: readonly (typeof TRACES)[number][], emit: TraceLis
   emit === undefined || kinds.length === 0 ? undefined : { emit, wants: new Set(kinds) }
 
 /** Instructions and exceptions of guests, as events; those of the modelled host's own programs are left out. */
-export const cpuTrace = (board: Board, isa: Machine, { emit, wants }: Tracer): Trace => {
-  const pe = board.pes[0]!
+/** `running` gives the processing element that they happen on. */
+export const cpuTrace = (running: () => Pe, isa: Machine, { emit, wants }: Tracer): Trace => {
   return {
     ...(wants.has("insn") && {
       instruction: (pc, word) => {
+        const pe = running()
         if (pe.controls.host) return
         const text = isa.table.disassemble(word, { address: pc }) ?? `.inst 0x${word.toString(16).padStart(8, "0")}`
         emit({ type: "insn", step: pe.retired, el: pe.el, pc, word, text })
@@ -50,6 +51,7 @@ export const cpuTrace = (board: Board, isa: Machine, { emit, wants }: Tracer): T
     }),
     ...(wants.has("exc") && {
       exception: ({ kind, target, ec, iss, far }) => {
+        const pe = running()
         if (pe.controls.host) return
         emit({ type: "exc", step: pe.retired, kind, from: pe.el, target, pc: pe.pc, ec, iss, ...(far === undefined ? {} : { far }) })
       }

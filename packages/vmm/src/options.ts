@@ -13,6 +13,7 @@ export const MODES = ["vhe", "nvhe", "hvhe", "pkvm"] as const
 export const ERAS = ["A", "B", "C", "D", "E", "F", "G", "H"] as const
 export const ENGINES = ["jit", "interp"] as const
 export const TRACES = ["insn", "exc", "fp", "trap", "page", "sched", "syscalls"] as const
+export const MIGRATIONS = ["affinity", "random"] as const
 /**
  * What the guest is: a Linux program at EL0, an image at EL1 of a VM, or an image on the processing element alone. `auto`: what its folder says, else an
  * ELF file linked inside RAM and a flat image are `vm`, other ELF files and sources are `linux`.
@@ -62,6 +63,8 @@ const seed = numberOr(
   0,
   2 ** 32 - 1
 )
+const MAX_CPUS = 16
+const cpuCount = numberOr((digits) => (/^\d{1,2}$/.test(digits) ? Number(digits) : undefined), `a count of CPUs from 1 to ${MAX_CPUS}`, 1, MAX_CPUS)
 /** Seconds since 1970 that the guest's clock starts at. */
 const clock = Schema.Union(
   Schema.Literal("now"),
@@ -106,6 +109,12 @@ export const RunOptions = Schema.Struct({
   guest: path,
   args: withDefault(Schema.Array(text), []),
   kind: withDefault(oneOf(KINDS), "auto"),
+  /** Virtual CPUs of an image in a VM; the others than the first are off until PSCI CPU_ON. */
+  vcpus: withDefault(cpuCount, 1),
+  /** Physical CPUs of the modelled host, which take turns in rounds of virtual time. */
+  pcpus: withDefault(cpuCount, 1),
+  /** Whether threads of the host stay where they are, or move by chance (see `seed`). */
+  migration: withDefault(oneOf(MIGRATIONS), "affinity"),
   /** Exception level a `bare` image starts at. */
   el: Schema.optional(
     Schema.transform(Schema.Literal(1, 2, "1", "2"), Schema.Literal(1, 2), {
@@ -156,11 +165,18 @@ export const decodeRunOptions = (input: unknown): Effect.Effect<RunOptions, Opti
       return problems.length === 0 ? Effect.succeed(options) : Effect.fail(OptionError.of(problems, HINT))
     })
   )
-const contradictions = ({ kind, el, root, rootWritable, signal, env }: RunOptions): readonly OptionProblem[] => {
+/** What does not fit when a guest of this kind is to have several CPUs. */
+export const cpuProblems = ({ vcpus, pcpus }: Pick<RunOptions, "vcpus" | "pcpus">, kind: GuestKind): readonly OptionProblem[] => {
+  if (kind === "vm") return []
+  const message = `only an image in a VM has several CPUs, and this is a ${kind} guest (see --kind)`
+  return Object.entries({ vcpus, pcpus }).flatMap(([option, count]) => (count > 1 ? [{ option, message }] : []))
+}
+const contradictions = ({ kind, el, root, rootWritable, signal, env, vcpus, pcpus }: RunOptions): readonly OptionProblem[] => {
   const problems: OptionProblem[] = []
   const wrong = (option: string, message: string) => problems.push({ option, message })
   if (el !== undefined && kind !== "bare") wrong("el", "only a bare image has a choice of exception level (see --bare)")
   if (rootWritable && root === undefined) wrong("rootWritable", "there is no root to write to (see --root)")
+  if (kind !== "auto") problems.push(...cpuProblems({ vcpus, pcpus }, kind))
   if (kind === "vm" || kind === "bare") {
     if (env.length > 0) wrong("env", `a ${kind} image has no environment`)
     if (signal.length > 0) wrong("signal", `a ${kind} image has no signals`)

@@ -22,7 +22,7 @@ export const startBare = (prepared: Prepared, image: GuestImage): Effect.Effect<
       ...bareOptions(prepared),
       el: options.el ?? image.el ?? 2,
       commandLine: commandLine(options),
-      ...(tracer && { trace: cpuTrace(board, model.isa, tracer) })
+      ...(tracer && { trace: cpuTrace(() => board.pes[0]!, model.isa, tracer) })
     })
     return typeof machine === "string" ? yield* doesNotFit(image, machine) : { kind: "bare", board, machine }
   })

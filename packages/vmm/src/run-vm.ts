@@ -14,12 +14,13 @@ import { commandLine, type Prepared } from "./run-result.ts"
 /** What an image's machine is given beside its VM. */
 export const vmOptions = ({ options, host }: Prepared): Omit<VmOptions, "commandLine"> => ({
   host: { ...host, streams: blocking(host.streams) },
-  ram: { base: RAM_BASE, bytes: options.mem }
+  ram: { base: RAM_BASE, bytes: options.mem },
+  vcpus: options.vcpus
 })
 export const startVm = (prepared: Prepared, image: GuestImage, mode: Mode): Effect.Effect<Live, VmmError> =>
   Effect.gen(function* () {
     const { options, model, tracer } = prepared
-    const kvm = yield* bootHost(model, mode, options.mem + hostBytes(options.mem), tracer)
+    const kvm = yield* bootHost(model, mode, options.mem + hostBytes(options.mem), tracer, options)
     const machine = VmMachine.start(kvm, image, { ...vmOptions(prepared), commandLine: commandLine(options) })
     return typeof machine === "string" ? yield* doesNotFit(image, machine) : { kind: "vm", kvm, vm: machine.vm, machine }
   })

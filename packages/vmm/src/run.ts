@@ -1,12 +1,12 @@
 /** Runs one guest from its options to its end: the public verb of the VMM. */
 import type { Mode } from "@eltwo/kvm"
 import { Effect } from "effect"
-import { FileError, type VmmError } from "./errors.ts"
+import { FileError, OptionError, type VmmError } from "./errors.ts"
 import { type GuestImage, readGuest } from "./GuestImage.ts"
 import { findMode } from "./KvmHost.ts"
 import type { Live } from "./live.ts"
 import { composeMachine, type MachineModel } from "./Machine.ts"
-import { decodeRunOptions, type GuestKind, type RunInput, type RunOptions } from "./options.ts"
+import { cpuProblems, decodeRunOptions, type GuestKind, type RunInput, type RunOptions } from "./options.ts"
 import type { Host, HostStreams } from "./personality/linux/host.ts"
 import { isFileProblem, Platform, type PlatformService } from "./platform.ts"
 import { type RandomBytes, seededBytes } from "./random.ts"
@@ -58,6 +58,8 @@ export const prepare = (
   })
 /** The machine with its guest, at the first instruction. */
 const start = (prepared: Prepared, image: GuestImage, mode: Mode | undefined): Effect.Effect<Live, VmmError> => {
+  const problems = cpuProblems(prepared.options, image.kind)
+  if (problems.length > 0) return Effect.fail(OptionError.of(problems, "`eltwo run --help` lists the options with their forms."))
   if (image.kind === "bare" || mode === undefined) return startBare(prepared, image)
   return image.kind === "linux" ? startLinux(prepared, image, mode) : startVm(prepared, image, mode)
 }

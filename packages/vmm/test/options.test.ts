@@ -49,6 +49,9 @@ describe("options of a run", () => {
     expect(value({})).toEqual({
       guest: "program",
       args: [],
+      vcpus: 1,
+      pcpus: 1,
+      migration: "affinity",
       cpu: { features: {} },
       mode: "vhe",
       era: "H",

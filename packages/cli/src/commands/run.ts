@@ -11,6 +11,13 @@ const options = {
   engine: shared.text("engine", "ENGINE", "jit|interp (default jit)"),
   mem: shared.text("mem", "SIZE", "RAM of the guest: 64M, 1G ... (default 256M)"),
   seed: shared.text("seed", "N", "Seed of everything random (default 0)."),
+  vcpus: shared.text("vcpus", "N", "Virtual CPUs of an image in a VM (default 1); PSCI CPU_ON starts all but the first."),
+  pcpus: shared.text("pcpus", "N", "Physical CPUs of the modelled host (default 1)."),
+  migration: shared.text(
+    "migration",
+    "POLICY",
+    "affinity|random: whether threads of the host stay on their CPU, or --seed decides (default affinity)"
+  ),
   kind: shared.text(
     "kind",
     "KIND",

@@ -1,7 +1,19 @@
 /** An image at EL1 of a VM: KVM_RUN's exits answered with a PL011, semihosting and the VM's power states. */
 
-import { type Saved, shape } from "@eltwo/cpu"
-import { isErrno, type Host as KvmHost, REG, type RunExit, SystemEvent, type Vcpu, VcpuFeature, type Vm } from "@eltwo/kvm"
+import { type Saved, shape, virtualTime } from "@eltwo/cpu"
+import {
+  type AfterRun,
+  type Errno,
+  isErrno,
+  type Host as KvmHost,
+  REG,
+  type RunExit,
+  SystemEvent,
+  type Task,
+  type Vcpu,
+  VcpuFeature,
+  type Vm
+} from "@eltwo/kvm"
 import { type BareImage, type LoadedImage, loadImage } from "../bare/image.ts"
 import { IMAGE_STATE, imageOf, imageState } from "../bare/image-state.ts"
 import { PL011_BASE, PL011_BYTES, PL011_STATE, Pl011 } from "../bare/pl011.ts"
@@ -16,6 +28,8 @@ export interface VmOptions {
   readonly ram: { readonly base: number; readonly bytes: number }
   /** What SYS_GET_CMDLINE gives. */
   readonly commandLine: string
+  /** Virtual CPUs, 1 by default: the first one starts the image, the others are off until PSCI CPU_ON. */
+  readonly vcpus?: number
 }
 /** How an image in a VM ended. */
 export type VmEnd =
@@ -49,11 +63,18 @@ const FIRST_BUDGET = 10_000
 const HEAP_ALIGNMENT = 0x1_0000n
 /** A run is at most this many instructions. */
 const MAX_SLICE = 0x7fff_0000
+/** Of the whole machine, between two looks at whether it does anything. */
+const MANY_BUDGET = 1_000_000
 
 export class VmMachine {
   readonly #kvm: KvmHost
   readonly #vm: Vm
-  readonly #vcpu: Vcpu
+  /** The vCPU whose exit is being answered. */
+  #vcpu: Vcpu
+  /** A thread for each vCPU, where there are several of them or of physical CPUs; with one of each, KVM_RUN is simply called. */
+  readonly #threads: readonly Task[]
+  /** How the run ends, said by a thread. */
+  #end: VmEnd | "reset" | undefined
   readonly #image: BareImage
   readonly #options: VmOptions
   readonly #entry: bigint
@@ -80,14 +101,20 @@ export class VmMachine {
     this.#image = image
     this.#options = options
     this.#entry = entry
+    const isSimple = vm.vcpus.length === 1 && kvm.cpus.length === 1
+    this.#threads = isSimple ? [] : vm.vcpus.flatMap((each) => (each ? kvm.scheduler.spawnVcpu(each, (exit) => this.#afterRun(each, exit)) : []))
     this.#terminal = new Terminal(options.host.streams)
     this.#uart = new Pl011(this.#terminal, (asserted) => {
       this.#uartAsserts = asserted
     })
+    const view = new Map(vm.vcpus.flatMap((each) => (each ? [[each, guestView(vm, each)] as const] : [])))
     this.#semihosting = new Semihosting({
       host: options.host,
-      memory: guestView(vm, vcpu),
-      nanoseconds: () => kvm.cpus[0]!.pe.retired,
+      memory: {
+        read: (address, bytes) => view.get(this.#vcpu)!.read(address, bytes),
+        write: (address, bytes) => view.get(this.#vcpu)!.write(address, bytes)
+      },
+      nanoseconds: () => (isSimple ? kvm.cpu.pe.retired : virtualTime(kvm.cpu.pe)),
       commandLine: options.commandLine,
       heap,
       console: this.#terminal
@@ -102,13 +129,15 @@ export class VmMachine {
     const region = vm.setMemoryRegion({ slot: 0, guestPhysical: ram.base, bytes: ram.bytes })
     if (isErrno(region)) return `KVM_SET_USER_MEMORY_REGION: ${region}`
     if ("kind" in region) return `KVM_SET_USER_MEMORY_REGION: ${region.message}`
-    const vcpu = vm.createVcpu(0)
-    if (isErrno(vcpu)) return `KVM_CREATE_VCPU: ${vcpu}`
-    const initialised = vcpu.init({ features: 1 << VcpuFeature.PSCI_0_2 })
-    if (initialised !== undefined) return `KVM_ARM_VCPU_INIT: ${initialised}`
+    for (let id = 0; id < (options.vcpus ?? 1); id++) {
+      const vcpu = vm.createVcpu(id)
+      if (isErrno(vcpu)) return `KVM_CREATE_VCPU: ${vcpu}`
+      const initialised = initialise(vcpu)
+      if (initialised !== undefined) return `KVM_ARM_VCPU_INIT: ${initialised}`
+    }
     const loaded = loadImage(memoryOf(vm, ram), image)
     if (typeof loaded === "string") return loaded
-    const machine = new VmMachine(kvm, vm, vcpu, image, loaded, options)
+    const machine = new VmMachine(kvm, vm, vm.vcpus[0]!, image, loaded, options)
     machine.#setPc(machine.#entry)
     return machine
   }
@@ -152,8 +181,75 @@ export class VmMachine {
   executed(): number {
     return this.#kvm.account.instructions
   }
-  /** Runs at most so many instructions; undefined when they are used up. What the image wrote has then reached the host. */
+  /**
+   * Runs at most so many instructions (with several CPUs: to the end of a round); undefined when they are used up. What the image wrote has then reached the
+   * host.
+   */
   run(instructions: number): VmEnd | undefined {
+    const end = this.#threads.length > 0 ? this.#runThreads(instructions) : this.#runOne(instructions)
+    this.#terminal.flush()
+    return end
+  }
+  #runThreads(instructions: number): VmEnd | undefined {
+    const until = this.executed() + instructions
+    const { scheduler } = this.#kvm
+    for (let left = instructions; left > 0; left = until - this.executed()) {
+      const before = this.executed()
+      const stop = scheduler.run(Math.min(left, MANY_BUDGET))
+      if (typeof stop === "object") return { kind: "dead", message: `${stop.kind}: ${stop.message}` }
+      const said = this.#end
+      this.#end = undefined
+      if (said === "reset") this.#restart()
+      else if (said !== undefined) return said
+      else if (stop === "idle") {
+        const idle = this.#idle()
+        if (idle) return idle
+      } else if (this.executed() === before) {
+        scheduler.park()
+        return this.#stuck()
+      }
+    }
+    return undefined
+  }
+  /** Every vCPU sleeps or is off. Only input can wake one. */
+  #idle(): VmEnd | undefined {
+    const awake = this.#vm.vcpus.find((vcpu) => vcpu?.mpState === "runnable")
+    if (!awake) return { kind: "exited", status: 0 }
+    if (this.#uart.waitsForInput && this.#uart.receive()) {
+      this.#updateUart()
+      return undefined
+    }
+    this.#kvm.scheduler.park()
+    this.#vcpu = awake
+    return { kind: "idle", pc: this.#get(REG.pc) }
+  }
+  /** User space of a vCPU's thread. */
+  #afterRun(vcpu: Vcpu, exit: RunExit | Errno): AfterRun {
+    const { scheduler } = this.#kvm
+    this.#vcpu = vcpu
+    if (!isErrno(exit) && exit.reason === "systemEvent" && exit.type === SystemEvent.RESET) this.#end = "reset"
+    else this.#end = isErrno(exit) ? { kind: "dead", message: `KVM_RUN: ${exit}` } : this.#answer(exit)
+    this.#updateUart()
+    if (this.#end === undefined) return "run"
+    scheduler.interrupt()
+    return "stop"
+  }
+  /** The UART interrupts the first vCPU. */
+  #updateUart(): void {
+    const [first] = this.#vm.vcpus
+    if (first && first !== this.#vcpu) first.setIrqLine("irq", first.deviceIrqLevel !== 0 || this.#uartAsserts)
+  }
+  #restart(): void {
+    const { scheduler } = this.#kvm
+    scheduler.park()
+    for (const vcpu of this.#vm.vcpus) if (vcpu) initialise(vcpu)
+    this.#vcpu = this.#vm.vcpus[0]!
+    loadImage(memoryOf(this.#vm, this.#options.ram), this.#image)
+    this.#uart.reset()
+    this.#setPc(this.#entry)
+    for (const thread of this.#threads) scheduler.resume(thread)
+  }
+  #runOne(instructions: number): VmEnd | undefined {
     const until = this.executed() + Math.min(instructions, MAX_SLICE)
     let end: VmEnd | undefined
     for (let left = until - this.executed(); left > 0 && end === undefined; left = until - this.executed()) {
@@ -168,7 +264,6 @@ export class VmMachine {
       else if ((this.#barren += budget) >= PATIENCE) end ??= this.#stuck()
       else if (budget === left) break
     }
-    this.#terminal.flush()
     return end
   }
 
@@ -177,7 +272,8 @@ export class VmMachine {
   }
   /** The vCPU's one IRQ input is the timers' and the UART's. */
   #updateIrq(deviceIrqLevel: number): void {
-    this.#vcpu.setIrqLine("irq", deviceIrqLevel !== 0 || this.#uartAsserts)
+    const hasUart = this.#vcpu.id === 0 && this.#uartAsserts
+    this.#vcpu.setIrqLine("irq", deviceIrqLevel !== 0 || hasUart)
   }
   #answer(exit: RunExit): VmEnd | undefined {
     switch (exit.reason) {
@@ -246,11 +342,9 @@ export class VmMachine {
   #power(type: SystemEvent): VmEnd | undefined {
     switch (type) {
       case SystemEvent.RESET: {
-        const vcpu = this.#vcpu
         loadImage(memoryOf(this.#vm, this.#options.ram), this.#image)
         this.#uart.reset()
-        vcpu.init({ features: 1 << VcpuFeature.PSCI_0_2 })
-        vcpu.setMpState("runnable")
+        initialise(this.#vcpu)
         this.#setPc(this.#entry)
         return undefined
       }
@@ -262,6 +356,11 @@ export class VmMachine {
   }
 }
 
+/** Every vCPU but the first is off. */
+const initialise = (vcpu: Vcpu): Errno | undefined => {
+  const features = 1 << VcpuFeature.PSCI_0_2
+  return vcpu.init({ features: vcpu.id === 0 ? features : features | (1 << VcpuFeature.POWER_OFF) })
+}
 /** What lies behind the image. */
 const heapOf = (end: bigint, { ram }: Pick<VmOptions, "ram">): SemihostingOptions["heap"] => {
   const heapBase = ((end + HEAP_ALIGNMENT - 1n) / HEAP_ALIGNMENT) * HEAP_ALIGNMENT

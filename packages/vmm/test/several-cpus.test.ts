@@ -1,0 +1,70 @@
+/** Images with several virtual CPUs on several physical ones: the same result in every mode and engine, on any number of CPUs; what does not fit is refused. */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { describe, expect, it } from "vitest"
+import { runGuest } from "../src/node.ts"
+
+const guest = fileURLToPath(new URL("several-vcpus.s", import.meta.url))
+type Input = Parameters<typeof runGuest>[0]
+
+const outcome = async (options: Partial<Input>) => {
+  let stdout = ""
+  const { end, account } = await runGuest({
+    guest,
+    kind: "vm",
+    mem: "2M",
+    maxInsns: 50_000_000,
+    ...options,
+    streams: {
+      readInput: () => new Uint8Array(0),
+      writeOutput: (_, bytes) => {
+        stdout += new TextDecoder().decode(bytes)
+        return true
+      },
+      isTerminal: () => false
+    }
+  })
+  return { stdout, end, instructions: account.instructions }
+}
+const hex = (value: number): string => value.toString(16).padStart(16, "0")
+/** Each of n vCPUs adds its number, from 1, 500 times. */
+const said = (n: number): string => {
+  const sum = hex((500 * n * (n + 1)) / 2)
+  return `${String(n).padStart(2, "0")} vCPUs, sum ${sum}, floats ${sum}\n`
+}
+const done = { kind: "exited", status: 0 }
+
+describe("an image with several vCPUs", () => {
+  it.each([1, 2, 3, 5])("has %i of them", async (vcpus) => {
+    expect(await outcome({ vcpus })).toMatchObject({ stdout: said(vcpus), end: done })
+  })
+  it.each(["vhe", "nvhe", "hvhe"] as const)(
+    "gives the same under %s, in both engines, on one CPU and on three, with threads that stay or move",
+    async (mode) => {
+      for (const pcpus of [1, 3]) {
+        for (const migration of ["affinity", "random"] as const) {
+          const reference = await outcome({ mode, vcpus: 3, pcpus, migration, seed: 7 })
+          expect(reference).toMatchObject({ stdout: said(3), end: done })
+          expect(await outcome({ mode, vcpus: 3, pcpus, migration, seed: 7, engine: "interp" })).toEqual(reference)
+        }
+      }
+    }
+  )
+  it("stops at its limits", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "eltwo-"))
+    writeFileSync(join(folder, "spin.s"), "b .\n")
+    const { end, instructions } = await outcome({ guest: join(folder, "spin.s"), vcpus: 2, pcpus: 2, maxInsns: 1_000_000 })
+    rmSync(folder, { recursive: true })
+    expect(end).toEqual({ kind: "limit", limit: "instructions" })
+    // to the end of a round
+    expect(instructions).toBeLessThan(1_200_000n)
+  })
+  it("is only for virtual machines", async () => {
+    await expect(outcome({ vcpus: 2, kind: "linux" })).rejects.toThrow(/vcpus/)
+    await expect(outcome({ pcpus: 2, kind: "bare" })).rejects.toThrow(/pcpus/)
+    await expect(outcome({ vcpus: 0 })).rejects.toThrow(/vcpus/)
+    await expect(outcome({ vcpus: "17" })).rejects.toThrow(/vcpus/)
+  })
+})
