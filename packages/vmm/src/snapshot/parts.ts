@@ -43,6 +43,7 @@ export const partsOf = (live: Live): { readonly sections: readonly Section[]; re
     const [pe] = live.board.pes
     return { sections: [section("pe", peState(pe!)), section("bare", live.machine.state)], memories: [ramOf(pe!)] }
   }
+  if (live.kind === "vm" && live.machine.isThreaded) notNow("image", "several CPUs, whose threads are no part of a snapshot")
   const vm = savedVm(live.vm)
   const memories = slotsOf(live.vm)
   if (live.kind === "vm") return { sections: [section("vm", vm), section("image", live.machine.state)], memories }

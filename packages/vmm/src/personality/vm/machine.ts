@@ -164,6 +164,10 @@ export class VmMachine {
   get vm(): Vm {
     return this.#vm
   }
+  /** Its vCPUs are threads of the host's scheduler. */
+  get isThreaded(): boolean {
+    return this.#threads.length > 0
+  }
   get state(): VmMachineState {
     return {
       image: imageState(this.#image),
