@@ -148,7 +148,7 @@ export class Lives {
   #between(task: Task): void {
     const { host, random } = this
     const other = this.programs[random(this.programs.length)]!
-    switch (random(5)) {
+    switch (random(6)) {
       case 0:
         if (other.task !== task) this.#spin(other.task)
         break
@@ -164,6 +164,10 @@ export class Lives {
       case 4:
         this.#spin(task)
         break
+      case 5:
+        // it runs as soon as the kernel enables interrupts, whyever it was entered
+        this.#softirqOn(this.#cpu)
+        break
     }
   }
   #spin(task: Task): void {
@@ -175,10 +179,13 @@ export class Lives {
     const cpu = this.#cpu
     const { current, pe } = cpu
     if (!current || pe.el !== 0 || current.ended) return
-    cpu.softirqs.push(() => this.#neon(cpu, () => {}))
+    this.#softirqOn(cpu)
     pe.lines.irq = true
     pe.attention = true
     if (this.programs.some(({ task }) => task === current)) this.#spin(current)
+  }
+  #softirqOn(cpu: PhysicalCpu): void {
+    cpu.softirqs.push(() => this.#neon(cpu, () => {}))
   }
   /** A section of kernel-mode NEON around `inside`, which must not touch its registers. */
   #neon(cpu: PhysicalCpu, inside: () => void): void {
@@ -343,7 +350,7 @@ export class Lives {
       const cpu = host.cpu
       this.#neon(cpu, () => {
         if (random(2)) {
-          cpu.softirqs.push(() => this.#neon(cpu, () => {}))
+          this.#softirqOn(cpu)
           serveSoftirqs(cpu)
         }
         if (other && random(2)) this.#preempted(cpu, program.task, other.task)
@@ -368,7 +375,7 @@ export class Lives {
     interruptUser(there)
     switchTo(there, task)
     if (this.random(2)) {
-      there.softirqs.push(() => this.#neon(there, () => {}))
+      this.#softirqOn(there)
       serveSoftirqs(there)
     }
     switchTo(there, current!)
