@@ -2,6 +2,8 @@
 import { definePlugin } from "@eltwo/isa"
 import { protectedMode } from "./mode.ts"
 
+export { tableProblems } from "./check-tables.ts"
+export { type HypState, hypStateOf } from "./hyp/state.ts"
 export { type Base, protectedMode } from "./mode.ts"
 
 /** The plugin. `base`: which of the modes with the kernel at EL1 hyp code is written for. */
