@@ -15,8 +15,7 @@ import {
   sveBytes,
   type Vcpu
 } from "@eltwo/kvm"
-import type { ByteRange } from "../ownership/page-state.ts"
-import { PAGE_BYTES } from "../ownership/page-state.ts"
+import { type ByteRange, PAGE_BYTES } from "../ownership/page-state.ts"
 
 const FPSIMD = "fpsimd"
 /** Where vectors begin in a buffer; V, FPSR and FPCR are before them. */
@@ -24,6 +23,7 @@ const VECTORS_AT = 1024
 const NO_VECTORS = 0
 
 interface HostFp {
+  readonly range: ByteRange
   readonly memory: FpMemory
   /** Host's ZCR_EL1. */
   zcr: bigint
@@ -46,10 +46,13 @@ export const createHostFp = (host: Host): readonly ByteRange[] => {
       fpsimd: view.subarray(0, empty.fpsimd.length),
       sve: vl ? view.subarray(VECTORS_AT, VECTORS_AT + sveBytes(vl)) : null
     }
-    buffers.set(cpu, { memory, zcr: 0n, vl })
-    return { address, bytes }
+    const range = { address, bytes }
+    buffers.set(cpu, { range, memory, zcr: 0n, vl })
+    return range
   })
 }
+/** Where a CPU's buffer is. */
+export const hostFpMemory = (cpu: PhysicalCpu): ByteRange => bufferOf(cpu).range
 const bufferOf = (cpu: PhysicalCpu): HostFp => {
   const found = buffers.get(cpu)
   if (!found) throw cpu.bug("Hyp code has no memory for the host's FP state")
