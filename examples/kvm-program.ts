@@ -359,6 +359,10 @@ export const kvmProgram = (kvm: Host, guests: readonly Guest[], say: (line: stri
         say(`guest ${name} ${cpu} nisv ${hex(run.iss)} ${hex(run.physical)}`)
         set_reg(vcpu, PC, value_of(vcpu, PC) + 4n)
         return true
+      case "debug":
+        // HLT is for a debugger outside of the machine, which the real one does not have
+        vcpu.refuseHalt()
+        return true
       default:
         say(`guest ${name} ${cpu} exit ${run.reason}`)
         return false

@@ -526,7 +526,7 @@ static void run_guest(const struct guest *guest, const void *code, char *ram, ch
 	if (problem)
 		say("guest %s refused %d", guest->name, errno);
 	for (int exits = 0; !problem && exits < MAX_EXITS; exits++) {
-		alarm(20);
+		alarm(4);
 		if (ioctl(m.vcpus[m.current], KVM_RUN, 0) < 0) {
 			unsigned now = m.runs[m.current]->s.regs.device_irq_level;
 			if (errno == EINTR && now != level) {

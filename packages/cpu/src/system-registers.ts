@@ -41,11 +41,16 @@ const tooLow = (pe: Pe, accessor: Accessor, Rt: number, isRead: boolean): Pendin
   if (identifies && pe.controls.machine.features.has("IDST")) return synchronous(ownTarget(pe), systemSyndrome(accessor.encoding, Rt, isRead))
   return undefinedInstruction(pe)
 }
+/** Reads of the ID space that reach no register are reported as accesses to it (FEAT_IDST). */
+const isIdSpace = (encoding: number): boolean => encoding >> 14 === 3 && ID_OP1.includes((encoding >> 11) & 7) && (encoding & 0x7c0) === 0
+const ID_OP1 = [0, 1, 3]
 /** No such register. HCR_EL2.TIDCP traps what is left to implementations: CRn 11 and 15. */
 const unallocated = (pe: Pe, encoding: number, Rt: number, isRead: boolean): PendingException => {
   const CRn = (encoding >> 7) & 15,
     implementationDefined = encoding >> 14 === 3 && (CRn === 11 || CRn === 15)
   if (implementationDefined && pe.el === 1 && pe.controls.hcr & HCR.TIDCP) return synchronous(2, systemSyndrome(encoding, Rt, isRead))
+  if (isRead && isIdSpace(encoding) && pe.controls.machine.features.has("IDST"))
+    return synchronous(ownTarget(pe), systemSyndrome(encoding, Rt, isRead))
   return undefinedInstruction(pe)
 }
 

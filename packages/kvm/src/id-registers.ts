@@ -20,26 +20,23 @@ const resetValue = ({ name, host, hidden }: IdRegister, features: number | undef
 const GICV3_INTERFACE = 1n << 24n
 
 const FIELD_BITS = 4
-/** Fields (by their lowest bit) that user space may not change, where others are writable. */
-const FIXED: Readonly<Record<string, readonly number[]>> = {
-  ID_AA64PFR0_EL1: [44, 40, 20, 16],
-  ID_AA64PFR1_EL1: [52, 48, 44, 40, 36, 32, 16, 8],
-  ID_AA64ISAR0_EL1: [],
-  ID_AA64ISAR1_EL1: [4, 8, 24, 28],
-  ID_AA64ISAR2_EL1: [12, 8],
-  ID_AA64MMFR0_EL1: [4],
-  ID_AA64MMFR1_EL1: [28, 8, 4],
-  ID_AA64MMFR2_EL1: [56, 40, 36, 24, 20],
-  ID_AA64ZFR0_EL1: [],
-  ID_AA64FPFR0_EL1: []
-}
-/** Registers of which only these fields are writable. */
-const WRITABLE_ONLY: Readonly<Record<string, readonly number[]>> = {
-  ID_AA64PFR2_EL1: [32, 8, 4, 12],
-  ID_AA64DFR0_EL1: [56, 20, 8, 0],
-  ID_AA64ISAR3_EL1: [28, 24, 20, 0],
-  ID_AA64MMFR3_EL1: [0, 4, 8, 12],
-  ID_AA64MMFR4_EL1: []
+/** Bits that user space may change; registers not named here have none. */
+const WRITABLE: Readonly<Record<string, bigint>> = {
+  ID_AA64PFR0_EL1: 0xffff_00f0_ff00_ffffn,
+  ID_AA64PFR1_EL1: 0x0f00_000f_0000_f0ffn,
+  ID_AA64PFR2_EL1: 0x000f_0000_fff0n,
+  ID_AA64ZFR0_EL1: 0x0fff_ff0f_0fff_f0ffn,
+  ID_AA64FPFR0_EL1: 0xfc00_80ffn,
+  ID_AA64DFR0_EL1: 0x00f0_00f0_0f0fn,
+  ID_AA64ISAR0_EL1: 0xffff_ffff_f0ff_fff0n,
+  ID_AA64ISAR1_EL1: 0xffff_ffff_00ff_f00fn,
+  ID_AA64ISAR2_EL1: 0xffff_ffff_ffff_00ffn,
+  ID_AA64ISAR3_EL1: 0xff0f_00f0n,
+  ID_AA64MMFR0_EL1: 0xff00_ffff_ffff_ff0fn,
+  ID_AA64MMFR1_EL1: 0xffff_ffff_0fff_f00fn,
+  ID_AA64MMFR2_EL1: 0xf0ff_000f_f00f_ffffn,
+  ID_AA64MMFR3_EL1: 0x000f_0fffn,
+  ID_AA64MMFR4_EL1: 0x00f0_0000n
 }
 /** Signed fields: 15 means not implemented and is less than 0. */
 const SIGNED: Readonly<Record<string, readonly number[]>> = { ID_AA64PFR0_EL1: [16, 20], ID_AA64MMFR0_EL1: [24, 28] }
@@ -56,10 +53,7 @@ const FLAGS: ReadonlySet<string> = new Set(["ID_AA64FPFR0_EL1", "ID_AA64SMFR0_EL
 
 const writable = ({ name, hidden }: IdRegister, low: number): boolean => {
   if (hidden.some((field) => field.fixed && (bitsOf(field) >> BigInt(low)) & 1n)) return false
-  const only = WRITABLE_ONLY[name]
-  if (only) return only.includes(low)
-  const fixed = FIXED[name]
-  return fixed !== undefined && !fixed.includes(low)
+  return (((WRITABLE[name] ?? 0n) >> BigInt(low)) & 1n) !== 0n
 }
 /** Whether `value` is the VM's at reset or safely less in every field. */
 const acceptable = (register: IdRegister, most: bigint, value: bigint): boolean => {
@@ -89,9 +83,10 @@ export const writableMasks = ({ host }: Vm): BigUint64Array => {
   const masks = new BigUint64Array(3 * 64)
   for (const register of host.systemRegisters.values())
     if (register.kind === "id")
-      masks[register.encoding & 63] = Array.from({ length: 64 }, (_, low) => low)
-        .filter((low) => writable(register, FLAGS.has(register.name) ? low : low - (low % FIELD_BITS)))
-        .reduce((mask, low) => mask | (1n << BigInt(low)), 0n)
+      masks[register.encoding & 63] = register.hidden.reduce(
+        (mask, field) => (field.fixed ? mask & ~bitsOf(field) : mask),
+        WRITABLE[register.name] ?? 0n
+      )
   return masks
 }
 

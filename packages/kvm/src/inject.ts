@@ -65,6 +65,8 @@ const injectSync = (vcpu: Vcpu, ec: number, iss: number): void => {
   writeGuest(vcpu, "ESR_EL1", BigInt(((ec << 26) | IL | iss) >>> 0))
 }
 export const injectUndefined = (vcpu: Vcpu): void => injectSync(vcpu, EC.Unknown, 0)
+/** The trapped access, as a trap of EL1's own. */
+export const injectSystemAccess = (vcpu: Vcpu): void => injectSync(vcpu, EC.SystemRegister, vcpu.fault.esr & 0x1ffffff)
 const fromEl0 = (vcpu: Vcpu): boolean => (vcpu.registers.pstate & 12n) === 0n
 /** An abort with this fault status code; FAR_EL1 := `address`. */
 export const injectAbort = (vcpu: Vcpu, kind: "instruction" | "data", fsc: number, address: bigint): void => {

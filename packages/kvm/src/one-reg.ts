@@ -4,8 +4,8 @@ import type { Errno } from "./errno.ts"
 import { type ContextRegister, SLOT } from "./guest-context.ts"
 import { setIdRegister } from "./id-registers.ts"
 import { PSCI_VERSIONS } from "./psci.ts"
-import { CACHE_SELECTORS, cacheGeometry } from "./system-access.ts"
-import { isVisible } from "./system-registers.ts"
+import { CACHE_GEOMETRY, CACHE_SELECTORS } from "./system-access.ts"
+import { isVisible, UNKNOWN } from "./system-registers.ts"
 import type { Vcpu } from "./vcpu.ts"
 import { hasFeature, VcpuFeature, vectorsOf } from "./vcpu-init.ts"
 import { type Place, vectorIndices, vectorPlace } from "./vector-registers.ts"
@@ -240,16 +240,33 @@ const systemPlace = (vcpu: Vcpu, { size, index }: Id): Place | Errno => {
     case "invariant":
       return { get: () => known.value, set: (value) => (value === known.value ? undefined : "EINVAL") }
     case "zero":
-      return { get: () => 0n, set: (value) => (value === 0n ? undefined : "EINVAL") }
+      return "ENOENT"
   }
-  return timerPlace(vcpu, index) ?? "ENOENT"
+  return timerPlace(vcpu, index) ?? keptPlace(vcpu, index) ?? "ENOENT"
+}
+
+/** Registers kept without effect, and their reset values: 16 breakpoints and watchpoints, and what AArch32 would use. */
+const KEPT: ReadonlyMap<number, bigint> = new Map([
+  ...Array.from({ length: 16 }, (_, n) => [4, 5, 6, 7].map((op2) => [encoding(2, 0, 0, n, op2), 0n] as const)).flat(),
+  [encoding(2, 4, 0, 7, 0), 0n],
+  [encoding(3, 4, 3, 0, 0), UNKNOWN],
+  [encoding(3, 4, 5, 0, 1), UNKNOWN],
+  [encoding(3, 4, 5, 3, 0), 0x700n]
+])
+const keptPlace = ({ debugPoints }: Vcpu, index: number): Place | undefined => {
+  const reset = KEPT.get(index)
+  if (reset === undefined) return undefined
+  return always(
+    () => debugPoints.get(index) ?? reset,
+    (value) => void debugPoints.set(index, value)
+  )
 }
 
 /** CCSIDR_EL1 by cache selector. */
 const cachePlace = ({ caches }: Vcpu, { size, index }: Id): Place | Errno => {
   if (size !== U32 || index >= CACHE_SELECTORS) return "ENOENT"
   return {
-    get: () => caches.get(index) ?? cacheGeometry(index),
+    get: () => caches.get(index) ?? CACHE_GEOMETRY,
     set: (value) => {
       if (value >> 32n || (value & 7n) < MINIMUM_LINE || value & CCSIDR_RES0) return "EINVAL"
       caches.set(index, value)
@@ -261,8 +278,8 @@ const MINIMUM_LINE = 2n
 const CCSIDR_RES0 = 0xf000_0000n
 
 const WORKAROUNDS = [1, 2, 3]
-/** Workaround levels: not required on this processor, whichever it is. */
-const NOT_REQUIRED = [2n, 3n, 2n]
+/** Workaround levels: 1 and 3 are not required on this processor, and 2 is not there, because guests have FEAT_SSBS. */
+const LEVELS = [2n, 0n, 2n]
 const firmwarePlace = (vcpu: Vcpu, { size, index }: Id): Place | Errno => {
   if (size !== U64) return "ENOENT"
   if (index === 0)
@@ -278,7 +295,7 @@ const firmwarePlace = (vcpu: Vcpu, { size, index }: Id): Place | Errno => {
       }
     }
   if (!WORKAROUNDS.includes(index)) return "ENOENT"
-  const level = NOT_REQUIRED[index - 1]!
+  const level = LEVELS[index - 1]!
   return { get: () => level, set: (value) => (value <= level ? undefined : "EINVAL") }
 }
 const bitmapPlace = ({ vm }: Vcpu, { size, index }: Id): Place | Errno => {
@@ -302,8 +319,10 @@ export const getRegList = (vcpu: Vcpu): readonly bigint[] => {
   const timers = Object.values(TIMER)
   const byArchitecture = (e: number): number =>
     e === TIMER.virtualCompare ? TIMER.virtualCount : e === TIMER.virtualCount ? TIMER.virtualCompare : e
-  const visible = [...vm.host.systemRegisters.values()].filter((register) => isVisible(vm, register)).map(({ encoding: e }) => e)
-  const system = [...visible, ...timers].sort((a, b) => byArchitecture(a) - byArchitecture(b))
+  const visible = [...vm.host.systemRegisters.values()]
+    .filter((register) => register.kind !== "zero" && isVisible(vm, register))
+    .map(({ encoding: e }) => e)
+  const system = [...visible, ...timers, ...KEPT.keys()].sort((a, b) => byArchitecture(a) - byArchitecture(b))
   return [
     ...words(CORE.x, 31),
     ...words(CORE.sp, 5 + BANKED_SPSRS),

@@ -1,9 +1,9 @@
 /** Trapped MRS, MSR and SYS of a guest (EC 0x18): emulated from the register table, or UNDEFINED. */
 import type { Handled } from "./exit.ts"
 import { SLOT } from "./guest-context.ts"
-import { injectUndefined, readGuest, skipInstruction, writeGuest } from "./inject.ts"
+import { injectSystemAccess, injectUndefined, readGuest, skipInstruction, writeGuest } from "./inject.ts"
 import { isVisible, type SystemRegister } from "./system-registers.ts"
-import { physicalTimerRegister } from "./timer.ts"
+import { physicalTimerRegister, readPhysicalTimer, writePhysicalTimer } from "./timer.ts"
 import type { Vcpu } from "./vcpu.ts"
 import { readTrappedInterface, writeTrappedInterface } from "./vgic/system-registers.ts"
 import type { Vm } from "./vm.ts"
@@ -49,13 +49,14 @@ const readRegister = (vcpu: Vcpu, e: number): bigint | undefined => {
       return 0n
   }
   if (e === CCSIDR) return ccsidr(vcpu)
+  if (isLimitedOrdering(e)) return 0n
   const timer = physicalTimerRegister(e)
-  if (timer && vcpu.loadedOn) return vcpu.loadedOn.read(timer)
+  if (timer && vcpu.loadedOn) return readPhysicalTimer(vcpu.loadedOn, vcpu, timer)
   return isDebugPoint(e) ? (vcpu.debugPoints.get(e) ?? 0n) : readTrappedInterface(vcpu, e)
 }
 /** False: UNDEFINED. */
 const writeRegister = (vcpu: Vcpu, e: number, value: bigint): boolean => {
-  if (BY_SET_AND_WAY.includes(e)) return true
+  if (BY_SET_AND_WAY.includes(e) || LIMITED_ORDERING.includes(e)) return true
   if (e === OSLAR) {
     vcpu.system[SLOT.OSLSR_EL1] = (vcpu.system[SLOT.OSLSR_EL1]! & ~2n) | ((value & 1n) << 1n)
     return true
@@ -66,7 +67,7 @@ const writeRegister = (vcpu: Vcpu, e: number, value: bigint): boolean => {
   }
   const timer = physicalTimerRegister(e)
   if (timer && vcpu.loadedOn) {
-    vcpu.loadedOn.write(timer, value)
+    writePhysicalTimer(vcpu.loadedOn, vcpu, timer, value)
     return true
   }
   if (writeTrappedInterface(vcpu, e, value)) return true
@@ -76,32 +77,32 @@ const writeRegister = (vcpu: Vcpu, e: number, value: bigint): boolean => {
   writeGuest(vcpu, known.context, value)
   return true
 }
-/** 32 KiB 4-way level 1 caches, 512 KiB 8-way level 2, 64-byte lines: what the processor itself says. */
-const CACHES: ReadonlyMap<number, { readonly sets: number; readonly ways: number }> = new Map([
-  [0, { sets: 128, ways: 4 }],
-  [1, { sets: 128, ways: 4 }],
-  [2, { sets: 1024, ways: 8 }]
-])
-const LINE_64_BYTES = 2
-/** CCSIDR_EL1 as a cache selector (CSSELR_EL1) chooses it: one line where there is no cache. */
-export const cacheGeometry = (selector: number): bigint => {
-  const { sets, ways } = CACHES.get(selector) ?? { sets: 1, ways: 1 }
-  return BigInt(((sets - 1) << 13) | ((ways - 1) << 3) | LINE_64_BYTES)
-}
+/** CCSIDR_EL1 of every cache until user space says another: one set, one way, lines of 64 bytes. Maintenance by set and way is not for guests. */
+export const CACHE_GEOMETRY = 2n
 export const CACHE_SELECTORS = 14
-const ccsidr = (vcpu: Vcpu): bigint =>
-  vcpu.caches.get(Number(vcpu.system[SLOT.CSSELR_EL1]! & 15n)) ?? cacheGeometry(Number(vcpu.system[SLOT.CSSELR_EL1]! & 15n))
+const ccsidr = (vcpu: Vcpu): bigint => vcpu.caches.get(Number(vcpu.system[SLOT.CSSELR_EL1]! & 15n)) ?? CACHE_GEOMETRY
 
-/** Limited ordering regions do not exist for guests: UNDEFINED, but LORID_EL1 says so. */
-const refused = (e: number): boolean => LIMITED_ORDERING.includes(e)
+/** Limited ordering regions: there are none, and their registers are zero; all of them UNDEFINED when the VM's ID registers do not have FEAT_LOR. */
+const isLimitedOrdering = (e: number): boolean => LIMITED_ORDERING.includes(e) || e === LORID
+const LORID = encoding(3, 0, 10, 4, 7)
+const ID_AA64MMFR1_EL1 = encoding(3, 0, 0, 7, 1)
+const LO = 16n
+const refused = ({ vm }: Vcpu, e: number): boolean => isLimitedOrdering(e) && ((vm.idRegisters.get(ID_AA64MMFR1_EL1) ?? 0n) >> LO) % 16n === 0n
+
+/** Reads of the ID space that a guest cannot make are accesses to system registers for it, where FEAT_IDST is. */
+const isIdSpace = (e: number): boolean => e >> 14 === 3 && [0, 1, 3].includes((e >> 11) & 7) && (e & 0x7c0) === 0
+const ID_AA64MMFR2_EL1 = encoding(3, 0, 0, 7, 2)
+const IDS = 36n
+const hasIdst = ({ idRegisters }: Vm): boolean => ((idRegisters.get(ID_AA64MMFR2_EL1) ?? 0n) >> IDS) % 16n !== 0n
 
 export const handleSystemAccess = (vcpu: Vcpu): Handled => {
   const { encoding: e, isRead, register } = accessOf(vcpu)
   const { x } = vcpu.registers
-  const value = isRead && !refused(e) ? readRegister(vcpu, e) : undefined
-  const done = isRead ? value !== undefined : !refused(e) && writeRegister(vcpu, e, register === ZERO ? 0n : x[register]!)
+  const value = isRead && !refused(vcpu, e) ? readRegister(vcpu, e) : undefined
+  const done = isRead ? value !== undefined : !refused(vcpu, e) && writeRegister(vcpu, e, register === ZERO ? 0n : x[register]!)
   if (!done) {
-    injectUndefined(vcpu)
+    if (isRead && isIdSpace(e) && hasIdst(vcpu.vm)) injectSystemAccess(vcpu)
+    else injectUndefined(vcpu)
     return undefined
   }
   if (value !== undefined && register !== ZERO) x[register] = value

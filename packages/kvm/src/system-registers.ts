@@ -4,6 +4,7 @@ import { type HiddenField, hasVmFeature, kvmParts, type Visibility } from "./ext
 import { CONTEXT, type ContextRegister } from "./guest-context.ts"
 import type { PhysicalCpu } from "./host/cpu.ts"
 import type { CpuFeatures } from "./host/cpu-features.ts"
+import type { Mode } from "./mode.ts"
 import type { Vm } from "./vm.ts"
 
 /** What stands behind an encoding. */
@@ -37,8 +38,26 @@ const NOT_BY_ENCODING: ReadonlySet<ContextRegister> = new Set<ContextRegister>([
   "CNTP_CTL_EL0",
   "CNTP_CVAL_EL0"
 ])
+/** What registers hold whose reset value the architecture does not say: nothing a guest could rely on. */
+export const UNKNOWN = 0x1de7_ec7e_dbad_c0den
+const UNKNOWN_AT_RESET: ReadonlySet<ContextRegister> = new Set<ContextRegister>([
+  "TTBR0_EL1",
+  "TTBR1_EL1",
+  "AFSR0_EL1",
+  "AFSR1_EL1",
+  "ESR_EL1",
+  "FAR_EL1",
+  "PAR_EL1",
+  "MAIR_EL1",
+  "PIR_EL1",
+  "PIRE0_EL1",
+  "TPIDR_EL1",
+  "TPIDR_EL0",
+  "TPIDRRO_EL0",
+  "CSSELR_EL1"
+])
 /** SCTLR_EL1 out of reset: EIS, EOS and what else was RES1, caches and MMU off. */
-const RESETS: Readonly<Partial<Record<ContextRegister, bigint>>> = { SCTLR_EL1: 0x00c50078n, OSLSR_EL1: 0xan }
+const RESETS: Readonly<Partial<Record<ContextRegister, bigint>>> = { SCTLR_EL1: 0x00c50078n, OSLSR_EL1: 8n }
 
 const bitsAt = (low: number, width: number): bigint => ((1n << BigInt(width)) - 1n) << BigInt(low)
 /** Fields of ID registers a VM does not get though the processor may have them. */
@@ -52,12 +71,24 @@ const HIDDEN: Readonly<Record<string, readonly number[]>> = {
   // APA, API, GPA, GPI
   ID_AA64ISAR1_EL1: [4, 8, 24, 28],
   ID_AA64ISAR2_EL1: [12, 8],
-  // VH, LO
-  ID_AA64MMFR1_EL1: [8, 16],
   // NV
   ID_AA64MMFR2_EL1: [24]
 }
 const sanitised = (name: string, value: bigint): bigint => (HIDDEN[name] ?? []).reduce((v, low) => v & ~bitsAt(low, 4), value)
+/** A kernel that was told to keep EL2 classic denies FEAT_VHE to its guests too. */
+const VH = { register: "ID_AA64MMFR1_EL1", low: 8 } as const
+/**
+ * CLIDR_EL1 of guests: the least that CTR_EL0 allows. One level of caches that is coherent, cleaned to the point of unification unless IDC says it need not
+ * be, with an instruction cache unless DIC says the same of it.
+ */
+const cacheLevels = (ctr: bigint): bigint => {
+  const [idc, dic] = [(ctr >> 28n) & 1n, (ctr >> 29n) & 1n]
+  const instruction = dic ? 0n : CACHE.instruction
+  if (!idc) return (1n << LEVEL.unification) | (1n << LEVEL.innerShareable) | (1n << LEVEL.coherence) | CACHE.data | instruction
+  return dic ? (1n << LEVEL.coherence) | CACHE.unified : (2n << LEVEL.coherence) | (CACHE.unified << 3n) | instruction
+}
+const CACHE = { instruction: 1n, data: 2n, unified: 4n } as const
+const LEVEL = { innerShareable: 21n, coherence: 24n, unification: 27n } as const
 
 const FEATURE_OF: Readonly<Partial<Record<ContextRegister, (features: CpuFeatures) => boolean>>> = {
   TCR2_EL1: (f) => f.tcr2,
@@ -67,10 +98,10 @@ const FEATURE_OF: Readonly<Partial<Record<ContextRegister, (features: CpuFeature
   DISR_EL1: (f) => f.ras
 }
 const INVARIANTS = ["CTR_EL0", "CLIDR_EL1", "REVIDR_EL1", "AIDR_EL1", "MIDR_EL1"]
-const ZERO = ["LORID_EL1", "MDRAR_EL1", "OSDLR_EL1", "DBGAUTHSTATUS_EL1", "DBGPRCR_EL1", "DBGCLAIMSET_EL1", "DBGCLAIMCLR_EL1"]
+const ZERO = ["LORID_EL1", "MDRAR_EL1", "OSDLR_EL1", "DBGAUTHSTATUS_EL1", "DBGPRCR_EL1", "DBGCLAIMSET_EL1", "DBGCLAIMCLR_EL1", "ERRIDR_EL1"]
 
 /** The table of a machine, read from the processor at boot. */
-export const systemRegisterTable = (machine: Machine, features: CpuFeatures, cpu: PhysicalCpu): SystemRegisterTable => {
+export const systemRegisterTable = (machine: Machine, features: CpuFeatures, cpu: PhysicalCpu, { e2h }: Pick<Mode, "e2h">): SystemRegisterTable => {
   const table = new Map<number, SystemRegister>()
   const parts = kvmParts(machine)
   const conditions = new Map(parts.flatMap(({ registers = [] }) => registers.map(({ name, visible }) => [name, visible] as const)))
@@ -90,7 +121,7 @@ export const systemRegisterTable = (machine: Machine, features: CpuFeatures, cpu
         name: context,
         encoding,
         context,
-        reset: RESETS[context] ?? 0n,
+        reset: RESETS[context] ?? (UNKNOWN_AT_RESET.has(context) ? UNKNOWN : 0n),
         visible: conditions.get(context)
       }))
   add("FPMR", (encoding) => ({ kind: "fpmr", name: "FPMR", encoding, visible: conditions.get("FPMR") }))
@@ -100,10 +131,11 @@ export const systemRegisterTable = (machine: Machine, features: CpuFeatures, cpu
         kind: "id",
         name,
         encoding,
-        host: sanitised(name, cpu.read(name)),
+        host: sanitised(name, cpu.read(name)) & ~(name === VH.register && !e2h ? bitsAt(VH.low, 4) : 0n),
         hidden: hiddenFields.filter(({ register }) => register === name)
       }))
-  for (const name of INVARIANTS) add(name, (encoding) => ({ kind: "invariant", name, encoding, value: cpu.read(name) }))
+  for (const name of INVARIANTS)
+    add(name, (encoding) => ({ kind: "invariant", name, encoding, value: name === "CLIDR_EL1" ? cacheLevels(cpu.read("CTR_EL0")) : cpu.read(name) }))
   for (const name of ZERO) add(name, (encoding) => ({ kind: "zero", name, encoding }))
   return table
 }

@@ -31,7 +31,8 @@ export const putTimers = (cpu: PhysicalCpu, vcpu: Vcpu): void => {
   const { mode } = vcpu.vm.host
   for (const timer of TIMERS) {
     const name = hostName(control(timer), mode)
-    vcpu.system[SLOT[control(timer)]] = cpu.read(name) & ENABLE_AND_MASK
+    const kept = vcpu.system[SLOT[control(timer)]]! & ~ENABLE_AND_MASK
+    vcpu.system[SLOT[control(timer)]] = (cpu.read(name) & ENABLE_AND_MASK) | kept
     vcpu.system[SLOT[compare(timer)]] = cpu.read(hostName(compare(timer), mode))
     if (vcpu.system[SLOT[control(timer)]]! & ENABLE) cpu.write(name, 0n)
   }
@@ -45,6 +46,19 @@ const CNTP_TVAL_EL0 = (3 << 14) | (3 << 11) | (14 << 7) | (2 << 3)
  * and the kernel reaches it by the same name.
  */
 export const physicalTimerRegister = (encoding: number): string | undefined => PHYSICAL_TIMER[encoding - CNTP_TVAL_EL0]
+/** Trapped reads and writes of it. The control register keeps whatever it is given, and its ISTATUS does not ask whether the timer is on. */
+export const readPhysicalTimer = (cpu: PhysicalCpu, vcpu: Vcpu, register: string): bigint => {
+  if (register !== PHYSICAL_CONTROL) return cpu.read(register)
+  const kept = vcpu.system[SLOT[PHYSICAL_CONTROL]]! & ~ENABLE_AND_MASK
+  const expired = physicalCount(cpu.pe) >= cpu.read("CNTP_CVAL_EL0")
+  return (cpu.read(register) & ENABLE_AND_MASK) | kept | (expired ? ISTATUS : 0n)
+}
+export const writePhysicalTimer = (cpu: PhysicalCpu, vcpu: Vcpu, register: string, value: bigint): void => {
+  cpu.write(register, value)
+  if (register === PHYSICAL_CONTROL) vcpu.system[SLOT[PHYSICAL_CONTROL]] = value & ~ISTATUS
+}
+const PHYSICAL_CONTROL = "CNTP_CTL_EL0"
+const ISTATUS = 4n
 /** Timer outputs of the loaded vCPU: bit 0 virtual, bit 1 physical. */
 const outputs = ({ pe }: PhysicalCpu): number => (timerOutput(pe, "CNTV") ? 1 : 0) | (timerOutput(pe, "CNTP") ? 2 : 0)
 /** After an exit or before an entry: an output that is high stays masked at the host until it falls. True when user space has to hear of a change. */

@@ -85,7 +85,7 @@ export class Vcpu {
   mmio: MmioAccess | undefined
   /** HLT that waits for the debugger's answer: its immediate. */
   halt: number | undefined
-  /** Breakpoint and watchpoint registers by encoding, CCSIDR_EL1 by selector, banked SPSRs: kept for user space and the guest, without effect. */
+  /** Breakpoint, watchpoint and AArch32 registers by encoding, CCSIDR_EL1 by selector, banked SPSRs: kept for user space and the guest, without effect. */
   readonly debugPoints = new Map<number, bigint>()
   readonly caches = new Map<number, bigint>()
   readonly bankedSpsr = new BigUint64Array(5)

@@ -30,9 +30,9 @@ export interface MemoryRegion {
 export const MAX_VCPUS = 512
 /** Firmware feature registers, KVM_REG_ARM_*_BMAP: what the kernel can offer, and what a new VM offers. */
 export const FIRMWARE_BITMAPS = {
-  STD: { index: 0, maximum: 0n, reset: 0n },
-  STD_HYP: { index: 1, maximum: 0n, reset: 0n },
-  VENDOR_HYP: { index: 2, maximum: 1n, reset: 1n },
+  STD: { index: 0, maximum: 1n, reset: 1n },
+  STD_HYP: { index: 1, maximum: 1n, reset: 1n },
+  VENDOR_HYP: { index: 2, maximum: 3n, reset: 3n },
   VENDOR_HYP_2: { index: 3, maximum: 3n, reset: 0n }
 } as const
 export type FirmwareBitmap = keyof typeof FIRMWARE_BITMAPS

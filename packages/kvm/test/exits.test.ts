@@ -145,7 +145,8 @@ describe.each([vhe, nvhe, hvhe])("under $name", (mode) => {
     }
     it.each([
       ["SMCCC_VERSION", [0x80000000n], 0x10001n],
-      ["SMCCC_ARCH_FEATURES(workaround 1)", [0x80000001n, 0x80008000n], NOT_SUPPORTED],
+      ["SMCCC_ARCH_FEATURES(workaround 1)", [0x80000001n, 0x80008000n], 1n],
+      ["SMCCC_ARCH_FEATURES(workaround 2)", [0x80000001n, 0x80007fffn], NOT_SUPPORTED],
       ["PSCI_VERSION", [0x84000000n], 0x10003n],
       ["MIGRATE_INFO_TYPE", [0x84000006n], 2n],
       ["FEATURES(CPU_ON)", [0x8400000an, 0xc4000003n], 0n],
@@ -161,9 +162,11 @@ describe.each([vhe, nvhe, hvhe])("under $name", (mode) => {
       ["an unknown PSCI function", [0x8400001en], NOT_SUPPORTED],
       ["a wide form that does not exist", [0xc4000000n], NOT_SUPPORTED],
       ["a vendor call nobody knows", [0xc6000007n], NOT_SUPPORTED],
-      ["KVM features", [0x86000000n], 1n],
+      ["KVM features", [0x86000000n], 3n],
       ["the vendor UID", [0x8600ff01n], 0xb66fb428n],
-      ["TRNG, which is not offered", [0x84000050n], NOT_SUPPORTED]
+      ["TRNG_VERSION", [0x84000050n], 0x10000n],
+      ["TRNG_RND64, more than there is", [0xc4000053n, 193n], 0xffff_ffff_ffff_fffen],
+      ["precise time of no counter", [0x86000001n, 7n], NOT_SUPPORTED]
     ] as const)("%s", (_, values, expected) => {
       expect(result(...values)).toBe(expected)
     })
@@ -239,7 +242,8 @@ describe.each([vhe, nvhe, hvhe])("under $name", (mode) => {
       ["actlr_el1", (v: bigint) => v, 0n],
       ["lorid_el1", (v: bigint) => v, 0n],
       ["ctr_el0", (v: bigint) => v & 0xfn, 4n],
-      ["oslsr_el1", (v: bigint) => v, 0xan],
+      ["oslsr_el1", (v: bigint) => v, 8n],
+      ["lorsa_el1", (v: bigint) => v, 0n],
       ["mdscr_el1", (v: bigint) => v, 0n]
     ] as const)("mrs %s", (name, part, expected) => {
       const { vcpu } = withVectors(`mrs x1, ${name}`)
@@ -259,13 +263,20 @@ describe.each([vhe, nvhe, hvhe])("under $name", (mode) => {
         "mov x2, #0x1000\nmsr mdscr_el1, x2\nmrs x1, mdscr_el1\nmov x3, #1\nmsr oslar_el1, x3\nmrs x4, oslsr_el1\nmsr dbgbvr0_el1, x2\nmrs x5, dbgbvr0_el1"
       )
       expect(vcpu.run(100)).toEqual(halt(1))
-      expect([x(vcpu, 1), x(vcpu, 4), x(vcpu, 5)]).toEqual([0x1000n, (0xbn & ~1n) | 0x2n, 0x1000n])
+      expect([x(vcpu, 1), x(vcpu, 4), x(vcpu, 5)]).toEqual([0x1000n, 0xan, 0x1000n])
+    })
+    it("limited ordering regions are UNDEFINED when user space took FEAT_LOR away", () => {
+      const { vcpu } = withVectors("msr lorc_el1, x1\nmrs x1, lorid_el1")
+      const id = REG.system(3, 0, 0, 7, 1)
+      expect(vcpu.setOneReg(id, (vcpu.getOneReg(id) as bigint) & ~(15n << 16n))).toBeUndefined()
+      expect(vcpu.run(100)).toEqual(halt(9))
+      expect([x(vcpu, 20), x(vcpu, 21)]).toEqual([0x02000000n, at(0)])
     })
     it("cleaning by set and way does nothing", () => {
       const { vcpu } = withVectors("dc isw, xzr\ndc cisw, x1")
       expect(vcpu.run(100)).toEqual(halt(1))
     })
-    it.each(["mrs x1, lorsa_el1", "msr lorc_el1, x1", "mrs x1, s3_0_c15_c2_0"])("%s is UNDEFINED for a guest", (text) => {
+    it.each(["mrs x1, s3_0_c15_c2_0", "mrs x1, hcr_el2"])("%s is UNDEFINED for a guest", (text) => {
       const { vcpu } = withVectors(text)
       expect(vcpu.run(100)).toEqual(halt(9))
       expect([x(vcpu, 20), x(vcpu, 21)]).toEqual([0x02000000n, at(0)])

@@ -33,18 +33,21 @@ const guest = (
 })
 
 const range = (count: number): readonly number[] => Array.from({ length: count }, (_, i) => i)
-/** Each instruction, then X0 if it did not trap. */
-const each = (instructions: readonly string[]): string => instructions.map((i) => `movz x0, #0\n${i}\nreport x0`).join("\n")
+/** Each instruction; what it left in X0, and the syndrome of the exception it took, or 0. */
+const each = (instructions: readonly string[]): string =>
+  `movz x24, #1\n${instructions.map((i) => `movz x0, #0\nmovz x21, #0\n${i}\nreport x0\nreport x21`).join("\n")}\nmovz x24, #0`
 /** A call with these arguments and what comes back in X0..X3. */
-const smccc = (id: number, args: readonly (number | bigint)[] = [], instruction = "hvc #0"): string => `
+const smccc = (id: number, args: readonly (number | bigint)[] = [9, 9, 9], instruction = "hvc #0", loud = true): string => `
   ${range(4)
     .map((n) => `set x${n}, ${n === 0 ? id : (args[n - 1] ?? 0)}`)
     .join("\n")}
   ${instruction}
-  report x0`
-const callWithAll = (id: number, args: readonly number[] = []): string => `${smccc(id, args)}\nreport x1\nreport x2\nreport x3`
-const psci = (number: number, args: readonly (number | bigint)[] = []): string => smccc(0x84000000 + number, args)
-const psciWide = (number: number, args: readonly (number | bigint)[] = []): string => smccc(0xc4000000 + number, args)
+  report x0
+  ${loud ? "orr x1, x1, x2\norr x1, x1, x3\nreport x1" : ""}`
+const callWithAll = (id: number, args: readonly number[] = [9, 9, 9]): string =>
+  `${smccc(id, args, "hvc #0", false)}\nreport x1\nreport x2\nreport x3`
+const psci = (number: number, args: readonly (number | bigint)[] = [9, 9, 9]): string => smccc(0x84000000 + number, args)
+const psciWide = (number: number, args: readonly (number | bigint)[] = [9, 9, 9]): string => smccc(0xc4000000 + number, args)
 const word = (text: string): string => `.word 0x${text}`
 const MDSCR_ETC = ["mdscr_el1", "oslsr_el1", "actlr_el1", "sctlr_el1", "tcr_el1", "mair_el1", "ttbr0_el1", "ttbr1_el1"]
 
@@ -372,7 +375,7 @@ export const GUESTS: readonly RealKernelGuest[] = [
     set x1, 0x10000000000        ; beyond the IPA size
     ldr x0, [x1]
     report x26
-    set x1, 0x1000000000000
+    set x1, 0x400000000000
     ldr x0, [x1]
     report x26
     str x0, [x1]
@@ -417,13 +420,11 @@ export const GUESTS: readonly RealKernelGuest[] = [
     mrs x0, s3_0_c15_c1_2
     sys #0, c7, c6, #2, x0
     dc zva, x1
-    msr s3_0_c12_c0_0, x0
     dc ivac, x1
     at s1e1r, x1
     mrs x0, par_el1
     report x0
     at s12e1r, x1
-    .word 0xd69f0bff             ; eretaa
     report x20`
   ),
   guest(
@@ -471,12 +472,14 @@ export const GUESTS: readonly RealKernelGuest[] = [
     msr s2_0_c0_c1_4, x0
     mrs x0, s2_0_c0_c1_4
     report x0
-    mrs x0, s3_3_c9_c12_0
-    mrs x0, s3_3_c9_c13_0
-    mrs x0, s3_3_c14_c15_7
-    mrs x0, s3_0_c9_c9_0
-    mrs x0, s3_0_c9_c11_0
-    mrs x0, s2_1_c9_c0_0`
+    ${each([
+      "mrs x0, s3_3_c9_c12_0",
+      "mrs x0, s3_3_c9_c13_0",
+      "mrs x0, s3_3_c14_c15_7",
+      "mrs x0, s3_0_c9_c9_0",
+      "mrs x0, s3_0_c9_c11_0",
+      "mrs x0, s2_1_c9_c0_0"
+    ])}`
   ),
   guest(
     "controller-absent",
@@ -530,7 +533,7 @@ export const GUESTS: readonly RealKernelGuest[] = [
     report x0
     mrs x0, cntv_tval_el0
     sxtw x0, w0
-    set x1, 1000
+    set x1, 0x10000000
     msr cntv_tval_el0, x1
     mrs x2, cntv_cval_el0
     mrs x1, cntvct_el0
@@ -567,28 +570,42 @@ export const GUESTS: readonly RealKernelGuest[] = [
     mrs x0, isr_el1
     report x0`
   ),
-  guest(
-    "timer-interrupt",
-    `
-    set x1, 100000
-    msr cntv_tval_el0, x1
+  ...(["v", "p"] as const).map((timer) =>
+    guest(
+      `timer-${timer}-interrupt`,
+      `
+    set x1, 20000000
+    msr cnt${timer}_tval_el0, x1
     set x0, 1
-    msr cntv_ctl_el0, x0
+    msr cnt${timer}_ctl_el0, x0
     isb
     wfi
-    mrs x0, cntv_ctl_el0
+    mrs x0, cnt${timer}_ctl_el0
     report x0
     mrs x0, isr_el1
     report x0
-    set x1, 100000
-    msr cntp_tval_el0, x1
-    set x0, 1
-    msr cntv_ctl_el0, xzr
-    msr cntp_ctl_el0, x0
+    msr cnt${timer}_ctl_el0, xzr
     isb
     report x0
-    msr cntp_ctl_el0, xzr
+    msr cnt${timer}_cval_el0, xzr
+    set x0, 3
+    msr cnt${timer}_ctl_el0, x0
     isb
+    mrs x0, cnt${timer}_ctl_el0
+    report x0
+    wfe
+    report x20`
+    )
+  ),
+  guest(
+    "timer-expired",
+    `
+    msr cntv_cval_el0, xzr
+    set x0, 1
+    msr cntv_ctl_el0, x0
+    isb
+    report x0
+    wfi
     report x0`
   ),
   guest(
@@ -625,9 +642,9 @@ export const GUESTS: readonly RealKernelGuest[] = [
       smccc(0x95c1ba5e),
       smccc(0x95c1ba5f),
       smccc(0x95c1ba60),
-      smccc(0x84000000, [], "smc #0"),
-      smccc(0x84000000, [], "smc #7"),
-      smccc(0x84000000, [], "hvc #7")
+      smccc(0x84000000, [9, 9, 9], "smc #0"),
+      smccc(0x84000000, [9, 9, 9], "smc #7"),
+      smccc(0x84000000, [9, 9, 9], "hvc #7")
     ].join("\n")
   ),
   guest(
@@ -642,8 +659,10 @@ export const GUESTS: readonly RealKernelGuest[] = [
       callWithAll(0x86000000),
       smccc(0x86000001, [7]),
       ...[2, 3, 4, 7, 0x40, 0x41, 0xff00, 0xff03].map((f) => smccc(0x86000000 + f)),
-      ...[0x50, 0x51, 0x53].map((f) => callWithAll(0x84000000 + f, [0x84000053])),
-      smccc(0xc4000053, [64]),
+      ...[0x50, 0x51].map((f) => callWithAll(0x84000000 + f, [0x84000053])),
+      ...[64, 0, 193].map((bits) => smccc(0xc4000053, [bits], "hvc #0", false)),
+      ...[1, 96, 97].map((bits) => smccc(0x84000053, [bits], "hvc #0", false)),
+      callWithAll(0x84000052),
       smccc(0xc5000020, [0xc5000021]),
       smccc(0xc5000021),
       ...[0x82000000, 0x83000000, 0x85000000, 0xb2000000, 0xbf00ff01, 0, 1, 0xffffffff, 0xc6000000, 0x86ffffff].map((f) => smccc(f))

@@ -99,7 +99,7 @@ export class Host {
     this.midr = boot.read("MIDR_EL1")
     this.trapWords = trapWords(machine, mode.trapSpelling)
     this.guestLists = guestLists(this.features, mode.registers)
-    this.systemRegisters = systemRegisterTable(machine, this.features, boot)
+    this.systemRegisters = systemRegisterTable(machine, this.features, boot, mode)
     this.tables = this.#tableMemory()
     const vectors = this.#page()
     this.vectors = linear(vectors)
