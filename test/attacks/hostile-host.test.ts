@@ -259,6 +259,8 @@ const ACCESSES: readonly Row[] = [
   ["a program stores to hyp code's page", (w) => w.programAccess(w.hypPage, "str x9, [x9]"), "SIGSEGV"],
   ["a program loads the memory of hyp code's own vCPU", (w) => w.programAccess(w.hypVcpuPage), "SIGSEGV"],
   ["a program loads the buffer in which hyp code keeps FP registers", (w) => w.programAccess(w.fpBuffer), "SIGSEGV"],
+  ["a program calls hyp code itself", (w) => w.programAccess(w.victim.shared.pfn, "hvc #0"), "SIGILL"],
+  ["a program calls the firmware", (w) => w.programAccess(w.victim.shared.pfn, "smc #0"), "SIGILL"],
   ["a program loads a table of the victim's stage 2", (w) => w.programAccess(w.tablePage), "SIGSEGV"],
   ["the VMM reads the victim's secret by its own mapping", (w) => String(w.victim.vm.read(GUEST.secret, 8)), "EFAULT"],
   ["the VMM writes to the victim's code", (w) => w.victim.vm.write(GUEST.code, new Uint8Array(4)) ?? "done", "EFAULT"],
@@ -379,5 +381,98 @@ describe("a hostile host", () => {
   })
   it("has tried more than fifty attacks", () => {
     expect([SHARING, GIVING, TAKING, VMS, CALLS, ACCESSES, REGISTERS].flat().length).toBeGreaterThan(50)
+  })
+})
+
+/** Attacks that do change something, each on a host of its own: what they cost, and that the secret is never among what the host gets. */
+describe("a hostile host that spoils what it cannot have", () => {
+  const poisoned = (w: World): readonly string[] => [
+    w.facts().get(`vm 0 page 0x${GUEST.secret.toString(16)}`)!,
+    w.facts().get(`page 0x${w.victim.page.pfn.toString(16)}`) ?? "the host's",
+    w.run(w.victim)
+  ]
+  const SPOILED = ["poison", "the host's", "EFAULT"]
+
+  it.each([
+    ["the kernel loads the secret by its linear map", (w: World) => w.kernelAccess((cpu) => cpu.load64(pointer(w.victim.page.pfn))), "0x0"],
+    ["the kernel stores over the secret", (w: World) => w.kernelAccess((cpu) => void cpu.store64(pointer(w.victim.page.pfn), 1n)), "stored"],
+    ["the kernel takes the page by force", (w: World) => w.call(C.FORCE_RECLAIM_GUEST_PAGE, address(w.victim.page.pfn)), "0"]
+  ] as const)("%s: the page is cleared first, the guest page is poisoned for the VM's life", (_, attack, answer) => {
+    const w = new World()
+    expect(attack(w)).toBe(answer)
+    expect([0n, 1n]).toContain(w.valueAt(w.victim.page.pfn))
+    expect(
+      w
+        .bytesOf(w.victim.page.pfn)
+        .slice(8)
+        .every((byte) => byte === 0)
+    ).toBe(true)
+    expect(poisoned(w)).toEqual(SPOILED)
+    const { pfn, gfn } = w.victim.page
+    expect(w.loaded(w.victim, () => w.call(C.HOST_DONATE_GUEST, pfn, gfn))).toBe("EPERM")
+    expect(w.loaded(w.victim, () => w.call(C.HOST_DONATE_GUEST, pfn, gfnOf(GUEST.unused)))).toBe("0")
+    expect(w.call(C.FORCE_RECLAIM_GUEST_PAGE, address(pfn))).toBe("0")
+    expect(w.problems().filter((problem) => !/the secret is another|the victim: EFAULT/.test(problem))).toEqual([])
+  })
+  it.each([
+    ["a page of hyp code's", (w: World) => w.hypPage],
+    ["hyp code's vCPU", (w: World) => w.hypVcpuPage],
+    ["a table of the victim's", (w: World) => w.tablePage],
+    ["the host's FP registers as hyp code keeps them", (w: World) => w.fpBuffer]
+  ] as const)("the kernel loads or stores %s: it does not survive", (_, which) => {
+    for (const store of [false, true]) {
+      const w = new World()
+      const before = w.bytesOf(which(w)).slice()
+      const result = w.kernelAccess((cpu) => (store ? void cpu.store64(pointer(which(w)), 1n) : cpu.load64(pointer(which(w)))))
+      expect(result).toBe("oops")
+      expect(w.bytesOf(which(w))).toEqual(before)
+    }
+  })
+  it("ends the victim: each page comes back cleared, but for the one that was shared; the handle is nobody's afterwards", () => {
+    const w = new World()
+    const { handle, page, shared, vm } = w.victim
+    expect(w.call(C.START_TEARDOWN_VM, handle)).toBe("0")
+    expect(w.call(C.START_TEARDOWN_VM, handle)).toBe("EINVAL")
+    w.call(C.VCPU_LOAD, handle, 0, 0)
+    expect(w.call(RUN)).toBe("EINVAL")
+    expect(w.valueAt(page.pfn)).toBe(SECRET)
+    expect(w.programAccess(page.pfn)).toBe("SIGSEGV")
+    expect(w.call(C.RECLAIM_DYING_GUEST_PAGE, handle, page.gfn)).toBe("0")
+    expect(w.call(C.RECLAIM_DYING_GUEST_PAGE, handle, page.gfn)).toBe("ENOENT")
+    expect(w.bytesOf(page.pfn).every((byte) => byte === 0)).toBe(true)
+    expect(w.programAccess(page.pfn)).toBe("ended 0")
+    expect(w.call(C.RECLAIM_DYING_GUEST_PAGE, handle, shared.gfn)).toBe("0")
+    expect(w.call(C.RECLAIM_DYING_GUEST_PAGE, handle, gfnOf(GUEST.code))).toBe("0")
+    expect(w.call(C.FINALIZE_TEARDOWN_VM, handle)).toBe("0")
+    expect(w.call(C.FINALIZE_TEARDOWN_VM, handle)).toBe("EINVAL")
+    expect(w.call(C.RECLAIM_DYING_GUEST_PAGE, handle, gfnOf(GUEST.code))).toBe("EINVAL")
+    w.call(C.VCPU_LOAD, handle, 0, 0)
+    expect(w.call(RUN)).toBe("EINVAL")
+    expect(w.call(C.RESERVE_VM)).toBe(String(handle))
+    expect(w.call(C.START_TEARDOWN_VM, handle)).toBe("EINVAL")
+    expect(vm.closed).toBe(false)
+  })
+  it("ends the victim without reclaiming its pages: they are nobody's, and the host cannot read them", () => {
+    const w = new World()
+    const { handle, page } = w.victim
+    expect(w.call(C.START_TEARDOWN_VM, handle)).toBe("0")
+    expect(w.call(C.FINALIZE_TEARDOWN_VM, handle)).toBe("0")
+    expect(w.programAccess(page.pfn)).toBe("SIGSEGV")
+    expect(w.call(C.FORCE_RECLAIM_GUEST_PAGE, address(page.pfn))).toBe("EAGAIN")
+    // another VM gets the handle: the note on the page names it now, but the page is not that VM's
+    const next = w.newVm("nop")
+    expect(next.handle).toBe(handle)
+    next.vcpu.run(10)
+    expect(w.call(C.FORCE_RECLAIM_GUEST_PAGE, address(page.pfn))).toMatch(/^(EAGAIN|ENOENT)$/)
+    expect(w.programAccess(page.pfn)).toBe("SIGSEGV")
+    expect(w.valueAt(page.pfn)).toBe(SECRET)
+  })
+  it("reserves every handle there is: ENOMEM, and the VMs that are run on", () => {
+    const w = new World()
+    for (let answer = ""; answer !== "ENOMEM"; ) answer = w.call(C.RESERVE_VM)
+    expect(w.host.createVm({ type: 1n << 31n })).toBe("ENOMEM")
+    expect(w.problems()).toEqual([])
+    expect(w.call(C.UNRESERVE_VM, 0x10fe)).not.toBe("NOT_SUPPORTED")
+    expect(w.call(C.RESERVE_VM)).toBe(String(0x10fe))
   })
 })
