@@ -21,7 +21,7 @@ import { ownerName, protName, stateName } from "../../plugins/pkvm/test/world.ts
 import { assemble, isa, ok, program, RAM } from "../../plugins/vhe/test/machine.ts"
 
 export const PAGE = 4096
-export const RAM_BYTES = 16 << 20
+export const RAM_BYTES = 8 << 20
 /** Guest-physical addresses: code, the victim's secret, what it shares with the host, its vectors, no memory. */
 export const GUEST = {
   code: 0x40000000,
@@ -37,7 +37,7 @@ const PROTECTED = 1n << 31n
 const CALL = 0xc6000000n
 export const gfnOf = (address: number): number => address / PAGE
 
-const movs = (register: string, value: bigint): string =>
+export const movs = (register: string, value: bigint): string =>
   [0, 16, 32, 48]
     .map((shift, i) => `${i === 0 ? "movz" : "movk"} ${register}, #0x${((value >> BigInt(shift)) & 0xffffn).toString(16)}, lsl #${shift}`)
     .join("\n")
@@ -78,6 +78,14 @@ export interface AttackedVm {
   /** The page at GUEST.secret. */
   readonly page: Place
 }
+export interface GuestOptions {
+  /** As for KVM_CREATE_VM: a protected VM unless said. */
+  readonly type?: bigint
+  /** KVM_RUN calls, and instructions in each. */
+  readonly runs?: number
+  readonly instructions?: number
+}
+const UNDEFINED = 0x0200_0000n
 /** An answer of hyp code: an errno by its name, a number, or that there is no such call. */
 export type Answer = string
 
@@ -218,6 +226,20 @@ export class World {
   /** One run of a vCPU, as words. */
   run({ vcpu }: Pick<AttackedVm, "vcpu">, instructions = 10_000): Answer {
     return exitName(vcpu.run(instructions))
+  }
+  /**
+   * What a guest of its own comes to that executes `source` and then stops, its vectors reporting exceptions: X0, or the exception, or the exit. The VM ends
+   * afterwards and its memory is the host's again.
+   */
+  guest(source: string, { type = PROTECTED, runs = 1, instructions = 5000 }: GuestOptions = {}): Answer {
+    const guest = this.newVm(`${movs("x19", BigInt(GUEST.vectors))}\nmsr vbar_el1, x19\nisb\n${source}\nhlt #1`, type)
+    let exit = ""
+    for (let i = 0; i < runs; i++) exit = this.run(guest, instructions)
+    const { x } = guest.vcpu.registers
+    if (exit === "hlt 1") exit = BigInt.asIntN(64, x[0]!).toString()
+    if (exit === "hlt 9") exit = x[20] === UNDEFINED ? "UNDEFINED" : `ESR 0x${x[20]!.toString(16)}`
+    const crash = guest.vm.destroy()
+    return crash ? `crash: ${crash.message}` : exit
   }
   /** Bytes of a page, whoever has it. */
   bytesOf(pfn: number): Uint8Array {
