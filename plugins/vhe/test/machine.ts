@@ -92,10 +92,14 @@ export const guest = (code: string | Uint8Array, { host = boot(), bytes = 0x1000
 
 export const PROGRAM = 0x400000
 export const DATA = 0x500000
-/** A host program with one page of code and one of data. */
-export const program = (host: Host, source: string, data: Uint8Array = new Uint8Array(0)): { readonly task: Task; readonly data: Uint8Array } => {
+/** A host program with its code, in text or assembled for PROGRAM, and its data. */
+export const program = (
+  host: Host,
+  source: string | Uint8Array,
+  data: Uint8Array = new Uint8Array(0)
+): { readonly task: Task; readonly data: Uint8Array } => {
   const task = ok(host.createTask())
-  ok(host.mapMemory(task, PROGRAM, assemble(source, PROGRAM), { execute: true }))
+  ok(host.mapMemory(task, PROGRAM, typeof source === "string" ? assemble(source, PROGRAM) : source, { execute: true }))
   const view = ok(host.mapMemory(task, DATA, data, { write: true }))
   task.registers.pc = BigInt(PROGRAM)
   return { task, data: view }
