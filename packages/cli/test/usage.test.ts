@@ -66,7 +66,7 @@ describe("what cannot be done", () => {
     [["run", "no/such/guest"], 127, "GUEST_NOT_FOUND"],
     [["run", "package.json", "--kind", "linux"], 126, "GUEST_IMAGE"],
     [["run", "--mem", "5", "guest"], 125, "OPTION_INVALID"],
-    [["run", "--mode", "pkvm", "guests/hello"], 125, "OPTION_INVALID"],
+    [["run", "--mode", "xen", "guests/hello"], 125, "OPTION_INVALID"],
     [["run", "--era", "A", "guests/hello"], 125, "OPTION_INVALID"],
     [["run", "--cpu", "max,frob=on", "guests/hello"], 125, "OPTION_INVALID"],
     [["run", "--cpu", "max,vl=256", "guests/hello"], 125, "OPTION_INVALID"],

@@ -3,7 +3,7 @@ import { defineMode, HostCall, hostCall, kernelAtEl1, type Mode, type PhysicalCp
 import { initProtection } from "./host/boot.ts"
 import { createHostSide } from "./host/side.ts"
 import { reclaimPage, vms } from "./host/vms.ts"
-import { PKVM_CALLS, PkvmCall } from "./hyp/calls.ts"
+import { PKVM_CALLS } from "./hyp/calls.ts"
 import type { RealGuestStage2 } from "./hyp/guest-stage2.ts"
 import { hostTrap } from "./hyp/host-trap.ts"
 import { hostHcr, hypStateOn, loadedHypVcpu } from "./hyp/state.ts"
@@ -38,7 +38,7 @@ export const protectedMode = (base: Base): Mode =>
       // the same
       loadInterrupts: () => {},
       putInterrupts: () => {},
-      flushVmid: (cpu, { vmid }) => void hostCall(cpu, PKVM_CALLS, PkvmCall.TLB_FLUSH_VMID, BigInt(HANDLE_OFFSET + vmid - 1)),
+      flushVmid: (cpu, { vmid }) => void hostCall(cpu, PKVM_CALLS, HostCall.pkvm_tlb_flush_vmid, BigInt(HANDLE_OFFSET + vmid - 1)),
       runVcpu: (cpu) => Number(hostCall(cpu, PKVM_CALLS, HostCall.kvm_vcpu_run)),
       adjustPc: (cpu) => void hostCall(cpu, PKVM_CALLS, HostCall.kvm_adjust_pc)
     },

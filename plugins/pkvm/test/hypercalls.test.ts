@@ -1,11 +1,11 @@
 /** Hypercalls of the host's kernel, one by one, on hyp code with its real tables: sharing, VMs and vCPUs, loading, lending, the end; and any calls at all. */
-import { hostCall, linear, type Vcpu } from "@eltwo/kvm"
+import { HostCall, hostCall, linear, type Vcpu } from "@eltwo/kvm"
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { GUEST_RAM, ok } from "../../vhe/test/machine.ts"
 import { tableProblems, tablesInMemory } from "../src/check-tables.ts"
 import { hostSideOf } from "../src/host/side.ts"
-import { PKVM_CALLS, PkvmCall } from "../src/hyp/calls.ts"
+import { PKVM_CALLS } from "../src/hyp/calls.ts"
 import { hypAddress } from "../src/hyp/memory.ts"
 import { PKVM_ERRNO } from "../src/ownership/errno.ts"
 import { pinShared, unpinShared } from "../src/ownership/host-hyp.ts"
@@ -84,7 +84,7 @@ describe("sharing with hyp code", () => {
     expect([states(pfn), records.refcount(pfn), hostSideOf(host).shares.count(pfn)]).toEqual([SHARED, 0, 2])
     vcpu.run(10)
     expect(records.refcount(pfn)).toBe(2)
-    expect(kernelCall(host, PkvmCall.HOST_UNSHARE_HYP, pfn)).toBe(errno("EBUSY"))
+    expect(kernelCall(host, HostCall.pkvm_host_unshare_hyp, pfn)).toBe(errno("EBUSY"))
     vm.destroy()
     expect([states(pfn), records.refcount(pfn)]).toEqual([HOSTS, 0])
   })
@@ -118,19 +118,19 @@ const asHyp = (host: ReturnType<typeof bootProtected>, act: () => void): void =>
 describe("VMs", () => {
   it("have handles from 0x1000 on, used again when their VM is gone; ENOMEM when all are taken", () => {
     const host = bootProtected("nvhe")
-    expect(kernelCall(host, PkvmCall.RESERVE_VM)).toBe(0x1000n)
-    expect(kernelCall(host, PkvmCall.RESERVE_VM)).toBe(0x1001n)
-    kernelCall(host, PkvmCall.UNRESERVE_VM, 0x1000)
-    expect(kernelCall(host, PkvmCall.RESERVE_VM)).toBe(0x1000n)
-    for (let i = 2; i < 255; i++) expect(kernelCall(host, PkvmCall.RESERVE_VM)).toBe(BigInt(0x1000 + i))
-    expect(kernelCall(host, PkvmCall.RESERVE_VM)).toBe(errno("ENOMEM"))
+    expect(kernelCall(host, HostCall.pkvm_reserve_vm)).toBe(0x1000n)
+    expect(kernelCall(host, HostCall.pkvm_reserve_vm)).toBe(0x1001n)
+    kernelCall(host, HostCall.pkvm_unreserve_vm, 0x1000)
+    expect(kernelCall(host, HostCall.pkvm_reserve_vm)).toBe(0x1000n)
+    for (let i = 2; i < 255; i++) expect(kernelCall(host, HostCall.pkvm_reserve_vm)).toBe(BigInt(0x1000 + i))
+    expect(kernelCall(host, HostCall.pkvm_reserve_vm)).toBe(errno("ENOMEM"))
     expect(host.createVm()).toBe("ENOMEM")
   })
   it("are made of structures that are shared, and of memory that is the host's", () => {
     const host = bootProtected("hvhe")
     const [shared, area, tables, hidden] = [0, 1, 2, 3].map((i) => freePages(host, 1) + 0 * i) as [number, number, number, number]
     const at = (pfn: number) => linear(pfn * PAGE)
-    const init = (vm: number, of = area, first = tables) => kernelCall(host, PkvmCall.INIT_VM, at(vm), at(of), at(first))
+    const init = (vm: number, of = area, first = tables) => kernelCall(host, HostCall.pkvm_init_vm, at(vm), at(of), at(first))
     const fill = (handle: number, vcpus: number) =>
       host.inKernel(() =>
         hostSideOf(host).fill(shared * PAGE, [
@@ -141,10 +141,10 @@ describe("VMs", () => {
       )
     fill(0x1000, 1)
     expect(init(shared)).toBe(errno("EPERM"))
-    kernelCall(host, PkvmCall.HOST_SHARE_HYP, shared)
+    kernelCall(host, HostCall.pkvm_host_share_hyp, shared)
     const before = poolBytes(host)
     expect(init(shared)).toBe(errno("EINVAL"))
-    kernelCall(host, PkvmCall.RESERVE_VM)
+    kernelCall(host, HostCall.pkvm_reserve_vm)
     fill(0x1000, 0)
     expect(init(shared)).toBe(errno("EINVAL"))
     fill(0x10, 1)
@@ -159,8 +159,8 @@ describe("VMs", () => {
     expect(init(shared)).toBe(0n)
     expect(init(shared, hidden, hidden)).toBe(errno("ENOMEM"))
     expect(tableProblems(host)).toEqual([])
-    expect(kernelCall(host, PkvmCall.START_TEARDOWN_VM, 0x1000)).toBe(0n)
-    expect(kernelCall(host, PkvmCall.FINALIZE_TEARDOWN_VM, 0x1000)).toBe(0n)
+    expect(kernelCall(host, HostCall.pkvm_start_teardown_vm, 0x1000)).toBe(0n)
+    expect(kernelCall(host, HostCall.pkvm_finalize_teardown_vm, 0x1000)).toBe(0n)
     expect(tableProblems(host)).toEqual([])
   })
   it("take no vCPU beyond those that were there at the first run", () => {
@@ -191,26 +191,26 @@ describe("loading", () => {
   }
   it("H17: a vCPU that is loaded on one CPU is not loaded on another, so there is nothing to run", () => {
     const { host, handle, on } = two()
-    on(0, PkvmCall.VCPU_LOAD, handle, 0, 0)
+    on(0, HostCall.pkvm_vcpu_load, handle, 0, 0)
     expect(stateOf(host).pkvm.loaded.size).toBe(1)
-    on(0, PkvmCall.VCPU_LOAD, handle, 0, 0)
-    on(1, PkvmCall.VCPU_LOAD, handle, 0, 0)
+    on(0, HostCall.pkvm_vcpu_load, handle, 0, 0)
+    on(1, HostCall.pkvm_vcpu_load, handle, 0, 0)
     expect([...stateOf(host).pkvm.loaded.keys()]).toEqual([0])
     expect(on(1, 9)).toBe(-22n)
-    on(0, PkvmCall.VCPU_PUT)
-    on(1, PkvmCall.VCPU_LOAD, handle, 0, 0)
+    on(0, HostCall.pkvm_vcpu_put)
+    on(1, HostCall.pkvm_vcpu_load, handle, 0, 0)
     expect([...stateOf(host).pkvm.loaded.keys()]).toEqual([1])
     expect(on(0, 9)).toBe(-22n)
-    on(1, PkvmCall.VCPU_PUT)
+    on(1, HostCall.pkvm_vcpu_put)
   })
   it("H18: a VM with a loaded vCPU does not end; put, it does, and is loaded no more", () => {
     const { handle, on, host } = two()
-    on(0, PkvmCall.VCPU_LOAD, handle, 0, 0)
-    expect(on(0, PkvmCall.START_TEARDOWN_VM, handle)).toBe(errno("EINVAL"))
-    on(0, PkvmCall.VCPU_PUT)
-    expect(on(0, PkvmCall.FINALIZE_TEARDOWN_VM, handle)).toBe(errno("EINVAL"))
-    expect(on(0, PkvmCall.START_TEARDOWN_VM, handle)).toBe(0n)
-    on(0, PkvmCall.VCPU_LOAD, handle, 0, 0)
+    on(0, HostCall.pkvm_vcpu_load, handle, 0, 0)
+    expect(on(0, HostCall.pkvm_start_teardown_vm, handle)).toBe(errno("EINVAL"))
+    on(0, HostCall.pkvm_vcpu_put)
+    expect(on(0, HostCall.pkvm_finalize_teardown_vm, handle)).toBe(errno("EINVAL"))
+    expect(on(0, HostCall.pkvm_start_teardown_vm, handle)).toBe(0n)
+    on(0, HostCall.pkvm_vcpu_load, handle, 0, 0)
     expect(stateOf(host).pkvm.loaded.size).toBe(0)
     expect(on(0, 9)).toBe(-22n)
   })
@@ -229,17 +229,17 @@ describe("lending to ordinary VMs", () => {
     const GFN = GUEST_RAM / PAGE + 100
     for (const [i, handle] of handles.entries()) {
       fillList(host, [a, b][i]!.vcpu)
-      kernelCall(host, PkvmCall.VCPU_LOAD, handle, 0, 0)
-      expect(kernelCall(host, PkvmCall.HOST_SHARE_GUEST, pfn, GFN + i, 1, 7)).toBe(0n)
-      expect(kernelCall(host, PkvmCall.HOST_DONATE_GUEST, pfn, GFN + 9)).toBe(errno("EINVAL"))
-      kernelCall(host, PkvmCall.VCPU_PUT)
+      kernelCall(host, HostCall.pkvm_vcpu_load, handle, 0, 0)
+      expect(kernelCall(host, HostCall.pkvm_host_share_guest, pfn, GFN + i, 1, 7)).toBe(0n)
+      expect(kernelCall(host, HostCall.pkvm_host_donate_guest, pfn, GFN + 9)).toBe(errno("EINVAL"))
+      kernelCall(host, HostCall.pkvm_vcpu_put)
     }
     expect([records.hostState(pfn), records.shareCount(pfn)]).toEqual([PageState.SHARED_OWNED, 2])
     expect(tableProblems(host)).toEqual([])
-    expect(kernelCall(host, PkvmCall.HOST_UNSHARE_GUEST, handles[0]!, GFN, 1)).toBe(0n)
+    expect(kernelCall(host, HostCall.pkvm_host_unshare_guest, handles[0]!, GFN, 1)).toBe(0n)
     expect([records.hostState(pfn), records.shareCount(pfn)]).toEqual([PageState.SHARED_OWNED, 1])
-    expect(kernelCall(host, PkvmCall.HOST_UNSHARE_GUEST, handles[1]!, GFN, 1)).toBe(errno("ENOENT"))
-    expect(kernelCall(host, PkvmCall.HOST_UNSHARE_GUEST, handles[1]!, GFN + 1, 1)).toBe(0n)
+    expect(kernelCall(host, HostCall.pkvm_host_unshare_guest, handles[1]!, GFN, 1)).toBe(errno("ENOENT"))
+    expect(kernelCall(host, HostCall.pkvm_host_unshare_guest, handles[1]!, GFN + 1, 1)).toBe(0n)
     expect([records.hostState(pfn), records.shareCount(pfn)]).toEqual([PageState.OWNED, 0])
     expect(tableProblems(host)).toEqual([])
   })
@@ -249,15 +249,15 @@ describe("lending to ordinary VMs", () => {
     expect(vcpu.run(100)).toMatchObject({ reason: "debug", immediate: 1 })
     const { handle } = hostSideOf(host).vms.get(vm)!
     const gfn = GUEST_RAM / PAGE + 2
-    expect(kernelCall(host, PkvmCall.HOST_TEST_CLEAR_YOUNG_GUEST, handle, gfn, 1, 1)).toBe(1n)
-    expect(kernelCall(host, PkvmCall.HOST_TEST_CLEAR_YOUNG_GUEST, handle, gfn, 1, 0)).toBe(0n)
-    expect(kernelCall(host, PkvmCall.HOST_WRPROTECT_GUEST, handle, gfn, 1)).toBe(0n)
+    expect(kernelCall(host, HostCall.pkvm_host_test_clear_young_guest, handle, gfn, 1, 1)).toBe(1n)
+    expect(kernelCall(host, HostCall.pkvm_host_test_clear_young_guest, handle, gfn, 1, 0)).toBe(0n)
+    expect(kernelCall(host, HostCall.pkvm_host_wrprotect_guest, handle, gfn, 1)).toBe(0n)
     vcpu.completeHalt()
     const calls = during(host, "hostcall", () => expect(vcpu.run(100)).toMatchObject({ reason: "debug", immediate: 2 }))
     // used again first, then written again
     expect(calls.map(({ call }) => call).filter((call) => call >= 29 && call < 47)).toEqual([
-      PkvmCall.HOST_MKYOUNG_GUEST,
-      PkvmCall.HOST_RELAX_PERMS_GUEST
+      HostCall.pkvm_host_mkyoung_guest,
+      HostCall.pkvm_host_relax_perms_guest
     ])
     expect(ok(vm.read(GUEST_RAM + 2 * PAGE, 8))).toEqual(new Uint8Array(8))
     expect(tableProblems(host)).toEqual([])
@@ -280,26 +280,35 @@ describe("any calls at all", () => {
     const gfn = fc.integer({ min: 0x40000, max: 0x40010 })
     const handle = fc.constantFrom(...handles, 0, 0x1005)
     const call = fc.oneof(
-      { weight: 3, arbitrary: fc.record({ call: fc.constantFrom(PkvmCall.HOST_SHARE_HYP, PkvmCall.HOST_UNSHARE_HYP), args: fc.tuple(pfn) }) },
-      { weight: 4, arbitrary: fc.record({ call: fc.constant(PkvmCall.HOST_DONATE_GUEST), args: fc.tuple(pfn, gfn) }) },
+      {
+        weight: 3,
+        arbitrary: fc.record({ call: fc.constantFrom(HostCall.pkvm_host_share_hyp, HostCall.pkvm_host_unshare_hyp), args: fc.tuple(pfn) })
+      },
+      { weight: 4, arbitrary: fc.record({ call: fc.constant(HostCall.pkvm_host_donate_guest), args: fc.tuple(pfn, gfn) }) },
       {
         weight: 4,
         arbitrary: fc.record({
-          call: fc.constant(PkvmCall.HOST_SHARE_GUEST),
+          call: fc.constant(HostCall.pkvm_host_share_guest),
           args: fc.tuple(pfn, gfn, fc.constantFrom(1, 512, 3), fc.constantFrom(7, 4, 9))
         })
       },
       {
         weight: 3,
         arbitrary: fc.record({
-          call: fc.constantFrom(PkvmCall.HOST_UNSHARE_GUEST, PkvmCall.HOST_WRPROTECT_GUEST),
+          call: fc.constantFrom(HostCall.pkvm_host_unshare_guest, HostCall.pkvm_host_wrprotect_guest),
           args: fc.tuple(handle, gfn, fc.constantFrom(1, 512))
         })
       },
-      { weight: 2, arbitrary: fc.record({ call: fc.constant(PkvmCall.FORCE_RECLAIM_GUEST_PAGE), args: fc.tuple(pfn.map((page) => page * PAGE)) }) },
-      { weight: 1, arbitrary: fc.record({ call: fc.constant(PkvmCall.RECLAIM_DYING_GUEST_PAGE), args: fc.tuple(handle, gfn) }) },
-      { weight: 4, arbitrary: fc.record({ call: fc.constant(PkvmCall.VCPU_LOAD), args: fc.tuple(handle, fc.constantFrom(0, 1), fc.constant(0)) }) },
-      { weight: 2, arbitrary: fc.record({ call: fc.constant(PkvmCall.VCPU_PUT), args: fc.tuple() }) }
+      {
+        weight: 2,
+        arbitrary: fc.record({ call: fc.constant(HostCall.pkvm_force_reclaim_guest_page), args: fc.tuple(pfn.map((page) => page * PAGE)) })
+      },
+      { weight: 1, arbitrary: fc.record({ call: fc.constant(HostCall.pkvm_reclaim_dying_guest_page), args: fc.tuple(handle, gfn) }) },
+      {
+        weight: 4,
+        arbitrary: fc.record({ call: fc.constant(HostCall.pkvm_vcpu_load), args: fc.tuple(handle, fc.constantFrom(0, 1), fc.constant(0)) })
+      },
+      { weight: 2, arbitrary: fc.record({ call: fc.constant(HostCall.pkvm_vcpu_put), args: fc.tuple() }) }
     )
     const succeeded = new Map<number, number>()
     fc.assert(
@@ -321,4 +330,4 @@ describe("any calls at all", () => {
   })
 })
 /** A call that takes pages for tables first keeps them, whatever follows. */
-const isRefill = (call: number): boolean => call === PkvmCall.HOST_DONATE_GUEST || call === PkvmCall.HOST_SHARE_GUEST
+const isRefill = (call: number): boolean => call === HostCall.pkvm_host_donate_guest || call === HostCall.pkvm_host_share_guest

@@ -1,10 +1,9 @@
 /** The host behind its stage 2: how hyp code takes over, what the host reaches, and what it is told when it does not. */
-import { defineMode, HCR, type Host, linear } from "@eltwo/kvm"
+import { defineMode, HCR, type Host, HostCall, linear } from "@eltwo/kvm"
 import { describe, expect, it } from "vitest"
 import { DATA, GUEST_RAM, ok, program } from "../../vhe/test/machine.ts"
 import { tableProblems, tablesInMemory } from "../src/check-tables.ts"
 import { createHostSide, errnoIn, type HostSide, hostSideOf } from "../src/host/side.ts"
-import { PkvmCall } from "../src/hyp/calls.ts"
 import { type Base, pkvm, protectedMode } from "../src/index.ts"
 import { PageState } from "../src/ownership/page-state.ts"
 import { bootProtected, during, kernelCall, newVm, PROTECTED, stateOf } from "./protected-host.ts"
@@ -68,7 +67,7 @@ describe.each(BASES)("base %s", (base) => {
   })
   it("takes its pool once, as whole pages, and large enough", () => {
     before(base, (side) => {
-      const init = (physical: number, bytes: number) => errnoIn(side.call(PkvmCall.PKVM_INIT, BigInt(physical), BigInt(bytes)))
+      const init = (physical: number, bytes: number) => errnoIn(side.call(HostCall.pkvm_init, BigInt(physical), BigInt(bytes)))
       expect(init(0x80100010, 0x100000)).toBe("EINVAL")
       expect(init(0x80100000, 0x100010)).toBe("EINVAL")
       expect(init(0x80100000, 0x1000)).toBe("ENOMEM")
@@ -76,9 +75,9 @@ describe.each(BASES)("base %s", (base) => {
   })
   it("has calls of the start before, and calls about VMs after (H15); each CPU is finalized once (H16)", () => {
     before(base, (side) => {
-      for (const slot of [0n, 3n]) expect(side.call(PkvmCall.SET_VECTOR, slot)).toBe(0n)
-      expect(errnoIn(side.call(PkvmCall.SET_VECTOR, 4n))).toBe("EINVAL")
-      for (const call of [PkvmCall.HOST_SHARE_HYP, PkvmCall.RESERVE_VM, PkvmCall.TLB_FLUSH_VMID])
+      for (const slot of [0n, 3n]) expect(side.call(HostCall.pkvm_cpu_set_vector, slot)).toBe(0n)
+      expect(errnoIn(side.call(HostCall.pkvm_cpu_set_vector, 4n))).toBe("EINVAL")
+      for (const call of [HostCall.pkvm_host_share_hyp, HostCall.pkvm_reserve_vm, HostCall.pkvm_tlb_flush_vmid])
         expect(crashOf(() => side.call(call))).toMatch(NO_FUNCTION)
     })
     for (const call of [0, 1, 2, 3, 4, 5, 6, 50, 0x1234]) {
@@ -86,7 +85,7 @@ describe.each(BASES)("base %s", (base) => {
       expect(kernelCall(host, call)).toMatch(NO_FUNCTION)
       expect(host.cpus[0]!.pe.x[0]).toBe(0xffff_ffff_ffff_ffffn)
     }
-    expect(kernelCall(bootProtected(base), PkvmCall.PROT_FINALIZE)).toBe(-1n)
+    expect(kernelCall(bootProtected(base), HostCall.pkvm_prot_finalize)).toBe(-1n)
   })
 
   describe("memory of the host", () => {

@@ -7,6 +7,10 @@ import type { PhysicalCpu } from "../host/cpu.ts"
 
 /** Function numbers, by their kernel names. */
 export enum HostCall {
+  kvm_hyp_init = 0,
+  pkvm_init = 1,
+  pkvm_cpu_set_vector = 3,
+  pkvm_prot_finalize = 7,
   kvm_adjust_pc = 8,
   kvm_vcpu_run = 9,
   kvm_flush_vm_context = 10,
@@ -14,7 +18,29 @@ export enum HostCall {
   kvm_flush_cpu_context = 15,
   kvm_timer_set_cntvoff = 16,
   vgic_v3_save_aprs = 25,
-  vgic_v3_restore_vmcr_aprs = 26
+  vgic_v3_restore_vmcr_aprs = 26,
+  // answered by protected hyp code only
+  pkvm_host_share_hyp = 29,
+  pkvm_host_unshare_hyp = 30,
+  pkvm_host_donate_guest = 31,
+  pkvm_host_share_guest = 32,
+  pkvm_host_unshare_guest = 33,
+  pkvm_host_relax_perms_guest = 34,
+  pkvm_host_wrprotect_guest = 35,
+  pkvm_host_test_clear_young_guest = 36,
+  pkvm_host_mkyoung_guest = 37,
+  pkvm_reserve_vm = 38,
+  pkvm_unreserve_vm = 39,
+  pkvm_init_vm = 40,
+  pkvm_init_vcpu = 41,
+  pkvm_vcpu_in_poison_fault = 42,
+  pkvm_force_reclaim_guest_page = 43,
+  pkvm_reclaim_dying_guest_page = 44,
+  pkvm_start_teardown_vm = 45,
+  pkvm_finalize_teardown_vm = 46,
+  pkvm_vcpu_load = 47,
+  pkvm_vcpu_put = 48,
+  pkvm_tlb_flush_vmid = 49
 }
 /**
  * Answers a call at EL2; `argument` is X1, further ones are in X2 and on. A pointer in it is the kernel's: see kernHypVa. Gives X1 of the result; undefined:

@@ -1,7 +1,6 @@
 /** How the kernel hands EL2 over: memory for hyp code, pkvm_init, and from a certain point no way back. */
-import { hypMemoryOf, linear } from "@eltwo/kvm"
+import { HostCall, hypMemoryOf, linear } from "@eltwo/kvm"
 import { poolBytes } from "../hyp/boot.ts"
-import { PkvmCall } from "../hyp/calls.ts"
 import { hypStateOf } from "../hyp/state.ts"
 import { errnoIn, type HostSide } from "./side.ts"
 
@@ -20,11 +19,11 @@ export const initProtection = (side: HostSide): void => {
   const memory = hypMemoryOf(boot!)
   const ownTables = memory.root
   memory.mapData(pool, bytes)
-  const refused = errnoIn(side.call(PkvmCall.PKVM_INIT, BigInt(pool), BigInt(bytes), linear(memory.objects(boot!)), HYP_VA_BITS))
+  const refused = errnoIn(side.call(HostCall.pkvm_init, BigInt(pool), BigInt(bytes), linear(memory.objects(boot!)), HYP_VA_BITS))
   if (refused) throw new RangeError(`${TOO_SMALL}: ${refused}`)
   for (const cpu of others) {
     side.cpu = cpu
-    side.call(PkvmCall.HYP_INIT)
+    side.call(HostCall.kvm_hyp_init)
   }
   side.cpu = boot!
   memory.dropTables(ownTables)
@@ -35,7 +34,7 @@ const finalizeProtection = (side: HostSide): void => {
   hypStateOf(side.host)!.initialised = true
   for (const cpu of side.host.cpus) {
     side.cpu = cpu
-    const refused = errnoIn(side.call(PkvmCall.PROT_FINALIZE))
+    const refused = errnoIn(side.call(HostCall.pkvm_prot_finalize))
     if (refused) throw new RangeError(`Protection is not in force on CPU ${cpu.index}: ${refused}`)
   }
   side.cpu = side.host.cpus[0]!

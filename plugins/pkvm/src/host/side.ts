@@ -1,6 +1,6 @@
 /** What the host kernel keeps about hyp code and its VMs: structures, pages shared with hyp code, pages given to guests. */
-import { type Host, hostCall, linear, type PhysicalCpu, type Vcpu, type Vm } from "@eltwo/kvm"
-import { PKVM_CALLS, PkvmCall } from "../hyp/calls.ts"
+import { type Host, HostCall, hostCall, linear, type PhysicalCpu, type Vcpu, type Vm } from "@eltwo/kvm"
+import { PKVM_CALLS } from "../hyp/calls.ts"
 import { type HostData, keepHostData } from "../hyp/host-data.ts"
 import { STRUCTURE_BYTES } from "../hyp/structures.ts"
 import { PKVM_ERRNO, type PkvmErrno } from "../ownership/errno.ts"
@@ -48,8 +48,8 @@ export class HostSide implements HostData {
     this.host = host
     this.cpu = host.cpus[0]!
     this.shares = new HostShares({
-      share: (pfn) => errnoIn(this.call(PkvmCall.HOST_SHARE_HYP, BigInt(pfn))),
-      unshare: (pfn) => errnoIn(this.call(PkvmCall.HOST_UNSHARE_HYP, BigInt(pfn)))
+      share: (pfn) => errnoIn(this.call(HostCall.pkvm_host_share_hyp, BigInt(pfn))),
+      unshare: (pfn) => errnoIn(this.call(HostCall.pkvm_host_unshare_hyp, BigInt(pfn)))
     })
   }
   /** Calls hyp code on the CPU that executes the kernel; X1 of the result. */

@@ -6,13 +6,13 @@ import {
   type GuestFault,
   HCR,
   type Host,
+  HostCall,
   linear,
   type PhysicalCpu,
   type Vcpu,
   type Vm,
   type VmServices
 } from "@eltwo/kvm"
-import { PkvmCall } from "../hyp/calls.ts"
 import { hypStateOf } from "../hyp/state.ts"
 import { hypVcpuBytes, hypVmBytes, STRUCTURE_BYTES, VCPU_FIELD, VM_FIELD } from "../hyp/structures.ts"
 import type { Outcome, PkvmErrno } from "../ownership/errno.ts"
@@ -56,7 +56,7 @@ const createVm = (cpu: PhysicalCpu, vm: Vm): Errno | undefined => {
   const side = hostSideOf(cpu)
   const structure = shareStructure(side)
   if (typeof structure === "string") return structure
-  const reserved = side.call(PkvmCall.RESERVE_VM)
+  const reserved = side.call(HostCall.pkvm_reserve_vm)
   const refused = outcome(reserved)
   if (refused) {
     unshareStructure(side, structure)
@@ -92,7 +92,7 @@ const makeHypVm = (side: HostSide, vm: Vm, record: VmRecord): Errno | undefined 
   const bytes = hypVmBytes(createdVcpus)
   const area = pages.allocate(bytes)
   if (area === undefined) return "ENOMEM"
-  const refused = outcome(side.call(PkvmCall.INIT_VM, linear(record.structure), linear(area), linear(vm.stage2.tables.root)))
+  const refused = outcome(side.call(HostCall.pkvm_init_vm, linear(record.structure), linear(area), linear(vm.stage2.tables.root)))
   if (refused) pages.free(area, bytes)
   else record.created = true
   return refused
@@ -103,7 +103,7 @@ const makeHypVcpu = (side: HostSide, vcpu: Vcpu, record: VmRecord): Errno | unde
   side.fill(structure, [[VCPU_FIELD.index, BigInt(vcpu.vm.vcpus.filter(Boolean).indexOf(vcpu))]])
   const area = pages.allocate(hypVcpuBytes)
   if (area === undefined) return "ENOMEM"
-  const refused = outcome(side.call(PkvmCall.INIT_VCPU, BigInt(record.handle), linear(structure), linear(area)))
+  const refused = outcome(side.call(HostCall.pkvm_init_vcpu, BigInt(record.handle), linear(structure), linear(area)))
   if (refused) pages.free(area, hypVcpuBytes)
   return refused
 }
@@ -135,13 +135,13 @@ const shareSve = (side: HostSide, vcpu: Vcpu): Errno | undefined => {
 const load = (cpu: PhysicalCpu, vcpu: Vcpu): void => {
   const side = hostSideOf(cpu)
   const { handle } = recordOf(side, vcpu.vm)
-  side.call(PkvmCall.VCPU_LOAD, BigInt(handle), BigInt(vcpu.vm.vcpus.filter(Boolean).indexOf(vcpu)), vcpu.hcr & (HCR.TWI | HCR.TWE))
-  side.call(PkvmCall.VGIC_RESTORE_VMCR_APRS)
+  side.call(HostCall.pkvm_vcpu_load, BigInt(handle), BigInt(vcpu.vm.vcpus.filter(Boolean).indexOf(vcpu)), vcpu.hcr & (HCR.TWI | HCR.TWE))
+  side.call(HostCall.vgic_v3_restore_vmcr_aprs)
 }
 const put = (cpu: PhysicalCpu): void => {
   const side = hostSideOf(cpu)
-  side.call(PkvmCall.VGIC_SAVE_APRS)
-  side.call(PkvmCall.VCPU_PUT)
+  side.call(HostCall.vgic_v3_save_aprs)
+  side.call(HostCall.pkvm_vcpu_put)
 }
 
 const topUp = (side: HostSide, vcpu: Vcpu): boolean => {
@@ -161,16 +161,16 @@ const mapPage = (cpu: PhysicalCpu, vcpu: Vcpu, fault: GuestFault): Errno | undef
   const gfn = Math.floor(ipa / PAGE_BYTES)
   const prot = BigInt(slot.readonly ? Prot.R | Prot.X : Prot.RWX)
   if (!vcpu.vm.protected && type !== "translation") {
-    if (type === "accessFlag") side.call(PkvmCall.HOST_MKYOUNG_GUEST, BigInt(gfn))
-    const refused = type === "permission" ? errnoIn(side.call(PkvmCall.HOST_RELAX_PERMS_GUEST, BigInt(gfn), prot)) : undefined
+    if (type === "accessFlag") side.call(HostCall.pkvm_host_mkyoung_guest, BigInt(gfn))
+    const refused = type === "permission" ? errnoIn(side.call(HostCall.pkvm_host_relax_perms_guest, BigInt(gfn), prot)) : undefined
     return refused === undefined || refused === "EAGAIN" ? undefined : errnoOf(refused)
   }
   // the host's list says the guest has the page: it may have been taken by force
-  if (record.mappings.has(gfn)) return side.call(PkvmCall.VCPU_IN_POISON_FAULT) === 0n ? undefined : "EFAULT"
+  if (record.mappings.has(gfn)) return side.call(HostCall.pkvm_vcpu_in_poison_fault) === 0n ? undefined : "EFAULT"
   if (!topUp(side, vcpu)) return "ENOMEM"
   const pfn = (slot.hostPhysical + ipa - (ipa % PAGE_BYTES) - slot.guestPhysical) / PAGE_BYTES
   if (!vcpu.vm.protected) return shareWith(side, record, gfn, pfn, prot, inBlock(fault))
-  const refused = errnoIn(side.call(PkvmCall.HOST_DONATE_GUEST, BigInt(pfn), BigInt(gfn)))
+  const refused = errnoIn(side.call(HostCall.pkvm_host_donate_guest, BigInt(pfn), BigInt(gfn)))
   if (refused) return refused === "EAGAIN" ? undefined : errnoOf(refused)
   record.mappings.set(gfn, { pfn, pages: 1 })
   return undefined
@@ -184,7 +184,7 @@ const inBlock = ({ slot, ipa }: GuestFault): boolean => {
 const shareWith = (side: HostSide, record: VmRecord, gfn: number, pfn: number, prot: bigint, block: boolean): Errno | undefined => {
   const pages = block ? PAGES_PER_BLOCK : 1
   const [fromGfn, fromPfn] = [gfn - (gfn % pages), pfn - (gfn % pages)]
-  const refused = errnoIn(side.call(PkvmCall.HOST_SHARE_GUEST, BigInt(fromPfn), BigInt(fromGfn), BigInt(pages), prot))
+  const refused = errnoIn(side.call(HostCall.pkvm_host_share_guest, BigInt(fromPfn), BigInt(fromGfn), BigInt(pages), prot))
   if (refused === undefined) record.mappings.set(fromGfn, { pfn: fromPfn, pages })
   if (refused === undefined || refused === "EAGAIN") return undefined
   // something of the block is in other use: the page alone may do
@@ -204,8 +204,8 @@ const release = (side: HostSide, vm: Vm, record: VmRecord, gfn: number): void =>
   const handle = BigInt(record.handle)
   const refused = errnoIn(
     vm.protected
-      ? side.call(PkvmCall.RECLAIM_DYING_GUEST_PAGE, handle, BigInt(gfn))
-      : side.call(PkvmCall.HOST_UNSHARE_GUEST, handle, BigInt(gfn), BigInt(pages))
+      ? side.call(HostCall.pkvm_reclaim_dying_guest_page, handle, BigInt(gfn))
+      : side.call(HostCall.pkvm_host_unshare_guest, handle, BigInt(gfn), BigInt(pages))
   )
   if (refused) throw side.cpu.bug(`Hyp code does not give back guest page 0x${gfn.toString(16)}: ${refused}`)
   record.mappings.delete(gfn)
@@ -223,12 +223,12 @@ const destroyVm = (cpu: PhysicalCpu, vm: Vm): void => {
     if (refused) throw side.cpu.bug(`${what} of a VM: ${refused}`)
   }
   if (record.created) {
-    must(side.call(PkvmCall.START_TEARDOWN_VM, handle), "Teardown")
+    must(side.call(HostCall.pkvm_start_teardown_vm, handle), "Teardown")
     for (const gfn of [...record.mappings.keys()]) release(side, vm, record, gfn)
-    must(side.call(PkvmCall.FINALIZE_TEARDOWN_VM, handle), "End")
+    must(side.call(HostCall.pkvm_finalize_teardown_vm, handle), "End")
     const root = vm.stage2.tables.root / PAGE_BYTES
     for (const pfn of side.returned.splice(0)) if (pfn !== root) pages.free(pfn * PAGE_BYTES, PAGE_BYTES)
-  } else side.call(PkvmCall.UNRESERVE_VM, handle)
+  } else side.call(HostCall.pkvm_unreserve_vm, handle)
   for (const vcpu of vm.vcpus) if (vcpu) destroyVcpu(side, vcpu)
   unshareStructure(side, record.structure)
   side.vms.delete(vm)
@@ -279,7 +279,7 @@ export const reclaimPage = (cpu: PhysicalCpu, address: bigint): boolean => {
   cpu.sys("at s1e1r", address)
   cpu.isb()
   const par = cpu.read("PAR_EL1")
-  const refused = errnoIn(hostSideOf(cpu).call(PkvmCall.FORCE_RECLAIM_GUEST_PAGE, par & PAR_PAGE))
+  const refused = errnoIn(hostSideOf(cpu).call(HostCall.pkvm_force_reclaim_guest_page, par & PAR_PAGE))
   return !(par & 1n) && (refused === undefined || refused === "EAGAIN")
 }
 const PAR_PAGE = 0x0000_ffff_ffff_f000n

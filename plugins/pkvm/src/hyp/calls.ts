@@ -13,20 +13,6 @@ import { type HypState, hypStateOf, hypStateOn, loadedHypVcpu } from "./state.ts
 import { FIRST_TABLE_BYTES, hypVcpuBytes, hypVmBytes, physicalOf, readField, STRUCTURE_BYTES, VCPU_FIELD, VM_FIELD } from "./structures.ts"
 import { forgetGuest } from "./tlb.ts"
 
-/** Numbers of protected KVM's calls, beside those that every kernel at EL1 makes. */
-export const PkvmCall = {
-  HYP_INIT: 0,
-  PKVM_INIT: 1,
-  SET_VECTOR: 3,
-  PROT_FINALIZE: 7,
-  VGIC_SAVE_APRS: 25,
-  VGIC_RESTORE_VMCR_APRS: 26,
-  INIT_VM: 40,
-  INIT_VCPU: 41,
-  TLB_FLUSH_VMID: 49,
-  ...PageCall
-} as const
-
 /** Before protection is in force: below 29. After that: from 7 on. */
 const FIRST_AFTER = 7
 const END_BEFORE = 29
@@ -36,8 +22,6 @@ const VECTOR_SLOTS = 4n
 /** X1 to X4. */
 const argumentsOf = ({ pe: { x } }: PhysicalCpu): readonly [bigint, bigint, bigint, bigint] => [x[1]!, x[2]!, x[3]!, x[4]!]
 const done = (outcome: Outcome): bigint => (outcome === undefined ? 0n : errnoRegister(outcome))
-/** By the calls' numbers: for the transitions, what asked for them. */
-const NAMES = new Map(Object.entries(PkvmCall).map(([name, call]) => [call as number, name.toLowerCase()]))
 
 const EC_ABORTS: ReadonlySet<number> = new Set([0x20, 0x24])
 const FSC_TYPE = 0x3c
@@ -114,30 +98,30 @@ const initVcpuCall = (cpu: PhysicalCpu, state: HypState): Outcome => {
 }
 
 const afterwards: Readonly<Record<number, (cpu: PhysicalCpu, state: HypState) => bigint>> = {
-  [PkvmCall.PROT_FINALIZE]: (cpu, state) => done(protFinalize(cpu, state)),
+  [HostCall.pkvm_prot_finalize]: (cpu, state) => done(protFinalize(cpu, state)),
   [HostCall.kvm_vcpu_run]: (cpu, state) => {
     const vcpu = loadedHypVcpu(state, cpu)
     return BigInt(runHypVcpu(cpu, vcpu, state.host.features.sme))
   },
-  [PkvmCall.INIT_VM]: (cpu, state) => done(initVmCall(cpu, state)),
-  [PkvmCall.INIT_VCPU]: (cpu, state) => done(initVcpuCall(cpu, state)),
-  [PkvmCall.VCPU_LOAD]: (cpu, state) => {
+  [HostCall.pkvm_init_vm]: (cpu, state) => done(initVmCall(cpu, state)),
+  [HostCall.pkvm_init_vcpu]: (cpu, state) => done(initVcpuCall(cpu, state)),
+  [HostCall.pkvm_vcpu_load]: (cpu, state) => {
     const [handle, index, hcr] = argumentsOf(cpu)
     const before = loadedHypVcpu(state, cpu)
-    ownershipCall(contextOf(state, cpu), PkvmCall.VCPU_LOAD, [handle, index, hcr, 0n])
+    ownershipCall(contextOf(state, cpu), HostCall.pkvm_vcpu_load, [handle, index, hcr, 0n])
     const vcpu = loadedHypVcpu(state, cpu)
     if (!vcpu || before) return handle
     loadHypVcpu(vcpu, hcr)
     forgetOthers(cpu, state, vcpu)
     return handle
   },
-  [PkvmCall.TLB_FLUSH_VMID]: (cpu, state) => {
+  [HostCall.pkvm_tlb_flush_vmid]: (cpu, state) => {
     const stage2 = stage2Of(state, Number(BigInt.asUintN(16, cpu.pe.x[1]!)))
     if (stage2) forgetGuest(cpu, state.pkvm.hostStage2.vtcr, stage2)
     return cpu.pe.x[1]!
   },
-  [PkvmCall.VGIC_SAVE_APRS]: (cpu) => interruptState(cpu, PkvmCall.VGIC_SAVE_APRS),
-  [PkvmCall.VGIC_RESTORE_VMCR_APRS]: (cpu) => interruptState(cpu, PkvmCall.VGIC_RESTORE_VMCR_APRS)
+  [HostCall.vgic_v3_save_aprs]: (cpu) => interruptState(cpu, HostCall.vgic_v3_save_aprs),
+  [HostCall.vgic_v3_restore_vmcr_aprs]: (cpu) => interruptState(cpu, HostCall.vgic_v3_restore_vmcr_aprs)
 }
 /** Without an interrupt controller in the VM there is nothing to move; the kernel calls all the same. */
 const interruptState = (cpu: PhysicalCpu, call: number): bigint => (cpu.loaded?.vm.vgic && HOST_CALLS.get(call)?.(cpu, cpu.pe.x[1]!)) ?? cpu.pe.x[1]!
@@ -155,12 +139,12 @@ const pageCall =
   }
 /** What is asked before hyp code has data of its own. */
 const early: Readonly<Record<number, (cpu: PhysicalCpu) => bigint>> = {
-  [PkvmCall.HYP_INIT]: (cpu) => {
+  [HostCall.kvm_hyp_init]: (cpu) => {
     kvmHypInit(cpu, hypStateOn(cpu).host)
     return 0n
   },
-  [PkvmCall.PKVM_INIT]: (cpu) => done(pkvmInit(cpu, hostDataOf(cpu).host, Number(cpu.pe.x[1]), Number(cpu.pe.x[2]))),
-  [PkvmCall.SET_VECTOR]: (cpu) => (cpu.pe.x[1]! < VECTOR_SLOTS ? 0n : errnoRegister("EINVAL"))
+  [HostCall.pkvm_init]: (cpu) => done(pkvmInit(cpu, hostDataOf(cpu).host, Number(cpu.pe.x[1]), Number(cpu.pe.x[2]))),
+  [HostCall.pkvm_cpu_set_vector]: (cpu) => (cpu.pe.x[1]! < VECTOR_SLOTS ? 0n : errnoRegister("EINVAL"))
 }
 
 const answer = (call: number): HostCallHandler | undefined => {
@@ -177,7 +161,7 @@ const guarded =
     if (initialised ? call < FIRST_AFTER : call >= END_BEFORE) return undefined
     const result = handler(cpu, argument)
     const state = hypStateOf(hostDataOf(cpu).host)
-    if (cpu.events.listening) state?.records.report(cpu, "host", NAMES.get(call) ?? HostCall[call] ?? String(call))
+    if (cpu.events.listening) state?.records.report(cpu, "host", (HostCall[call] ?? String(call)).replace(/^pkvm_/, ""))
     return result
   }
 
