@@ -207,7 +207,8 @@ export class Vm {
     if (this.#destroyed) return undefined
     this.#destroyed = true
     return host.inKernel(() => {
-      host.mode.vms?.destroyVm(host.cpus[0]!, this)
+      host.scheduler.abandonRuns(this)
+      host.mode.vms?.destroyVm(host.cpu, this)
       for (const slot of [...this.slots]) this.#delete(slot)
       for (const vcpu of this.vcpus) vcpu?.close()
       stage2.tables.destroy()

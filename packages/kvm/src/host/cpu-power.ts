@@ -27,12 +27,13 @@ const powerOff = (host: Host, cpu: PhysicalCpu, power: "off" | "suspended"): voi
 }
 /** From reset to a kernel with nothing to do, as far in time as the others. */
 const powerOn = (host: Host, cpu: PhysicalCpu): void => {
-  const here = host.cpu
-  host.cpu = isOn(here) ? here : cpu
+  const { cpu: here } = host
+  const { power } = cpu.schedule
+  if (!isOn(here)) host.cpu = cpu
   host.startCpu(cpu)
   passTime(cpu.pe, host.scheduler.time)
   cpu.schedule.power = "on"
-  if (cpu.events.listening) cpu.emit({ what: "sched", kind: "online" })
+  if (cpu.events.listening) cpu.emit({ what: "sched", kind: power === "off" ? "online" : "resume" })
 }
 
 /** CPU hotplug: its threads go to other CPUs, also where they had no right to be. EBUSY: it is the last one. EINVAL: it is not on. */

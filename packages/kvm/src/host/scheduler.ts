@@ -14,6 +14,7 @@ import type { Errno } from "../errno.ts"
 import { beginRun, continueRun, finishRun, Yield } from "../run.ts"
 import type { RunExit } from "../run-exit.ts"
 import type { Vcpu } from "../vcpu.ts"
+import type { Vm } from "../vm.ts"
 import type { PhysicalCpu } from "./cpu.ts"
 import { exceptionFromUser, interruptUser, returnToUser, switchTo } from "./entry.ts"
 import type { Host } from "./host.ts"
@@ -64,9 +65,9 @@ export class Scheduler {
   readonly threads: Task[] = []
   readonly #programs = new Map<Task, VcpuThread>()
   #random: number
-  /** Virtual time at which the round in progress ends; the CPU whose turn it is. */
+  /** Virtual time at which the last round ends, and the CPU whose turn it is in it; undefined: it is over. */
   #roundEnd = 0n
-  #turn = 0
+  #turn: number | undefined
   #interrupted = false
 
   constructor(host: Host, options: Partial<SchedulerOptions> = {}) {
@@ -150,14 +151,15 @@ export class Scheduler {
     const { host } = this
     this.#interrupted = false
     const until = this.time + BigInt(instructions)
-    while (this.#turn > 0 || this.time < until) {
-      if (this.#turn === 0 && !this.#beginRound()) return "idle"
-      for (; this.#turn < host.cpus.length; this.#turn++) {
-        const cpu = host.cpus[this.#turn]!
+    while (this.#turn !== undefined || this.time < until) {
+      if (this.#turn === undefined && !this.#beginRound()) return "idle"
+      for (let turn = this.#turn ?? 0; turn < host.cpus.length; turn++) {
+        this.#turn = turn
+        const cpu = host.cpus[turn]!
         if (cpu.schedule.power === "on") this.#takeTurn(cpu)
         if (this.#interrupted) return host.crash ?? "interrupted"
       }
-      this.#turn = 0
+      this.#turn = undefined
     }
     return "limit"
   }
@@ -175,6 +177,16 @@ export class Scheduler {
     this.#requeue(cpu, current)
     this.#switch(cpu, cpu.idle)
   }
+  /** A VM goes: every KVM_RUN of it is put from its CPU, and begins anew when its thread goes on, which finds that out. */
+  abandonRuns(vm: Vm): void {
+    for (const cpu of this.#on()) if (cpu.loaded?.vm === vm && cpu.current?.schedule) this.vacate(cpu)
+    for (const task of this.threads) {
+      if (task.position?.vcpu.vm !== vm) continue
+      task.position.begun = false
+      task.position.vcpu.thread = undefined
+      this.wake(task)
+    }
+  }
   /** A CPU goes: what waits for it waits for others, also where it had no right to be. */
   evacuate(cpu: PhysicalCpu): void {
     this.vacate(cpu)
@@ -186,7 +198,8 @@ export class Scheduler {
   #beginRound(): boolean {
     const { quantum } = this.options
     const cpus = this.#on()
-    const latest = this.#times().at(-1) ?? 0n
+    const latest = this.#times().at(-1)
+    if (latest === undefined) return false
     if (!this.threads.some((task) => task.schedule!.state === "runnable" && !task.ended)) {
       const next = this.#nextWake()
       if (next === undefined) return false
@@ -221,7 +234,7 @@ export class Scheduler {
   }
   #mayGoOn(cpu: PhysicalCpu, task: Task): boolean {
     if (task === cpu.idle) return false
-    return !task.ended && task.schedule?.state === "runnable" && (task.schedule.affinity?.includes(cpu.index) ?? true)
+    return !task.ended && task.schedule?.state === "runnable" && this.#isAllowed(task.schedule, cpu)
   }
   /** __schedule. */
   #reschedule(cpu: PhysicalCpu, now: bigint): void {
@@ -258,7 +271,7 @@ export class Scheduler {
     if (own || this.options.migration === "random") return own
     for (const { schedule, current, idle } of this.#on()) {
       // a CPU that idles will look at its queue itself
-      const waiting = current === idle ? undefined : schedule.queue.find((task) => !task.ended && this.#mayTake(task.schedule!, cpu, now))
+      const waiting = current === idle ? undefined : schedule.queue.find((task) => this.#mayTake(task, cpu, now))
       if (!waiting) continue
       this.#unqueue(waiting)
       this.#moveTo(waiting, waiting.schedule!, cpu)
@@ -266,8 +279,9 @@ export class Scheduler {
     }
     return undefined
   }
-  #mayTake({ affinity, notBefore }: ThreadSchedule, cpu: PhysicalCpu, now: bigint): boolean {
-    return notBefore <= now && (affinity?.includes(cpu.index) ?? true)
+
+  #mayTake({ schedule, ended }: Task, cpu: PhysicalCpu, now: bigint): boolean {
+    return schedule!.notBefore <= now && !ended && this.#isAllowed(schedule!, cpu)
   }
 
   /** Lets the current thread do something: at user level, or in the kernel. */
@@ -351,7 +365,9 @@ export class Scheduler {
       if (time !== undefined && time > now && time < until) until = time
     }
     consider(this.#nextWake())
-    for (const task of schedule.queue) consider(task.schedule!.notBefore)
+    const canTake = this.options.migration === "affinity"
+    for (const other of this.#on())
+      if (other.schedule === schedule || canTake) for (const task of other.schedule.queue) consider(task.schedule!.notBefore)
     return until
   }
   #makeRunnable(task: Task, schedule: ThreadSchedule): void {
@@ -379,6 +395,9 @@ export class Scheduler {
     const on = this.#on()
     const allowed = affinity ? on.filter(({ index }) => affinity.includes(index)) : on
     return allowed.length > 0 ? allowed : on
+  }
+  #isAllowed({ affinity }: ThreadSchedule, cpu: PhysicalCpu): boolean {
+    return affinity === undefined || this.#allowed(affinity).includes(cpu)
   }
   #enqueue(task: Task, schedule: ThreadSchedule): void {
     const allowed = this.#allowed(schedule.affinity)
