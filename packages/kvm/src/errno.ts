@@ -10,6 +10,7 @@ export const ERRNO = {
   E2BIG: 7,
   ENOEXEC: 8,
   EBADF: 9,
+  EAGAIN: 11,
   ENOMEM: 12,
   EFAULT: 14,
   EBUSY: 16,

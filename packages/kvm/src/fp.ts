@@ -1,6 +1,7 @@
 /** The hooks of era H (7.2) by which KVM and the kernel's FP core share the registers. */
 import type { PhysicalCpu } from "./host/cpu.ts"
 import { bindState, saveAndFlushCpuState } from "./host/fpstate.ts"
+import { assertIrqsOff } from "./host/masking.ts"
 import { TIF } from "./host/task.ts"
 import type { Vcpu } from "./vcpu.ts"
 
@@ -23,9 +24,11 @@ export const ERA_H: FpHooks = {
     if (host.features.sme && cpu.readMain("SVCR") !== 0n) cpu.warn("A vCPU is loaded in streaming mode")
   },
   ctxFlush(cpu) {
+    assertIrqsOff(cpu, "kvm_arch_vcpu_ctxflush_fp")
     if (cpu.current?.has(TIF.FOREIGN_FPSTATE)) cpu.fpOwner = "free"
   },
   ctxSync(cpu, vcpu) {
+    assertIrqsOff(cpu, "kvm_arch_vcpu_ctxsync_fp")
     if (cpu.fpOwner !== "guest") return
     const { fp } = vcpu
     bindState(cpu, fp, fp.vl.sve > 0 ? "SVE" : "FPSIMD")

@@ -266,6 +266,20 @@ describe("clone", () => {
     expect([child.fp.sme, child.has(TIF.SME), child.has(TIF.SVE)]).toEqual([parent.fp.sme, true, false])
     expect(child.fp.sme).not.toBe(parent.fp.sme)
   })
+  it("lets the child run where the scheduler lets it", () => {
+    const host = bootScalable({ pes: 2 })
+    const { task, data } = scalableProgram(
+      host,
+      `mov x20, #${DATA}\nmov x0, #0x100\nmov x1, #0\n${syscall(220)}\ncbz x0, =child\nptrue p0.b\nmov z1.b, #7\nwait:\nldr x2, [x20]\ncbz x2, =wait\nstr z1, [x20, #1, mul vl]\n${EXIT}\nchild:\nmov z1.b, #1\nmov x1, #1\nstr x1, [x20]\n${syscall(93)}`
+    )
+    host.scheduler.spawn(task)
+    host.scheduler.run(300_000)
+    expect([task.ended, ...[...host.tasks.values()].slice(2).map(({ ended }) => ended)]).toEqual([
+      { status: expect.any(Number) },
+      { status: expect.any(Number) }
+    ])
+    expect(words(data, 64, 1)).toEqual([0x0707070707070707n])
+  })
   it("gives a thread neither", () => {
     const { parent, child, host } = cloned(0x100)
     host.runTask(child, 3)
@@ -328,6 +342,17 @@ describe("power states", () => {
     expect(host.runTask(task, 100)).toBe("ended")
     expect([words(data, 64, 1), task.ended]).toEqual([[77n], { status: 0 }])
   })
+})
+
+it("a softirq that takes registers just loaded has them loaded again", () => {
+  const { host, task, cpu } = started(`${FILL}\nagain:\nb =again`, {}, 3)
+  host.inKernel(() => {})
+  let before = 1
+  host.subscribe((e) => {
+    if (e.what === "load" && e.memory === task.name && before-- > 0) cpu.softirqs.push(() => kernelNeonBegin(cpu, fpMemory("neon")))
+  })
+  expect(host.runTask(task, 1)).toBe("limit")
+  expect([isLive(cpu, task), before]).toEqual([true, -1])
 })
 
 describe("kernel-mode NEON", () => {

@@ -27,7 +27,7 @@ export const flushThread = (cpu: PhysicalCpu, task: Task): void =>
   })
 
 /** A program that is in the task's memory already: where it begins, and its stack. */
-export interface Entry {
+export interface ProgramEntry {
   readonly pc: bigint
   readonly sp: bigint
 }
@@ -35,7 +35,7 @@ export interface Entry {
  * execve as far as registers go: the task, whose memory holds the new program, goes on at its entry. Everything of the old one is forgotten: registers,
  * FP state, handlers of signals. Blocked and pending signals stay.
  */
-export const execTask = (cpu: PhysicalCpu, task: Task, { pc, sp }: Entry): void => {
+export const execTask = (cpu: PhysicalCpu, task: Task, { pc, sp }: ProgramEntry): void => {
   flushThread(cpu, task)
   const { registers, signals } = task
   registers.x.fill(0n)

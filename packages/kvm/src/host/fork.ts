@@ -55,8 +55,10 @@ export interface CloneRequest {
   /** TPIDR_EL0 of the child, with CLONE.SETTLS. */
   readonly tls: bigint
 }
+const MOST_TASKS = 4096
 /** clone: a thread with CLONE.VM, else a process with a copy of what is the parent's own memory. It runs where its parent does, once it is let. */
 export const cloneTask = (host: Host, cpu: PhysicalCpu, parent: Task, { flags, stack, tls }: CloneRequest): Task | Errno => {
+  if (host.tasks.size >= MOST_TASKS) return "EAGAIN"
   const sharesMemory = (flags & CLONE.VM) !== 0n
   const child = sharesMemory ? host.createThread(parent) : host.createTask()
   if (isErrno(child)) return child

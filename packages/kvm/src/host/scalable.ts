@@ -6,15 +6,15 @@ import { type FpMemory, sveBytes, ZT_BYTES, ztOffset } from "./fp-memory.ts"
 const STATUS = 512
 const STATUS_BYTES = 8
 
-export interface Layout {
+export interface VectorLayout {
   /** Vector length in bytes. */
   readonly vl: number
   /** FFR is there. Without it (streaming mode without FEAT_SME_FA64) memory holds zero for it. */
   readonly ffr: boolean
 }
-const component = ({ ffr }: Layout): string => (ffr ? "sve" : "ssve")
-const vectorBytes = ({ vl, ffr }: Layout): number => sveBytes(vl) - (ffr ? 0 : vl / 8)
-const bufferOf = (cpu: PhysicalCpu, { name, sve }: FpMemory, { vl }: Layout): Uint8Array => {
+const component = ({ ffr }: VectorLayout): string => (ffr ? "sve" : "ssve")
+const vectorBytes = ({ vl, ffr }: VectorLayout): number => sveBytes(vl) - (ffr ? 0 : vl / 8)
+const bufferOf = (cpu: PhysicalCpu, { name, sve }: FpMemory, { vl }: VectorLayout): Uint8Array => {
   if (!sve || sve.length < sveBytes(vl)) throw cpu.bug(`${name} has no room for vectors of ${vl} bytes`)
   return sve
 }
@@ -24,7 +24,7 @@ const checkLength = (cpu: PhysicalCpu, vl: number): void => {
 }
 
 /** sve_save_state: Z, P and FFR to `sve`, FPSR and FPCR to `fpsimd`. */
-export const saveScalable = (cpu: PhysicalCpu, memory: FpMemory, layout: Layout): void => {
+export const saveScalable = (cpu: PhysicalCpu, memory: FpMemory, layout: VectorLayout): void => {
   const sve = bufferOf(cpu, memory, layout)
   checkLength(cpu, layout.vl)
   const bytes = vectorBytes(layout)
@@ -35,7 +35,7 @@ export const saveScalable = (cpu: PhysicalCpu, memory: FpMemory, layout: Layout)
   memory.fpsimd.set(image.subarray(bytes), STATUS)
 }
 /** sve_load_state. */
-export const loadScalable = (cpu: PhysicalCpu, memory: FpMemory, layout: Layout): void => {
+export const loadScalable = (cpu: PhysicalCpu, memory: FpMemory, layout: VectorLayout): void => {
   const sve = bufferOf(cpu, memory, layout)
   checkLength(cpu, layout.vl)
   const bytes = vectorBytes(layout)
