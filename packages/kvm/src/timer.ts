@@ -74,11 +74,12 @@ export const timersChanged = (cpu: PhysicalCpu, vcpu: Vcpu): boolean => {
 const HCR_VI_VF = 0xc0n
 /**
  * WFI: the vCPU sleeps until an interrupt is pending for it. Only its timers can make one while it sleeps, so time passes to the next deadline; without one it
- * is for somebody else to wake it (see sleepVcpu). `deadline`: virtual count at which the sleep ends anyway.
+ * is for somebody else to wake it (see sleepVcpu). A timer output that user space has been told of is for user space to make an interrupt of.
+ * `deadline`: virtual count at which the sleep ends anyway.
  */
 export const waitForInterrupt = (cpu: PhysicalCpu, vcpu: Vcpu, deadline: bigint | undefined): Handled => {
   const { vgic } = vcpu.vm
-  if (vcpu.hcr & HCR_VI_VF || (vgic ? hasPendingInterrupt(cpu, vcpu, vgic) : outputs(cpu) !== 0)) return undefined
+  if (vcpu.hcr & HCR_VI_VF || (vgic ? hasPendingInterrupt(cpu, vcpu, vgic) : outputs(cpu) & ~vcpu.deviceIrqLevel)) return undefined
   const { pe } = cpu
   const timer = timerDeadline(pe)
   const until = Math.min(timer, deadline === undefined ? Number.POSITIVE_INFINITY : untilCount(cpu, vcpu, deadline))

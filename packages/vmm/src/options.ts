@@ -9,6 +9,7 @@ import { parseCount, parseDuration, parseSize } from "./quantities.ts"
 import { issuesOf, ParseResult, Schema, withDefault } from "./schema.ts"
 import { parseSignal, type SignalSchedule } from "./signal-schedule.ts"
 
+/** The modes of this repository; a plugin may bring others. */
 export const MODES = ["vhe", "nvhe", "hvhe", "pkvm"] as const
 export const ERAS = ["A", "B", "C", "D", "E", "F", "G", "H"] as const
 export const ENGINES = ["jit", "interp"] as const
@@ -55,6 +56,10 @@ const text = Schema.String.pipe(
   Schema.filter((value) => !value.includes("\0") || "contains a NUL character"),
   Schema.filter((value) => value.length <= 2 ** 20 || "has more than a million characters")
 )
+/** A mode of this repository or of any plugin. */
+const modeName = Schema.String.pipe(
+  Schema.filter((value) => /^[a-z][a-z0-9-]{0,40}$/.test(value) || `${JSON.stringify(value)} is not the name of a mode`)
+)
 const path = Schema.String.pipe(Schema.filter((value) => (value !== "" && value.length <= MAX_TEXT && !value.includes("\0")) || "is not a path"))
 const environment = text.pipe(Schema.filter((value) => /^[^=]+=/.test(value) || "is not NAME=VALUE"))
 const seed = numberOr(
@@ -78,7 +83,7 @@ const machineFields = {
   /** `max`, then `feature=on|off` in any number, then `vl=BITS` and `svl=BITS`, separated by commas. */
   cpu: withDefault(textOr<CpuSelection>(parseCpuSelection), { features: {} }),
   /** How the modelled host kernel uses EL2; a plugin of this name brings it. */
-  mode: withDefault(oneOf(MODES), "vhe"),
+  mode: withDefault(modeName, "vhe"),
   /** Which Linux the modelled kernel behaves like. */
   era: withDefault(oneOf(ERAS), "H"),
   engine: withDefault(oneOf(ENGINES), "jit"),

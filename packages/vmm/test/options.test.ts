@@ -86,7 +86,7 @@ describe("options of a run", () => {
     [{ mem: "0" }, "mem: "],
     [{ seed: "-1" }, "seed: "],
     [{ seed: 1.5 }, "seed: "],
-    [{ mode: "xen" }, 'mode: "xen" is not one of vhe, nvhe, hvhe, pkvm'],
+    [{ mode: "Xen!" }, 'mode: "Xen!" is not the name of a mode'],
     [{ era: "Z" }, 'era: "Z" is not one of A, B, C, D, E, F, G, H'],
     [{ engine: "qemu" }, 'engine: "qemu" is not one of jit, interp'],
     [{ trace: ["everything"] }, "trace[0]: "],
@@ -113,7 +113,7 @@ describe("options of a run", () => {
     expect(found[0]).toContain(start)
   })
   it("tells every problem at once", () => {
-    expect(problems({ mem: "x", mode: "y", engine: "z", seed: "w" }).map((line) => line.split(":")[0])).toEqual(["mode", "engine", "mem", "seed"])
+    expect(problems({ mem: "x", mode: "Y", engine: "z", seed: "w" }).map((line) => line.split(":")[0])).toEqual(["mode", "engine", "mem", "seed"])
   })
   it("names what is missing", () => {
     const result = Effect.runSync(Effect.either(decodeRunOptions({})))

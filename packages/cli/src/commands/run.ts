@@ -6,7 +6,7 @@ import * as shared from "../options.ts"
 
 const options = {
   ...shared.machine,
-  mode: shared.text("mode", "MODE", "vhe|nvhe|hvhe|pkvm: how the host kernel uses EL2 (default vhe)"),
+  mode: shared.text("mode", "MODE", "vhe|nvhe|hvhe|pkvm or a plugin's: how the host kernel uses EL2 (default vhe)"),
   era: shared.text("era", "A..H", "Which Linux the modelled kernel behaves like (default H)."),
   engine: shared.text("engine", "ENGINE", "jit|interp (default jit)"),
   mem: shared.text("mem", "SIZE", "RAM of the guest: 64M, 1G ... (default 256M)"),

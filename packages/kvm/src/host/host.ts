@@ -149,7 +149,8 @@ export class Host {
     const ipaBits = Number(type & IPA_SIZE) || DEFAULT_IPA_BITS
     if (type & ~(IPA_SIZE | PROTECTED)) return "EINVAL"
     if (type & PROTECTED && !vms?.protectedVms) return "EINVAL"
-    if (ipaBits < SMALLEST_IPA_BITS || ipaBits > this.features.physicalBits) return "EINVAL"
+    // where stage 2 is hyp code's, nobody asks for its size
+    if (!vms && (ipaBits < SMALLEST_IPA_BITS || ipaBits > this.features.physicalBits)) return "EINVAL"
     return Vm.create(this, this.#nextVm++, vms?.ipaBits(this) ?? ipaBits, (type & PROTECTED) !== 0n)
   }
   /** A host program's process: an empty address space and no files. */
