@@ -6,7 +6,23 @@ import { readdirSync, readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { attachJit, createBoard } from "@eltwo/cpu"
 import { assemble, base, composeOrThrow, type Machine, toFlat } from "@eltwo/isa"
-import { createHost, type Errno, type Host, isErrno, type Mode, type RunExit, type Vcpu, VcpuFeature, type Vm } from "@eltwo/kvm"
+import {
+  createHost,
+  DEVICE_TYPE,
+  type Errno,
+  type Host,
+  IRQ_TYPE,
+  isErrno,
+  type Mode,
+  type RunExit,
+  type Vcpu,
+  VcpuFeature,
+  VGIC_ADDRESS,
+  VGIC_CTRL,
+  VGIC_GROUP,
+  type VgicDevice,
+  type Vm
+} from "@eltwo/kvm"
 import { fpmr } from "@eltwo/plugin-fpmr"
 import { fpsimd } from "@eltwo/plugin-fpsimd"
 import { sme } from "@eltwo/plugin-sme"
@@ -17,6 +33,8 @@ export const GUEST_RAM = 0x40000000
 const GUEST_BYTES = 1 << 20
 const DEVICE = 0x09000000
 const HOST_RAM = 0x80000000
+/** The device register that sets the line of a shared interrupt: number << 1 | level. */
+const IRQ_REGISTER = 100 * 8
 /** What every device register reads as. */
 const DEVICE_VALUE = 0x1122334455667788n
 
@@ -84,6 +102,7 @@ export class RunningGuest {
     if (problem) throw new Error(problem)
     this.vcpus = Array.from({ length: vcpus }, (_, id) => must(this.vm.createVcpu(id)))
     const scalable = needs.has("sve")
+    const controller = needs.has("vgic") ? this.#interruptController() : undefined
     for (const [id, vcpu] of this.vcpus.entries()) {
       const off = id > 0 ? 1 << VcpuFeature.POWER_OFF : 0
       const features = (1 << VcpuFeature.PSCI_0_2) | off | (scalable ? 1 << SVE : 0)
@@ -92,6 +111,16 @@ export class RunningGuest {
       vcpu.registers.pc = BigInt(GUEST_RAM)
       vcpu.registers.x[20] = BigInt(id)
     }
+    const uninitialised = controller?.setAttribute(VGIC_GROUP.CTRL, VGIC_CTRL.INIT, 0n)
+    if (uninitialised) throw new Error(uninitialised)
+  }
+  #interruptController(): VgicDevice {
+    const controller = must(this.vm.createDevice(DEVICE_TYPE.VGIC_V3))
+    const refused =
+      controller.setAttribute(VGIC_GROUP.ADDR, VGIC_ADDRESS.V3_DIST, 0x08000000n) ??
+      controller.setAttribute(VGIC_GROUP.ADDR, VGIC_ADDRESS.V3_REDIST, 0x080a0000n)
+    if (refused) throw new Error(refused)
+    return controller
   }
   /** One KVM_RUN of a vCPU, and the answer to its exit. */
   step(instructions: number, which = 0): RunExit["reason"] {
@@ -124,6 +153,10 @@ export class RunningGuest {
       case "intr":
       case "stopped":
         break
+      case "wfi":
+        // another vCPU may wake it
+        if (this.vcpus.length === 1) this.end = exit.reason
+        break
       case "crash":
         this.end = `${exit.crash.kind}: ${exit.crash.message}`
         break
@@ -148,6 +181,7 @@ export class RunningGuest {
   }
   #report({ physical, bytes, value }: Extract<RunExit, { reason: "mmio" }>): void {
     const at = physical - DEVICE
+    if ((at & 0xfff) === IRQ_REGISTER) must(this.vm.setIrqLine({ type: IRQ_TYPE.SPI, vcpu: 0, number: Number(value >> 1n), level: (value & 1n) === 1n }) ?? true)
     const which = bytes === 8 && at % 8 === 0 ? String((at & 0xfff) / 8) : `+${at & 0xfff}/${bytes}`
     this.reports.push(`${at >> 12}:${which} 0x${value.toString(16)}`)
   }
