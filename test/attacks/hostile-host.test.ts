@@ -6,11 +6,9 @@
 import { HCR, linear, MDCR, REG } from "@eltwo/kvm"
 import { describe, expect, it } from "vitest"
 import { hostSideOf } from "../../plugins/pkvm/src/host/side.ts"
-import { PkvmCall as C } from "../../plugins/pkvm/src/hyp/calls.ts"
-import { type Answer, GUEST, gfnOf, PAGE, SECRET, World } from "./world.ts"
+import { type Answer, C, GUEST, gfnOf, PAGE, SECRET, World } from "./world.ts"
 
 type Row = readonly [words: string, attack: (w: World) => Answer, answer: Answer]
-const RUN = 9
 /** Numbers wrap: a page number is shifted to an address. */
 const WRAP = 1n << 52n
 const address = (pfn: number): bigint => BigInt(pfn * PAGE)
@@ -210,17 +208,21 @@ const VMS: readonly Row[] = [
     (w) => forgedVcpu(w, w.victim.handle, structureOf(w), w.victim.page.pfn),
     "ENOMEM"
   ],
-  ["runs without a vCPU", (w) => w.call(RUN), "EINVAL"],
-  ["runs with a pointer to the victim's structure, which does not matter", (w) => w.call(RUN, structureOf(w)), "EINVAL"],
-  ["loads a vCPU of an index that is not, and runs it", (w) => second(w.call(C.VCPU_LOAD, w.victim.handle, 1, 0), w.call(RUN)), "EINVAL"],
-  ["loads a vCPU of an index that is negative, and runs it", (w) => second(w.call(C.VCPU_LOAD, w.victim.handle, -1, 0), w.call(RUN)), "EINVAL"],
+  ["runs without a vCPU", (w) => w.call(C.VCPU_RUN), "EINVAL"],
+  ["runs with a pointer to the victim's structure, which does not matter", (w) => w.call(C.VCPU_RUN, structureOf(w)), "EINVAL"],
+  ["loads a vCPU of an index that is not, and runs it", (w) => second(w.call(C.VCPU_LOAD, w.victim.handle, 1, 0), w.call(C.VCPU_RUN)), "EINVAL"],
+  [
+    "loads a vCPU of an index that is negative, and runs it",
+    (w) => second(w.call(C.VCPU_LOAD, w.victim.handle, -1, 0), w.call(C.VCPU_RUN)),
+    "EINVAL"
+  ],
   [
     "loads the victim's vCPU on two CPUs, and runs it on the second",
     (w) =>
       w.loaded(w.victim, () => {
         const elsewhere = w.host.cpus[1]!
         w.callOn(elsewhere, C.VCPU_LOAD, w.victim.handle, 0, 0)
-        return w.callOn(elsewhere, RUN)
+        return w.callOn(elsewhere, C.VCPU_RUN)
       }),
     "EINVAL"
   ],
@@ -434,7 +436,7 @@ describe("a hostile host that spoils what it cannot have", () => {
     expect(w.call(C.START_TEARDOWN_VM, handle)).toBe("0")
     expect(w.call(C.START_TEARDOWN_VM, handle)).toBe("EINVAL")
     w.call(C.VCPU_LOAD, handle, 0, 0)
-    expect(w.call(RUN)).toBe("EINVAL")
+    expect(w.call(C.VCPU_RUN)).toBe("EINVAL")
     expect(w.valueAt(page.pfn)).toBe(SECRET)
     expect(w.programAccess(page.pfn)).toBe("SIGSEGV")
     expect(w.call(C.RECLAIM_DYING_GUEST_PAGE, handle, page.gfn)).toBe("0")
@@ -447,7 +449,7 @@ describe("a hostile host that spoils what it cannot have", () => {
     expect(w.call(C.FINALIZE_TEARDOWN_VM, handle)).toBe("EINVAL")
     expect(w.call(C.RECLAIM_DYING_GUEST_PAGE, handle, gfnOf(GUEST.code))).toBe("EINVAL")
     w.call(C.VCPU_LOAD, handle, 0, 0)
-    expect(w.call(RUN)).toBe("EINVAL")
+    expect(w.call(C.VCPU_RUN)).toBe("EINVAL")
     expect(w.call(C.RESERVE_VM)).toBe(String(handle))
     expect(w.call(C.START_TEARDOWN_VM, handle)).toBe("EINVAL")
     expect(vm.closed).toBe(false)

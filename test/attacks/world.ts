@@ -34,7 +34,33 @@ export const GUEST = {
 const GUEST_BYTES = 0x10000
 export const SECRET = 0x5ec2_e75e_c2e7_5ec2n
 const PROTECTED = 1n << 31n
-const CALL = 0xc6000000n
+const FIRST_CALL = 0xc6000000n
+/** Numbers of the host's hypercalls, as an attacker knows them. */
+export const C = {
+  PROT_FINALIZE: 7,
+  VCPU_RUN: 9,
+  HOST_SHARE_HYP: 29,
+  HOST_UNSHARE_HYP: 30,
+  HOST_DONATE_GUEST: 31,
+  HOST_SHARE_GUEST: 32,
+  HOST_UNSHARE_GUEST: 33,
+  HOST_RELAX_PERMS_GUEST: 34,
+  HOST_WRPROTECT_GUEST: 35,
+  HOST_TEST_CLEAR_YOUNG_GUEST: 36,
+  HOST_MKYOUNG_GUEST: 37,
+  RESERVE_VM: 38,
+  UNRESERVE_VM: 39,
+  INIT_VM: 40,
+  INIT_VCPU: 41,
+  VCPU_IN_POISON_FAULT: 42,
+  FORCE_RECLAIM_GUEST_PAGE: 43,
+  RECLAIM_DYING_GUEST_PAGE: 44,
+  START_TEARDOWN_VM: 45,
+  FINALIZE_TEARDOWN_VM: 46,
+  VCPU_LOAD: 47,
+  VCPU_PUT: 48,
+  TLB_FLUSH_VMID: 49
+} as const
 export const gfnOf = (address: number): number => address / PAGE
 
 export const movs = (register: string, value: bigint): string =>
@@ -191,7 +217,7 @@ export class World {
   callOn(cpu: PhysicalCpu, id: number, ...args: readonly (number | bigint)[]): Answer {
     const make = (): Answer => {
       const { x } = cpu.pe
-      x[0] = CALL + BigInt(id)
+      x[0] = FIRST_CALL + BigInt(id)
       x.fill(0n, 1, 8)
       for (const [i, value] of args.entries()) x[1 + i] = BigInt.asUintN(64, BigInt(value))
       cpu.hvc()
@@ -203,9 +229,9 @@ export class World {
   }
   /** Something the host's kernel does with a vCPU loaded. */
   loaded(vm: Pick<AttackedVm, "handle">, act: () => Answer): Answer {
-    this.call(47, vm.handle, 0, 0)
+    this.call(C.VCPU_LOAD, vm.handle, 0, 0)
     const answer = act()
-    this.call(48)
+    this.call(C.VCPU_PUT)
     return answer
   }
   /** A load or store of the host's kernel, by the linear map: the value, or that the kernel did not survive it. */
