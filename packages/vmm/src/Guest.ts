@@ -15,13 +15,14 @@ import { runLive } from "./run-live.ts"
 import type { Prepared, RunAccount, RunEnd, RunResult } from "./run-result.ts"
 import { SignalClock } from "./signal-schedule.ts"
 import { type Container, readContainer } from "./snapshot/container.ts"
-import { reading } from "./snapshot/refusal.ts"
+import { reading, refusal } from "./snapshot/refusal.ts"
 import { readRun, restoreLive } from "./snapshot/restore.ts"
 import { saveLive } from "./snapshot/save.ts"
 import type { TraceListener } from "./Trace.ts"
 
 /** What a guest goes on with; what is left out is as it was when the snapshot was made. */
-export interface RestoreRequest extends Omit<Partial<RunInput>, "guest" | "args" | "kind" | "el" | "env" | "signal" | "mem" | "seed" | "era"> {
+export interface RestoreRequest
+  extends Omit<Partial<RunInput>, "guest" | "args" | "kind" | "el" | "env" | "signal" | "mem" | "seed" | "era" | "clock"> {
   /** The snapshot; before it those it builds on, the full one first. */
   readonly snapshots: readonly Uint8Array[]
   readonly onEvent?: TraceListener
@@ -93,14 +94,28 @@ export const restoreGuest = ({ snapshots, onEvent, streams, ...given }: RestoreR
     const input = reading(() => inputOf(last, given))
     if (input instanceof SnapshotError) return yield* input
     const options = yield* decodeRunOptions(input)
-    const prepared = yield* prepare(options, { onEvent, streams })
+    const composed = yield* prepare(options, { onEvent, streams }).pipe(
+      Effect.mapError((error) => (given.cpu === undefined && given.plugin === undefined ? machineRefusal(error) : error))
+    )
+    const prepared = { ...composed, host: { ...composed.host, startTime: readRun(last).startTime } }
     const mode = last.header.kind === "bare" ? undefined : yield* findMode(prepared.model)
     const { live, clock } = yield* restoreLive(prepared, mode, chain)
     return new Guest({ prepared, live }, clock)
   })
+/** A machine that nobody asked for but the file. */
+const machineRefusal = (error: VmmError): VmmError => {
+  const codes = {
+    OptionError: "SNAPSHOT_FEATURE_MISMATCH",
+    PluginConflictError: "SNAPSHOT_FEATURE_MISMATCH",
+    PluginLoadError: "SNAPSHOT_PLUGIN_MISMATCH"
+  } as const
+  if (!(error._tag in codes)) return error
+  const reason = { path: "section run", expected: "a machine as it was saved", actual: error.message, hint: "Give the machine's plugins and --cpu." }
+  return refusal(codes[error._tag as keyof typeof codes], reason)
+}
 const inputOf = (container: Container, given: Omit<RestoreRequest, "snapshots" | "onEvent" | "streams">): RunInput => {
   const { header } = container
-  const { features, vl, svl, plugins, guest, startTime } = readRun(container)
+  const { features, vl, svl, plugins, guest } = readRun(container)
   const { mode, era, memory, seed } = header.machine
   const cpu = {
     features: Object.fromEntries(features.map(({ name, on }) => [name, on])),
@@ -110,7 +125,6 @@ const inputOf = (container: Container, given: Omit<RestoreRequest, "snapshots" |
   return {
     cpu,
     ...(header.kind === "bare" ? {} : { mode, era }),
-    clock: Number(startTime / 1_000_000_000n),
     ...given,
     plugin: [...new Set([...plugins, ...(given.plugin ?? [])])],
     guest: guest === "" ? "snapshot" : guest,

@@ -1,14 +1,14 @@
 /** The VMM on Node: files, a folder as the guest's root, standard streams, signals, plugin modules. The only file of the VMM that imports node:. */
-import { createHash } from "node:crypto"
+import { createHash, randomBytes } from "node:crypto"
 import * as fs from "node:fs"
 import * as Module from "node:module"
 import { constants as os } from "node:os"
-import { isAbsolute, join, resolve } from "node:path"
+import { basename, dirname, isAbsolute, join, resolve } from "node:path"
 import { isatty } from "node:tty"
 import { fileURLToPath, pathToFileURL } from "node:url"
 import { setFlagsFromString } from "node:v8"
 import { Effect, Layer } from "effect"
-import type { VmmError } from "./errors.ts"
+import { FileError, SnapshotError, type VmmError } from "./errors.ts"
 import type { FileStatus, HostStreams, HostTree } from "./personality/linux/host.ts"
 import { type FileProblem, Platform, type PlatformService, type PluginPlace } from "./platform.ts"
 import { type RunRequest, run } from "./run.ts"
@@ -339,6 +339,53 @@ const importPlugin = (distribution: Distribution | undefined) => {
     throw new Error(kind === "name" ? "there is no plugin of this name" : "there is no such package")
   }
 }
+
+/**
+ * Writes a file so that at every moment, whatever happens to this process or the machine, the path names the old file or the whole new one. Without `force` an
+ * old file stays: of several writers one succeeds. The result says why nothing was written.
+ */
+export const writeFileWhole = (path: string, bytes: Uint8Array, { force = false } = {}): FileError | SnapshotError | undefined => {
+  const folder = dirname(path)
+  const temporary = join(folder, `.${basename(path)}.${process.pid}.${randomBytes(6).toString("hex")}.tmp`)
+  const exists = () =>
+    new SnapshotError({
+      code: "SNAPSHOT_EXISTS",
+      path,
+      expected: "no file",
+      actual: "a file",
+      message: `there is a file ${path} already`,
+      hint: "Choose another name, or --force."
+    })
+  if (!force && fs.existsSync(path)) return exists()
+  try {
+    writeNew(temporary, bytes)
+    if (force) fs.renameSync(temporary, path)
+    else {
+      // a link, unlike a rename, never takes the place of a file
+      fs.linkSync(temporary, path)
+      fs.unlinkSync(temporary)
+    }
+    withFile(folder, "r", (fd) => fs.fsyncSync(fd))
+    return undefined
+  } catch (error) {
+    fs.rmSync(temporary, { force: true })
+    if (codeOf(error) === "EEXIST") return exists()
+    return new FileError({ path, message: `${path} cannot be written: ${(error as Error).message}`, hint: "What was there before is unchanged." })
+  }
+}
+const withFile = (path: string, flags: string, act: (fd: number) => void): void => {
+  const fd = fs.openSync(path, flags)
+  try {
+    act(fd)
+  } finally {
+    fs.closeSync(fd)
+  }
+}
+const writeNew = (path: string, bytes: Uint8Array): void =>
+  withFile(path, "wx", (fd) => {
+    for (let done = 0; done < bytes.length; ) done += fs.writeSync(fd, bytes, done)
+    fs.fsyncSync(fd)
+  })
 
 /** V8 11.3 (Node 20) has the fused multiply-add of relaxed SIMD behind a flag; later ones have it always. */
 const allowRelaxedSimd = (): void => {

@@ -16,7 +16,7 @@ const packr = new Packr({ useRecords: false, variableMapSize: true, mapsAsObject
 export type Plain = null | boolean | number | bigint | string | Uint8Array | readonly Plain[] | { readonly [key: string]: Plain }
 
 const DEEPEST = 16
-export const SCAN_LIMITS: ScanLimits = { depth: DEEPEST, values: 4_000_000 }
+export const SCAN_LIMITS: ScanLimits = { depth: DEEPEST, values: 1_000_000 }
 
 /** Bytes of a value. Throws TypeError for what the format cannot hold: that is a defect of whoever made the value. */
 export const encode = (value: Plain): Uint8Array => {

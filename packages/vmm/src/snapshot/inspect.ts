@@ -1,7 +1,11 @@
 /** Looking into snapshots without a machine: what a file says of itself, the values of its sections, how two differ. */
 
+import { SnapshotError } from "../errors.ts"
 import { decode, type Plain } from "./codec.ts"
-import { type Container, hex } from "./container.ts"
+import { type Container, hex, readValues } from "./container.ts"
+import { readPages } from "./pages.ts"
+import { SECTIONS } from "./parts.ts"
+import { reading, refuse } from "./refusal.ts"
 
 /** What a file says of itself, without its contents. */
 export const inspect = ({ header, id }: Container) => {
@@ -70,3 +74,29 @@ type Tree = readonly Plain[] | { readonly [key: string]: Plain }
 const isTree = (value: Plain | undefined): value is Tree => typeof value === "object" && value !== null && !(value instanceof Uint8Array)
 const partsOf = (tree: Tree): ReadonlyMap<string, Plain> =>
   new Map(Array.isArray(tree) ? (tree as readonly Plain[]).map((value, i) => [nameOf(value, i), value] as const) : Object.entries(tree))
+
+/** Checks all of a file that can be checked without a machine: every section against its shape, every page. */
+export const verify = (container: Container): SnapshotError | undefined => {
+  const result = reading(() => {
+    const known = new Map<string, (typeof SECTIONS)[keyof typeof SECTIONS]>(Object.values(SECTIONS).map((section) => [section.name, section]))
+    const memories = new Set<string>()
+    for (const { name, version, required } of container.header.sections) {
+      const memory = /^(ram|slot-\d{1,5})\/(index|pages)$/.exec(name)?.[1]
+      const section = known.get(name)
+      if (section !== undefined) readValues(container, name, section.version, section.shape)
+      else if (memory !== undefined) memories.add(memory)
+      else if (required)
+        refuse("SNAPSHOT_SECTION", {
+          path: `section ${name}`,
+          expected: "a section this version knows",
+          actual: `version ${version} of another`,
+          hint: "Use the eltwo that wrote it, or a later one."
+        })
+    }
+    for (const section of SECTIONS_OF[container.header.kind as keyof typeof SECTIONS_OF]) container.section(SECTIONS[section].name)
+    for (const memory of memories) readPages(container, memory)
+  })
+  return result instanceof SnapshotError ? result : undefined
+}
+/** What a guest of each kind has. */
+const SECTIONS_OF = { bare: ["run", "pe", "bare"], vm: ["run", "vm", "image"], linux: ["run", "vm", "process"] } as const

@@ -2,7 +2,7 @@
  * From the bytes of a snapshot to a guest that goes on as if nothing had happened. Everything is made anew beside whatever runs and is given out when the last
  * check has passed: nothing is ever half restored.
  */
-import { peProblem, restorePe } from "@eltwo/cpu"
+import { peProblem, restorePe, shape } from "@eltwo/cpu"
 import { type Host as KvmHost, type Mode, restoreVm, type Vm } from "@eltwo/kvm"
 import { Effect } from "effect"
 import { SnapshotError, type VmmError } from "../errors.ts"
@@ -19,13 +19,17 @@ import type { Prepared } from "../run-result.ts"
 import { vmOptions } from "../run-vm.ts"
 import type { SignalClock } from "../signal-schedule.ts"
 import { cpuTrace } from "../Trace.ts"
-import { sameBytes } from "./codec.ts"
+import { encode, sameBytes } from "./codec.ts"
 import { type Container, hex, readValues } from "./container.ts"
 import { checkFit } from "./fit.ts"
+import { HEADER } from "./header.ts"
+import { verify } from "./inspect.ts"
 import { applyPages, flattenPages, type Pages, readPages } from "./pages.ts"
-import { type Memory, partsOf, ramOf, SECTIONS, slotsOf } from "./parts.ts"
+import { type Memory, partsOf, ramOf, SECTIONS, section, slotsOf } from "./parts.ts"
 import { reading, refuse } from "./refusal.ts"
-import { clockOf, type RunState } from "./run-state.ts"
+import { clockOf, type RunState, runState } from "./run-state.ts"
+import { headerOf } from "./save.ts"
+import { arrange } from "./shape-schema.ts"
 
 /** A guest that is ready to go on, and when its signals are due. */
 export interface Restored {
@@ -67,24 +71,44 @@ export const restoreLive = (prepared: Prepared, mode: Mode | undefined, chain: r
     const { header } = container
     const checked = reading(() => {
       checkChain(chain)
+      const broken = verify(container)
+      if (broken !== undefined) throw broken
       checkFit(header, prepared.model, prepared.options.mem)
       return readRun(container)
     })
     if (checked instanceof SnapshotError) return yield* checked
     prepared.random.state = checked.random
     const live = yield* header.kind === "bare" ? bare(prepared, chain) : modelled(prepared, mode, chain)
-    const same = reading(() => checkSame(container, live, prepared))
-    return same instanceof SnapshotError ? yield* same : { live, clock: clockOf(checked) }
+    const clock = clockOf(checked)
+    const same = reading(() => checkSame(container, live, prepared, clock))
+    return same instanceof SnapshotError ? yield* same : { live, clock }
   })
 
-/** What was restored would be saved as what it was restored from: the file held nothing that got lost on the way. */
-const checkSame = (container: Container, live: Live, { options }: Prepared): undefined => {
-  // Another mode maps a guest's memory in its own way.
-  if (live.kind !== "bare" && options.mode !== container.header.machine.mode) return undefined
+/**
+ * What was restored would be saved as what it was restored from: the file held nothing that got lost on the way. On a machine that was asked to be another one
+ * that cannot be said: its mode maps memory in its own way, its processor has more.
+ */
+const checkSame = (container: Container, live: Live, prepared: Prepared, clock: SignalClock): undefined => {
+  const { options, host, random } = prepared
+  const { header } = container
+  const run = runState(options, host.startTime, random.state, clock)
+  const { writer: _, ...now } = headerOf(prepared, live, run.guest, header.parent)
+  const { writer: __, format: ___, sections: ____, ...then } = header
+  const isAnother = now.machine.mode !== then.machine.mode || now.machine.features.length > then.machine.features.length
+  if (isAnother && live.kind !== "bare") return undefined
+  const bytesOf = (value: object) => encode(arrange(HEADER_FACTS, value))
+  if (!sameBytes(bytesOf(now), bytesOf(then))) content("header", "facts that its sections contradict")
+  if (!sameBytes(section("run", run).bytes, container.section("run").bytes)) content("section run", "values that no machine would keep")
   for (const { name, bytes } of partsOf(live).sections)
     if (!sameBytes(bytes, container.section(name).bytes)) content(`section ${name}`, "values that no machine would keep")
   return undefined
 }
+
+/** The header without what every file has of its own. */
+const HEADER_FACTS = (() => {
+  const { writer: _, format: __, sections: ___, ...fields } = HEADER.fields
+  return shape({ fields })
+})()
 
 /** The pages of a memory after the last snapshot of a chain. */
 const pagesIn = (chain: readonly Container[], { name, bytes }: Memory): Pages => {

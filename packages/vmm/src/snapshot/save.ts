@@ -31,7 +31,8 @@ export const saveLive = (prepared: Prepared, live: Live, clock: SignalClock, { p
   })
 
 const ascending = (a: number, b: number): number => a - b
-const headerOf = ({ options, model }: Prepared, live: Live, guest: string, parent: Uint8Array | null): Omit<Header, "format" | "sections"> => {
+/** What the header says of a guest and its machine. */
+export const headerOf = ({ options, model }: Prepared, live: Live, guest: string, parent: Uint8Array | null): Omit<Header, "format" | "sections"> => {
   const { mode, era, mem, seed } = options
   const isModelled = live.kind !== "bare"
   return {

@@ -1,6 +1,6 @@
 /** Guests to save and restore: those of the repository, piece by piece, with what they printed. */
 import { fileURLToPath } from "node:url"
-import { Effect } from "effect"
+import { Effect, type Either } from "effect"
 import { SnapshotError } from "../../src/errors.ts"
 import { type Guest, type RestoreRequest, restoreGuest, startGuest } from "../../src/Guest.ts"
 import { nodePlatform } from "../../src/node.ts"
@@ -55,3 +55,5 @@ export const difference = (a: Uint8Array, b: Uint8Array): readonly string[] => {
   if (left instanceof SnapshotError || right instanceof SnapshotError) return ["not readable"]
   return [...differences(left, right, 8).map(({ path, before, after }) => `${path}: ${before} ${after}`), "other bytes"]
 }
+/** The result of an effect, or its failure. */
+export const outcome = <A, E>(effect: Effect.Effect<A, E, Platform>): Promise<Either.Either<A, E>> => perform(Effect.either(effect))
