@@ -1,5 +1,5 @@
 /** What guests see of SVE, SME and FPMR: which instruction comes to EL2, with which class, and what becomes of it. */
-import { type KvmEvent, type Mode, REG } from "@eltwo/kvm"
+import { type Host, type KvmEvent, type Mode, REG } from "@eltwo/kvm"
 import { hvhe } from "@eltwo/plugin-hvhe"
 import { nvhe } from "@eltwo/plugin-nvhe"
 import { vhe } from "@eltwo/plugin-vhe"
@@ -30,9 +30,17 @@ interface Choice {
   readonly fpmr?: boolean
   readonly scalable?: boolean
 }
+const hosts = new Map<string, Host>()
+/** One host for each mode and machine: each guest has a VM of its own. */
+const hostOf = (mode: Mode, scalable: boolean): Host => {
+  const key = `${mode.name} ${scalable}`
+  const host = hosts.get(key) ?? (scalable ? bootScalable(mode) : boot(mode))
+  hosts.set(key, host)
+  return host
+}
 /** Runs one instruction with everything open that CPACR_EL1 can open. */
 const outcome = (instruction: string, { mode = vhe, sveMaxVl = 0, cpacr = 0x3330000, fpmr = true, scalable = true }: Choice = {}): Outcome => {
-  const host = scalable ? bootScalable(mode) : boot(mode)
+  const host = hostOf(mode, scalable)
   const code = `
     movz x0, #${VECTORS >> 16}, lsl #16
     movk x0, #${VECTORS & 0xffff}
@@ -47,8 +55,9 @@ const outcome = (instruction: string, { mode = vhe, sveMaxVl = 0, cpacr = 0x3330
   vm.write(VECTORS + 0x200, assemble(`mrs x1, esr_el1\nhlt #${HLT_IN_VECTOR}`, VECTORS + 0x200))
   if (!fpmr) vcpu.setOneReg(PFR2, 0n)
   const events: KvmEvent[] = []
-  host.subscribe((e) => events.push(e))
+  const stop = host.subscribe((e) => events.push(e))
   const exit = vcpu.run(1000)
+  stop()
   expect(exit).toMatchObject({ reason: "debug" })
   const classes = events.flatMap((e) => (e.what === "exc" && e.from.startsWith("guest") && !ABORTS.includes(e.ec) ? [e.ec] : []))
   const x1 = vcpu.getOneReg(REG.x(1)) as bigint
@@ -115,7 +124,7 @@ describe.each(MODES)("under $name", (mode) => {
         ["id_aa64smfr0_el1", 5],
         ["id_aa64fpfr0_el1", 7]
       ] as const) {
-        const { vcpu } = guest("hlt #1", { host: bootScalable(mode), sveMaxVl })
+        const { vcpu } = guest("hlt #1", { host: hostOf(mode, true), sveMaxVl })
         expect([name, outcome(`mrs x1, ${name}`, { mode, sveMaxVl }).x1]).toEqual([name, vcpu.getOneReg(REG.system(3, 0, 0, 4, op2))])
       }
   })
