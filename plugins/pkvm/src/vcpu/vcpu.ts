@@ -1,5 +1,5 @@
 /** Hyp code's vCPU from creation to each run: what the host may set, what it gets to see, and what it cannot change. */
-import { ERRNO, type ExitCode, type PhysicalCpu, switchToGuest, type Vcpu } from "@eltwo/kvm"
+import { ERRNO, type ExitCode, InterruptInterface, type PhysicalCpu, switchToGuest, type Vcpu } from "@eltwo/kvm"
 import type { HypVcpu } from "../hyp-vcpu.ts"
 import type { Outcome } from "../ownership/errno.ts"
 import { ordinaryExit, protectedExit } from "./exits.ts"
@@ -34,6 +34,7 @@ export const initHypVcpu = ({ protected: isProtected, hostVcpu, state }: Omit<Hy
     features,
     hcr: isProtected ? protectedHcr(request) : ordinaryHcr(request),
     mdcr: isProtected ? protectedMdcr(read) : hostVcpu.mdcr,
+    interrupts: new InterruptInterface(),
     vsesr: 0n
   })
   state.fp.vl = { sve: vectors, sme: 0 }
@@ -57,7 +58,7 @@ export const loadHypVcpu = ({ state }: HypVcpu, hcr: bigint): void => {
 
 /**
  * Before each run: everything a guest's registers hold comes from the host's structure, whoever put it there; of the controls MDCR_EL2 whole (also the traps
- * that a protected vCPU was made with), of HCR_EL2 only TWI, TWE and VSE.
+ * that a protected vCPU was made with), of HCR_EL2 only TWI, TWE and VSE; of the virtual interrupts as many list registers as there are.
  */
 export const flushVcpu = (cpu: PhysicalCpu, { hostVcpu, state }: HypVcpu): void => {
   cpu.fpOwner = "host"
@@ -65,6 +66,9 @@ export const flushVcpu = (cpu: PhysicalCpu, { hostVcpu, state }: HypVcpu): void 
   state.hcr = (state.hcr & ~HOST_CHOICES) | (hostVcpu.hcr & HOST_CHOICES)
   state.mdcr = hostVcpu.mdcr
   state.vsesr = hostVcpu.vsesr
+  const { vmcr, ap0r0, ap1r0, hcr, lists, used } = hostVcpu.interrupts
+  Object.assign(state.interrupts, { vmcr, ap0r0, ap1r0, hcr, used: Math.min(Math.max(used, 0), state.interrupts.lists.length) })
+  state.interrupts.lists.set(lists.subarray(0, state.interrupts.lists.length))
 }
 /** After it: registers, HCR_EL2 and the syndrome of the exit for the host to see; its FP registers are as before the run. */
 export const syncVcpu = (cpu: PhysicalCpu, { hostVcpu, state }: HypVcpu): void => {
@@ -72,6 +76,9 @@ export const syncVcpu = (cpu: PhysicalCpu, { hostVcpu, state }: HypVcpu): void =
   moveContext(state, hostVcpu)
   hostVcpu.hcr = state.hcr
   Object.assign(hostVcpu.fault, state.fault)
+  const { vmcr, hcr, lists, used } = state.interrupts
+  Object.assign(hostVcpu.interrupts, { vmcr, hcr })
+  hostVcpu.interrupts.lists.set(lists.subarray(0, used))
   hostVcpu.halt = state.halt
   state.halt = undefined
 }
