@@ -90,7 +90,7 @@ export class Vm {
     if (root === undefined || vmid === undefined) return "ENOMEM"
     const vm = new Vm(host, id, new Stage2(host.tables, root, ipaBits, vmid, host.features), isProtected)
     const { vms } = host.mode
-    const refused = vms && host.inKernel(() => vms.createVm(host.cpus[0]!, vm))
+    const refused = vms && host.inKernel(() => vms.createVm(host.cpu, vm))
     if (refused === undefined) return vm
     host.pages.free(root, rootBytes)
     return isErrno(refused) ? refused : "EIO"
@@ -143,7 +143,7 @@ export class Vm {
     const vcpu = new Vcpu(this, id)
     const { host } = this
     const { vms } = host.mode
-    const refused = vms && host.inKernel(() => vms.createVcpu(host.cpus[0]!, vcpu))
+    const refused = vms && host.inKernel(() => vms.createVcpu(host.cpu, vcpu))
     if (refused !== undefined) {
       vcpu.close()
       return isErrno(refused) ? refused : "EIO"
@@ -241,7 +241,7 @@ export class Vm {
   #unmap({ guestPhysical, length }: MemorySlot): void {
     const { host, stage2 } = this
     const { vms } = host.mode
-    if (vms) vms.unmap(host.cpus[0]!, this, guestPhysical, length)
+    if (vms) vms.unmap(host.cpu, this, guestPhysical, length)
     else if (stage2.tables.unmap(guestPhysical, length)) host.mode.services.flushVmid(host.cpu, stage2)
   }
 }

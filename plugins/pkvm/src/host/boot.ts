@@ -12,7 +12,6 @@ const TOO_SMALL = "RAM is too small for hyp code"
 export const initProtection = (side: HostSide): void => {
   const { host } = side
   const [boot, ...others] = host.cpus
-  side.cpu = boot!
   const bytes = poolBytes(host)
   const pool = host.pages.allocate(bytes, POOL_ALIGNMENT) ?? host.pages.allocate(bytes)
   if (pool === undefined) throw new RangeError(TOO_SMALL)
@@ -21,11 +20,7 @@ export const initProtection = (side: HostSide): void => {
   memory.mapData(pool, bytes)
   const refused = errnoIn(side.call(HostCall.pkvm_init, BigInt(pool), BigInt(bytes), linear(memory.objects(boot!)), HYP_VA_BITS))
   if (refused) throw new RangeError(`${TOO_SMALL}: ${refused}`)
-  for (const cpu of others) {
-    side.cpu = cpu
-    side.call(HostCall.kvm_hyp_init)
-  }
-  side.cpu = boot!
+  for (const cpu of others) side.callOn(cpu, HostCall.kvm_hyp_init)
   memory.dropTables(ownTables)
   finalizeProtection(side)
 }
@@ -33,9 +28,7 @@ export const initProtection = (side: HostSide): void => {
 const finalizeProtection = (side: HostSide): void => {
   hypStateOf(side.host)!.initialised = true
   for (const cpu of side.host.cpus) {
-    side.cpu = cpu
-    const refused = errnoIn(side.call(HostCall.pkvm_prot_finalize))
+    const refused = errnoIn(side.callOn(cpu, HostCall.pkvm_prot_finalize))
     if (refused) throw new RangeError(`Protection is not in force on CPU ${cpu.index}: ${refused}`)
   }
-  side.cpu = side.host.cpus[0]!
 }

@@ -39,22 +39,26 @@ export class HostSide implements HostData {
   readonly vcpus = new Map<Vcpu, VcpuRecord>()
   /** kvm_share_hyp and kvm_unshare_hyp. */
   readonly shares: HostShares
-  /** The CPU that executes the kernel's code. */
-  cpu: PhysicalCpu
   readonly #structures: number[] = []
   readonly #byAddress = new Map<number, Vcpu>()
 
   constructor(host: Host) {
     this.host = host
-    this.cpu = host.cpus[0]!
     this.shares = new HostShares({
       share: (pfn) => errnoIn(this.call(HostCall.pkvm_host_share_hyp, BigInt(pfn))),
       unshare: (pfn) => errnoIn(this.call(HostCall.pkvm_host_unshare_hyp, BigInt(pfn)))
     })
   }
-  /** Calls hyp code on the CPU that executes the kernel; X1 of the result. */
+  /** The CPU that executes the kernel's code. */
+  get cpu(): PhysicalCpu {
+    return this.host.cpu
+  }
+  /** Calls hyp code on it; X1 of the result. */
   call(call: number, ...args: readonly bigint[]): bigint {
-    return hostCall(this.cpu, PKVM_CALLS, call, ...args)
+    return this.callOn(this.cpu, call, ...args)
+  }
+  callOn(cpu: PhysicalCpu, call: number, ...args: readonly bigint[]): bigint {
+    return hostCall(cpu, PKVM_CALLS, call, ...args)
   }
   /** Memory for a structure; several have places in one page. Undefined: none left. */
   allocateStructure(): number | undefined {
@@ -99,7 +103,6 @@ const sides = new WeakMap<Host | PhysicalCpu, HostSide>()
 export const hostSideOf = (of: Host | PhysicalCpu): HostSide => {
   const side = sides.get(of)
   if (!side) throw new RangeError("This host was not started by protected KVM")
-  side.cpu = "index" in of ? of : side.cpu
   return side
 }
 export const createHostSide = (host: Host): HostSide => {
