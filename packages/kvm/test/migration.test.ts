@@ -237,7 +237,7 @@ const storm = ({ mode, pcpus, engine, seed, rounds, isAlone = false }: Storm): {
   return { hash: hash.value, ...seen }
 }
 
-describe.each(["vhe", "nvhe", "hvhe"] as const)("storms under %s", (mode) => {
+describe.each(["vhe", "nvhe", "hvhe", "pkvm"] as const)("storms under %s", (mode) => {
   it.each([1, 2, 3])("of seed %i leave every register alone", (seed) => {
     const { migrations, preemptions } = storm({ mode, pcpus: 1 + seed, engine: seed === 2 ? "jit" : "interp", seed, rounds: 160 })
     expect(migrations).toBeGreaterThan(20)

@@ -3,10 +3,11 @@ import { attachJit, createBoard } from "@eltwo/cpu"
 import { createHost, type Host, type KvmEvent, type Mode, type SchedulerOptions, type Task, type Vcpu, type Vm } from "@eltwo/kvm"
 import { hvhe } from "@eltwo/plugin-hvhe"
 import { nvhe } from "@eltwo/plugin-nvhe"
+import { protectedMode } from "@eltwo/plugin-pkvm"
 import { vhe } from "@eltwo/plugin-vhe"
 import { assemble, GUEST_RAM, isa, ok, PSCI_0_2, RAM } from "../../../plugins/vhe/test/machine.ts"
 
-export const MODES = { vhe, nvhe, hvhe } as const
+export const MODES = { vhe, nvhe, hvhe, pkvm: protectedMode("hvhe") } as const
 export type Engine = "interp" | "jit"
 
 export interface SmpOptions {

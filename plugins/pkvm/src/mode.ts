@@ -3,6 +3,7 @@ import { defineMode, HostCall, hostCall, kernelAtEl1, type Mode, type PhysicalCp
 import { initProtection } from "./host/boot.ts"
 import { createHostSide } from "./host/side.ts"
 import { reclaimPage, vms } from "./host/vms.ts"
+import { restoreProtection } from "./hyp/boot.ts"
 import { PKVM_CALLS } from "./hyp/calls.ts"
 import type { RealGuestStage2 } from "./hyp/guest-stage2.ts"
 import { hostTrap } from "./hyp/host-trap.ts"
@@ -18,7 +19,7 @@ const BASES = {
   nvhe: { banner: "Protected nVHE mode", e2h: false, trapSpelling: "classic", registers: "plain" }
 } as const satisfies Record<Base, Pick<Mode, "banner" | "e2h" | "trapSpelling" | "registers">>
 
-const unprotected = kernelAtEl1(PKVM_CALLS)
+const unprotected = kernelAtEl1(PKVM_CALLS, restoreProtection)
 const hostStage2 = (cpu: PhysicalCpu) => hypStateOn(cpu).pkvm.hostStage2
 
 export const protectedMode = (base: Base): Mode =>

@@ -54,7 +54,7 @@ export const onlineCpu = (host: Host, index: number): Errno | Crash | undefined 
 export const suspendCpu = (host: Host, index: number): Errno | Crash | undefined =>
   changing(host, index, "on", (cpu) => {
     host.scheduler.vacate(cpu)
-    cpuPmEnter(cpu)
+    host.on(cpu, () => cpuPmEnter(cpu))
     powerOff(host, cpu, "suspended")
     return undefined
   })

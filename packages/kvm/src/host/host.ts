@@ -234,13 +234,25 @@ export class Host {
     if (cpu?.schedule.power !== "on") throw new RangeError(`There is no CPU ${index} that is on`)
     this.cpu = cpu
   }
+  /** Runs kernel code on a CPU other than the one in use. */
+  on<T>(cpu: PhysicalCpu, code: () => T): T {
+    const here = this.cpu
+    this.cpu = cpu
+    try {
+      return code()
+    } finally {
+      this.cpu = here
+    }
+  }
   /** Makes the way free for a task on the CPU in use: it leaves another one, and a thread of the scheduler leaves this one. */
   takeCpu(next: Task): void {
     const { cpu } = this
     const old = this.cpus.find((other) => other !== cpu && other.current === next)
     if (old) {
-      interruptUser(old)
-      switchTo(old, old.idle)
+      this.on(old, () => {
+        interruptUser(old)
+        switchTo(old, old.idle)
+      })
       passTime(cpu.pe, virtualTime(old.pe))
     }
     if (cpu.current !== next && cpu.current?.schedule) this.scheduler.vacate(cpu)

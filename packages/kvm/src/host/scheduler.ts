@@ -174,8 +174,10 @@ export class Scheduler {
   vacate(cpu: PhysicalCpu): void {
     const { current } = cpu
     if (!current || current === cpu.idle) return
-    this.#requeue(cpu, current)
-    this.#switch(cpu, cpu.idle)
+    this.host.on(cpu, () => {
+      this.#requeue(cpu, current)
+      this.#switch(cpu, cpu.idle)
+    })
   }
   /** A VM goes: every KVM_RUN of it is put from its CPU, and begins anew when its thread goes on, which finds that out. */
   abandonRuns(vm: Vm): void {
@@ -423,7 +425,7 @@ export class Scheduler {
     return false
   }
   #leaveCpu(task: Task): void {
-    for (const cpu of this.host.cpus) if (cpu.current === task) this.#switch(cpu, cpu.idle)
+    for (const cpu of this.host.cpus) if (cpu.current === task) this.host.on(cpu, () => this.#switch(cpu, cpu.idle))
   }
   /** A number below `count`, the next of the seed (Mulberry32). */
   #choose(count: number): number {

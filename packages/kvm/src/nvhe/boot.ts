@@ -22,8 +22,13 @@ const SCTLR_ON = (1n << 0n) | (1n << 2n) | (1n << 3n) | (1n << 12n)
 
 const EL1H_MASKED = 0x3c5n
 
-/** kvm_hyp_init: a processor at EL2 in its initial state becomes one with hyp code at EL2 and the kernel at EL1. */
-export const startHyp = (cpu: PhysicalCpu, { mode: { e2h }, features, vectors }: Host, memory: HypMemory): void => {
+/**
+ * kvm_hyp_init: a processor at EL2 in its initial state becomes one with hyp code at EL2 and the kernel at EL1. `last` is what hyp code does before it lets the
+ * kernel go on.
+ */
+export const startHyp = (cpu: PhysicalCpu, host: Host, memory: HypMemory, last?: (cpu: PhysicalCpu, host: Host) => void): void => {
+  const { mode, features, vectors } = host
+  const { e2h } = mode
   cpu.context = "hyp"
   cpu.write("MAIR_EL2", MAIR)
   cpu.write("HCR_EL2", hostNvheHcr(features, e2h))
@@ -40,6 +45,7 @@ export const startHyp = (cpu: PhysicalCpu, { mode: { e2h }, features, vectors }:
   cpu.write("SCTLR_EL2", SCTLR_RES1 | SCTLR_ON)
   cpu.isb()
   cpu.write("VBAR_EL2", memory.hostVectors)
+  last?.(cpu, host)
   cpu.write("SPSR_EL2", EL1H_MASKED)
   cpu.write("ELR_EL2", vectors)
   returnToHost(cpu)

@@ -1,6 +1,7 @@
 /** What modes with the host kernel at EL1 and hyp code at EL2 have in common; how they spell registers and traps is the mode's own. */
 import { EC } from "@eltwo/isa"
 import type { PhysicalCpu } from "../host/cpu.ts"
+import type { Host } from "../host/host.ts"
 import { handleFpTrap, lazySwitch } from "../hyp/fpsimd.ts"
 import { abortFaultInfo, switchToGuest } from "../hyp/guest.ts"
 import { rewindMemoryCopy } from "../hyp/memory-copy.ts"
@@ -96,12 +97,15 @@ const servicesBy = (table: HostCallTable): HypServices => {
   }
 }
 
-/** A mode of this family but for its names and spellings; `hostCalls` may answer more, or less, than HOST_CALLS. */
-export const kernelAtEl1 = (hostCalls: HostCallTable = HOST_CALLS) =>
+/**
+ * A mode of this family but for its names and spellings; `hostCalls` may answer more, or less, than HOST_CALLS. `atStart` is what hyp code does on a CPU that
+ * comes out of reset, before its kernel goes on.
+ */
+export const kernelAtEl1 = (hostCalls: HostCallTable = HOST_CALLS, atStart?: (cpu: PhysicalCpu, host: Host) => void) =>
   ({
     hostEl: 1,
     guestRegistersStay: false,
-    init: (cpu, host) => startHyp(cpu, host, createHypMemory(host)),
+    init: (cpu, host) => startHyp(cpu, host, createHypMemory(host), atStart),
     services: servicesBy(hostCalls),
     hostCalls,
     worldSwitch,

@@ -12,7 +12,7 @@ import { RealHostStage2 } from "./host-stage2.ts"
 import { RealHypStage1 } from "./hyp-stage1.ts"
 import { boardMemory, pooledTables } from "./memory.ts"
 import { ObservedRecords } from "./observed-records.ts"
-import { type HypState, hostHcr, keepHypState, type PageRun, type RealPkvm } from "./state.ts"
+import { type HypState, hostHcr, hypStateOf, keepHypState, type PageRun, type RealPkvm } from "./state.ts"
 import { forgetEl2, forgetGuest, forgetHost } from "./tlb.ts"
 
 const ENTRIES = 512
@@ -121,12 +121,20 @@ export const kvmHypInit = (cpu: PhysicalCpu, host: Host): void => {
 export const protFinalize = (cpu: PhysicalCpu, state: HypState): Outcome => {
   if (state.finalized.has(cpu)) return "EPERM"
   state.finalized.add(cpu)
-  const { vtcr, vttbr } = state.pkvm.hostStage2
+  loadHostStage2(cpu, state)
+  return undefined
+}
+const loadHostStage2 = (cpu: PhysicalCpu, { pkvm: { hostStage2 }, host }: HypState): void => {
+  const { vtcr, vttbr } = hostStage2
   cpu.writeAll([["VTCR_EL2", vtcr]])
   cpu.writeMain("VTTBR_EL2", vttbr)
-  cpu.writeMain("HCR_EL2", hostHcr(cpu, state.host))
+  cpu.writeMain("HCR_EL2", hostHcr(cpu, host))
   cpu.isb()
   cpu.sys("tlbi vmalls12e1")
   cpu.isb()
-  return undefined
+}
+/** A CPU that had no power comes back: its kernel does not go on before it is behind its stage 2 again. */
+export const restoreProtection = (cpu: PhysicalCpu, host: Host): void => {
+  const state = hypStateOf(host)
+  if (state?.finalized.has(cpu)) loadHostStage2(cpu, state)
 }
