@@ -61,27 +61,31 @@ export const guestAbort = (vcpu: Vcpu): Handled => {
   const { vms } = vm.host.mode
   const cpu = vcpu.loadedOn
   if (abort.write) markDirty(slot, abort.ipa)
+  const mapped = slot.dirty ? loggedPage(slot, abort) : slot
   if (vms && cpu)
     return vms.mapPage(cpu, vcpu, {
-      slot: slot.dirty && !abort.write ? { ...slot, readonly: true } : slot,
+      slot: mapped,
       ipa: abort.ipa,
       write: abort.write,
       type: type === FSC.translation ? "translation" : type === FSC.accessFlag ? "accessFlag" : "permission"
     })
-  return mapPage(vcpu, slot, abort)
+  return mapPage(vcpu, mapped, abort.ipa)
 }
 
-/**
- * user_mem_abort: maps the page of the address, or the block around it where both sides have one. While writes are logged: single pages, and writable only for
- * a write.
- */
-const mapPage = ({ vm }: Vcpu, slot: MemorySlot, { ipa, write }: Abort): Handled => {
+/** What may be mapped of a slot whose writes are logged: one page, and writable only for a write. */
+const loggedPage = ({ dirty: _, ...slot }: MemorySlot, { ipa, write }: Abort): MemorySlot => {
+  const guestPhysical = ipa - (ipa % PAGE_BYTES)
+  const hostPhysical = slot.hostPhysical + guestPhysical - slot.guestPhysical
+  return { ...slot, guestPhysical, hostPhysical, length: PAGE_BYTES, readonly: slot.readonly || !write }
+}
+/** user_mem_abort: maps the page of the address, or the block around it where both sides have one. */
+const mapPage = ({ vm }: Vcpu, slot: MemorySlot, ipa: number): Handled => {
   const block = ipa - (ipa % BLOCK_BYTES)
   const inSlot = block >= slot.guestPhysical && block + BLOCK_BYTES <= slot.guestPhysical + slot.length
   const congruent = (slot.hostPhysical - slot.guestPhysical) % BLOCK_BYTES === 0
-  const bytes = inSlot && congruent && !slot.dirty ? BLOCK_BYTES : PAGE_BYTES
+  const bytes = inSlot && congruent ? BLOCK_BYTES : PAGE_BYTES
   const from = ipa - (ipa % bytes)
-  return vm.stage2.map(from, slot.hostPhysical + from - slot.guestPhysical, bytes, !slot.readonly && (!slot.dirty || write)) ? undefined : "ENOMEM"
+  return vm.stage2.map(from, slot.hostPhysical + from - slot.guestPhysical, bytes, !slot.readonly) ? undefined : "ENOMEM"
 }
 
 /** An external abort for the guest: on a walk of its tables with the level there; nothing if the walk would not come there any more. */

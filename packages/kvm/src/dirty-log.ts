@@ -23,13 +23,19 @@ export const markDirty = ({ dirty, guestPhysical }: MemorySlot, ipa: number): vo
 const protect = (vm: Vm, slot: MemorySlot, pages: (page: number) => boolean): void => {
   const { host, stage2 } = vm
   const { vms } = host.mode
+  const count = slot.length / PAGE_BYTES
   let changed = false
-  for (let page = 0; page < slot.length / PAGE_BYTES; page++) {
+  for (let page = 0; page < count; page++) {
     if (!pages(page)) continue
     const ipa = slot.guestPhysical + page * PAGE_BYTES
-    // hyp code that keeps stage 2 maps the page again when it is touched
-    if (vms) vms.unmap(host.cpu, vm, ipa, PAGE_BYTES)
-    else changed = stage2.protect(ipa) || changed
+    if (!vms) {
+      changed = stage2.protect(ipa) || changed
+      continue
+    }
+    // hyp code that keeps stage 2 is asked for the page again when it is touched
+    const first = page
+    while (page + 1 < count && pages(page + 1)) page++
+    vms.unmap(host.cpu, vm, ipa, (page + 1 - first) * PAGE_BYTES)
   }
   if (changed) host.mode.services.flushVmid(host.cpu, stage2)
 }

@@ -1,26 +1,40 @@
 /** The calls of a recorded program against the real interface, most of them wrong, with the answers the kernel gave. */
 import { readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
-import { ERRNO, isErrno, REG, type Vcpu, VcpuFeature, Vm } from "@eltwo/kvm"
+import { Capability, ERRNO, isErrno, type Mode, REG, type Vcpu, VcpuFeature, Vm } from "@eltwo/kvm"
 import { hvhe } from "@eltwo/plugin-hvhe"
 import { nvhe } from "@eltwo/plugin-nvhe"
+import { protectedMode } from "@eltwo/plugin-pkvm"
 import { vhe } from "@eltwo/plugin-vhe"
 import { describe, expect, it } from "vitest"
 import { bootScalable, GUEST_RAM, ok } from "../../../plugins/vhe/test/machine.ts"
 
+/** Bit 31 of the type of KVM_CREATE_VM. */
+const PROTECTED = 1n << 31n
 interface RecordedCall {
   readonly call: number
   readonly what: string
   readonly ret?: number
   readonly errno?: number
+  readonly value?: readonly number[]
 }
-const path = fileURLToPath(new URL("../../../test/golden/kvm-traces/g11-api.vhe.jsonl", import.meta.url))
-const recorded: readonly RecordedCall[] = readFileSync(path, "utf8")
-  .trim()
-  .split("\n")
-  .map((line) => JSON.parse(line))
-  .filter((line) => "api" in line)
-  .map((line) => line.api)
+const recordingOf = (name: string): readonly RecordedCall[] =>
+  readFileSync(fileURLToPath(new URL(`../../../test/golden/kvm-traces/g11-api.${name}.jsonl`, import.meta.url)), "utf8")
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line))
+    .filter((line) => "api" in line)
+    .map((line) => line.api)
+/** What was recorded, and the mode and kind of VM that should answer the same. */
+const RECORDINGS: readonly { readonly recording: string; readonly mode: Mode; readonly type?: bigint }[] = [
+  { recording: "vhe", mode: vhe },
+  { recording: "nvhe", mode: nvhe },
+  { recording: "nvhe", mode: hvhe },
+  { recording: "protected-hvhe", mode: protectedMode("hvhe") },
+  { recording: "protected-hvhe.pvm", mode: protectedMode("hvhe"), type: PROTECTED },
+  { recording: "protected-nvhe", mode: protectedMode("nvhe") },
+  { recording: "protected-nvhe.pvm", mode: protectedMode("nvhe"), type: PROTECTED }
+]
 
 const bit = (feature: VcpuFeature): number => 1 << feature
 const PSCI = bit(VcpuFeature.PSCI_0_2)
@@ -34,15 +48,14 @@ const pstate = { EL3h: 0x3cdn, EL2h: 0x3c9n, EL1h: 0x3c5n, svc32: 0x1d3n }
 
 /** What the machine under test lacks, where the recorded one had it: the calls about it are not comparable. */
 const LACKING: Readonly<Record<string, readonly number[]>> = {
-  "KVM_CHECK_EXTENSION and KVM_ARM_PREFERRED_TARGET are for the VMM above": [3, 4],
   "AArch32 at EL1": [65, 66]
 }
 
-// the recorded answers are the same in all modes
-describe.each([vhe, nvhe, hvhe])("under $name", (mode) => {
+describe.each(RECORDINGS)("recorded calls of $recording, $mode.banner", ({ recording, mode, type = 0n }) => {
   const host = bootScalable(mode)
-  const vm = ok(host.createVm())
-  const vm2 = ok(host.createVm())
+  const vm = ok(host.createVm({ type }))
+  const vm2 = ok(host.createVm({ type }))
+  const recorded = recordingOf(recording)
   let vcpu: Vcpu
   let vcpu2: Vcpu
   const idRegister = (op2: number): bigint => REG.system(3, 0, 0, 4, op2)
@@ -53,7 +66,10 @@ describe.each([vhe, nvhe, hvhe])("under $name", (mode) => {
 
   const CALLS: ReadonlyMap<number, () => unknown> = new Map<number, () => unknown>([
     [1, () => host.createVm({ type: 0x7f00n })],
-    [2, () => host.createVm()],
+    [2, () => host.createVm({ type })],
+    // of SVE, pointer authentication and AArch32 the processor has the first
+    [3, () => expect(vm.checkExtension(Capability.ARM_SVE)).toBe(recorded.find(({ call }) => call === 3)!.value![0])],
+    [4, () => expect(vm.preferredTarget()).toEqual({ target: 5, features: 0 })],
     [5, () => region(0, GUEST_RAM, 100)],
     [6, () => region(0, GUEST_RAM + 1, 4096)],
     [7, () => region(0, GUEST_RAM, 0x10000)],
@@ -118,17 +134,18 @@ describe.each([vhe, nvhe, hvhe])("under $name", (mode) => {
   ])
   const errnoOf = (result: unknown): number => (isErrno(result) ? ERRNO[result] : typeof result === "number" && result < 0 ? -result : 0)
 
-  describe("recorded calls", () => {
-    const apart = new Set(Object.values(LACKING).flat())
-    it("are all compared or listed", () => {
-      expect(recorded.map((r) => r.call).filter((call) => !CALLS.has(call) && !apart.has(call))).toEqual([])
-      expect(CALLS.size).toBe(recorded.length - apart.size)
-    })
-    it.each(recorded.filter((r) => !apart.has(r.call)))("$call $what: errno $errno", ({ call, errno }) => {
-      expect(errnoOf(CALLS.get(call)!())).toBe(errno)
-    })
+  const apart = new Set(Object.values(LACKING).flat())
+  it("are all compared or listed", () => {
+    expect(recorded.map((r) => r.call).filter((call) => !CALLS.has(call) && !apart.has(call))).toEqual([])
+    expect(CALLS.size).toBe(recorded.length - apart.size)
   })
+  it.each(recorded.filter((r) => !apart.has(r.call)))("$call $what: errno $errno", ({ call, errno = 0 }) => {
+    expect(errnoOf(CALLS.get(call)!())).toBe(errno)
+  })
+})
 
+describe.each([vhe, nvhe, hvhe])("under $name", (mode) => {
+  const host = bootScalable(mode)
   describe("calls that must fail", () => {
     const fresh = () => {
       const machine = ok(host.createVm())
