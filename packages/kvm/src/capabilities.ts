@@ -7,6 +7,7 @@ import { MAX_VCPUS, type Vm } from "./vm.ts"
 
 /** Numbers of KVM_CAP_*. Those not named here are 0. */
 export const Capability = {
+  IRQCHIP: 0,
   USER_MEMORY: 3,
   NR_VCPUS: 9,
   NR_MEMSLOTS: 10,
@@ -48,6 +49,7 @@ const MANUAL_PROTECTION = 3n
 
 type Value = number | ((host: Host, vm: Vm | undefined) => number)
 const VALUES: ReadonlyMap<number, Value> = new Map<number, Value>([
+  [Capability.IRQCHIP, (host) => Number(host.features.gicv3)],
   ...[
     Capability.USER_MEMORY,
     Capability.MP_STATE,

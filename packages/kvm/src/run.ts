@@ -90,6 +90,7 @@ const firstRun = (cpu: PhysicalCpu, vcpu: Vcpu): Errno | undefined => {
     vcpu.vm.dead = true
     return unmapped
   }
+  if (vgic && new Set(vcpu.vm.timerInterrupts).size < vcpu.vm.timerInterrupts.length) return "EINVAL"
   const refused = host.mode.vms?.firstRun(cpu, vcpu)
   if (refused) return refused
   vcpu.hasRun = true

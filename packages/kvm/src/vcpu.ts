@@ -1,7 +1,7 @@
 /** A virtual CPU: its state in host memory, and the KVM interface of a vCPU descriptor. */
 import { physicalCount, type RunOptions } from "@eltwo/cpu"
 import type { Crash } from "./crash.ts"
-import { hasVcpuAttribute, setVcpuAttribute } from "./device-attributes.ts"
+import { getVcpuAttribute, hasVcpuAttribute, setVcpuAttribute } from "./device-attributes.ts"
 import { ERRNO, type Errno } from "./errno.ts"
 import { newContext, SLOT } from "./guest-context.ts"
 import type { PhysicalCpu } from "./host/cpu.ts"
@@ -162,8 +162,12 @@ export class Vcpu {
   hasAttribute(group: number, attribute: number): Errno | undefined {
     return hasVcpuAttribute(group, attribute)
   }
-  setAttribute(group: number, attribute: number, _value: number): Errno | undefined {
-    return setVcpuAttribute(group, attribute)
+  setAttribute(group: number, attribute: number, value: number): Errno | undefined {
+    return setVcpuAttribute(this.vm, group, attribute, value)
+  }
+  /** KVM_GET_DEVICE_ATTR. */
+  getAttribute(group: number, attribute: number): number | Errno {
+    return getVcpuAttribute(this.vm, group, attribute)
   }
 
   /** KVM_RUN, called by the VMM thread; a signal comes after `limit` guest instructions. An errno is what the call itself failed with. */

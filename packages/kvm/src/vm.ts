@@ -65,6 +65,8 @@ export class Vm {
   dirtyAtFirst = false
   /** The interrupt controller in the kernel. */
   vgic: Vgic | undefined
+  /** Interrupts of the virtual, the physical, and the virtual hypervisor's virtual and physical timer. */
+  readonly timerInterrupts: number[] = [27, 30, 28, 26]
   /** Virtual counter = physical counter - this; set when the first vCPU is created. */
   counterOffset: bigint | undefined
   /** User space has set it by setCounterOffset. */

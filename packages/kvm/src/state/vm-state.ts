@@ -93,6 +93,7 @@ const busyWith = (vm: Vm): VmBusy | undefined => {
   const { host } = vm
   if (vm.protected) return { busy: "its memory is the guest's alone", protected: true }
   if (vm.closed) return { busy: "it is closed" }
+  if (vm.vgic) return { busy: "its interrupt controller is not among what is kept" }
   if (host.crash) return { busy: "the host kernel has crashed" }
   if (vm.vcpus.some((vcpu) => vcpu?.loadedOn || vcpu?.thread)) return { busy: "a vCPU is in KVM_RUN" }
   if (host.cpus.some(({ current }) => current && current !== host.vmm)) return { busy: "a host program runs" }

@@ -24,8 +24,8 @@ export interface Irq {
   active: boolean
   /** GICD_IROUTER: affinity of the vCPU that a shared interrupt goes to. */
   route: bigint
-  /** It stands for a physical interrupt of the host with the same number, which the guest deactivates with it. */
-  physical: boolean
+  /** The physical interrupt of the host that it stands for: the guest deactivates that with it. */
+  physical: number | undefined
   /** The vCPU on whose list it is: pending for it, or active there. */
   listed: Vcpu | undefined
 }
@@ -41,7 +41,7 @@ export const newIrq = (intid: number, owner?: Vcpu): Irq => ({
   latch: false,
   active: false,
   route: 0n,
-  physical: false,
+  physical: undefined,
   listed: undefined
 })
 

@@ -28,7 +28,7 @@ const listRegister = (irq: Irq): bigint => {
     (group ? LR.GROUP1 : 0n) |
     (active ? LR.ACTIVE : 0n) |
     (pending ? LR.PENDING : 0n) |
-    (physical ? LR.HW | (BigInt(intid) << LR.PINTID) : edge ? 0n : LR.EOI)
+    (physical !== undefined ? LR.HW | (BigInt(physical) << LR.PINTID) : edge ? 0n : LR.EOI)
   )
 }
 /** What asks for the hypervisor while interrupts are left over that no list register has. */

@@ -6,19 +6,20 @@ import { type Irq, setLine } from "./irq.ts"
 import { flushLists, foldLists } from "./lists.ts"
 import type { Vgic } from "./vgic.ts"
 
+/** In the order of Vm.timerInterrupts. */
 const GUEST_TIMERS = ["CNTV", "CNTP"] as const
 /**
  * The lines of the timers as they are now. The virtual timer's interrupt stands for the physical one, and so does the physical timer's where the guest has that
  * itself: while pending or active at the guest it stays active at the host, so that the output does not end the guest's run again and again.
  */
 const sampleTimers = ({ pe }: PhysicalCpu, vcpu: Vcpu, vgic: Vgic): void => {
-  for (const timer of GUEST_TIMERS) {
-    const intid = TIMER_INTID[timer]
-    const irq: Irq = vgic.irq(vcpu, intid)!
-    irq.physical = timer === "CNTV" || vcpu.vm.host.mode.hostEl === 2
+  for (const [n, timer] of GUEST_TIMERS.entries()) {
+    const physical = TIMER_INTID[timer]
+    const irq: Irq = vgic.irq(vcpu, vcpu.vm.timerInterrupts[n]!)!
+    irq.physical = timer === "CNTV" || vcpu.vm.host.mode.hostEl === 2 ? physical : undefined
     setLine(irq, timerOutput(pe, timer), vgic)
-    if (irq.line || irq.active) pe.lines.active.add(intid)
-    else pe.lines.active.delete(intid)
+    if (irq.line || irq.active) pe.lines.active.add(physical)
+    else pe.lines.active.delete(physical)
   }
 }
 /** Interrupts of the host are off. */
