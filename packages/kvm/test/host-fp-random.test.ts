@@ -4,6 +4,7 @@ import { fpmr } from "@eltwo/plugin-fpmr"
 import { fpsimd } from "@eltwo/plugin-fpsimd"
 import { hvhe } from "@eltwo/plugin-hvhe"
 import { nvhe } from "@eltwo/plugin-nvhe"
+import { protectedMode } from "@eltwo/plugin-pkvm"
 import { sme } from "@eltwo/plugin-sme"
 import { sve } from "@eltwo/plugin-sve"
 import { vhe } from "@eltwo/plugin-vhe"
@@ -20,6 +21,7 @@ describe("random lives of host programs", () => {
     { name: "lengths that differ", options: { sveVls: ALL, smeVls: [32, 64], engine: "jit" } },
     { name: "nvhe", options: { mode: nvhe, engine: "jit" } },
     { name: "hvhe", options: { mode: hvhe } },
+    { name: "pkvm", options: { mode: protectedMode("hvhe"), engine: "jit" } },
     { name: "no FA64", options: { machine: without({ SME_FA64: false }), mode: vhe } },
     { name: "SVE alone", options: { machine: composeOrThrow([base, fpsimd, sve, fpmr]), smeVls: [] } },
     { name: "SME alone", options: { machine: without({ SVE: false }), sveVls: [] } }

@@ -1,8 +1,10 @@
 /** Host programs that use SVE, streaming SVE, ZA, ZT0 and FPMR, switched between at every possible place: each finds its registers as it left them. */
-import { TIF } from "@eltwo/kvm"
+import { type Host, type Task, TIF } from "@eltwo/kvm"
 import { nvhe } from "@eltwo/plugin-nvhe"
+import { protectedMode } from "@eltwo/plugin-pkvm"
 import { vhe } from "@eltwo/plugin-vhe"
 import { describe, expect, it } from "vitest"
+import { brokenInvariants } from "../src/host/invariants.ts"
 import {
   bootScalable,
   EXIT,
@@ -32,39 +34,79 @@ const holding = (use: Use): string =>
    ${moveAll(use, "store")}
    ${EXIT}`
 
-const hold = (seed: number, uses: readonly Use[], options: MachineOptions): void => {
-  const host = bootScalable(options)
+interface Started {
+  readonly use: Use
+  readonly bank: Uint8Array
+  readonly task: Task
+  readonly data: Uint8Array
+}
+const started = (host: Host, seed: number, uses: readonly Use[]): readonly Started[] => {
   const random = randomOf(seed)
-  const programs = uses.map((use) => {
+  return uses.map((use) => {
     const bank = randomBank(random, use)
     const data = new Uint8Array(2 * OUT)
     data.set(bank)
     return { use, bank, ...scalableProgram(host, holding(use), data) }
   })
+}
+/** All have ended, with their registers. */
+const compare = (host: Host, programs: readonly Started[]): void => {
+  for (const { task, use, bank, data } of programs) {
+    expect(task.ended).toEqual({ status: expect.any(Number) })
+    expect(Buffer.compare(usedParts(data, use, OUT), usedParts(bank, use))).toBe(0)
+  }
+  for (const { warnings } of host.cpus) expect(warnings).toEqual([])
+  // they were switched between, not run one after the other
+  expect(host.account.loads).toBeGreaterThan(3 * programs.length)
+}
+const hold = (seed: number, uses: readonly Use[], options: MachineOptions): void => {
+  const host = bootScalable(options)
+  const random = randomOf(seed)
+  const programs = started(host, seed, uses)
   for (let turn = 0; turn < 3000 && programs.some(({ task }) => !task.ended); turn++) {
     const { task } = programs[random(programs.length)]!
     const stop = host.runTask(task, 1 + random(90))
-    if (typeof stop !== "string") throw new Error(JSON.stringify(stop, (_, v) => (typeof v === "bigint" ? `0x${v.toString(16)}` : v)))
+    if (typeof stop !== "string") throw new Error(stop.message)
   }
-  for (const { task, use, bank, data } of programs) {
-    expect(task.ended).toEqual({ status: expect.any(Number) })
-    expect(usedParts(data, use, OUT)).toEqual(usedParts(bank, use))
-  }
-  expect(host.cpus[0]!.warnings).toEqual([])
-  // they were switched between, not run one after the other
-  expect(host.account.loads).toBeGreaterThan(3 * uses.length)
+  compare(host, programs)
 }
 
+const LENGTHS = [16, 32, 64, 128, 256]
 describe.each([
-  { engine: "interp", mode: vhe },
-  { engine: "jit", mode: vhe },
-  { engine: "interp", mode: nvhe }
-] as const)("registers survive switches ($engine, $mode.name)", ({ engine, mode }) => {
-  it.each([16, 32, 64, 128, 256])("vectors and ZA of %i bytes", (vl) => {
+  { engine: "interp", mode: vhe, lengths: LENGTHS },
+  { engine: "jit", mode: vhe, lengths: LENGTHS },
+  { engine: "interp", mode: nvhe, lengths: [64] },
+  { engine: "jit", mode: protectedMode("nvhe"), lengths: [128] },
+  { engine: "interp", mode: protectedMode("hvhe"), lengths: [32] }
+] as const)("registers survive switches ($engine, $mode.name)", ({ engine, mode, lengths }) => {
+  it.each(lengths)("vectors and ZA of %i bytes", (vl) => {
     hold(vl, [{ sve: vl }, { sve: vl, sme: vl }, { sme: vl, streaming: true, fa64: true }, {}, { sve: 4096 / vl, sme: vl }], { engine, mode })
   })
   it("of different lengths", () =>
     hold(99, [{ sve: 16, sme: 256 }, { sve: 256, sme: 16, streaming: true, fa64: true }, { sve: 64 }], { engine, mode }))
+})
+
+describe("under the scheduler", () => {
+  it.each(["interp", "jit"] as const)("on three CPUs, with random migration (%s)", (engine) => {
+    const uses: readonly Use[] = [
+      { sve: 64 },
+      { sve: 256, sme: 16 },
+      { sve: 16, sme: 128, streaming: true, fa64: true },
+      {},
+      { sme: 64 },
+      { sve: 128, sme: 64, streaming: true, fa64: true }
+    ]
+    const host = bootScalable({ engine, pes: 3 })
+    host.scheduler.configure({ seed: 7, slice: 40, quantum: 60, migration: "random" })
+    const programs = started(host, 7, uses)
+    for (const { task } of programs) host.scheduler.spawn(task)
+    for (let turn = 0; turn < 400 && programs.some(({ task }) => !task.ended); turn++) {
+      const stop = host.scheduler.run(100)
+      if (typeof stop !== "string") throw new Error(stop.message)
+      expect(brokenInvariants(host, [])).toEqual([])
+    }
+    compare(host, programs)
+  })
 })
 
 describe("what a machine lacks", () => {

@@ -7,7 +7,7 @@ import { fpsimd } from "@eltwo/plugin-fpsimd"
 import { sve } from "@eltwo/plugin-sve"
 import { describe, expect, it } from "vitest"
 import { smeAccess, sveAccess } from "../src/host/access-traps.ts"
-import { resumeCpu, suspendCpu } from "../src/host/cpu-power.ts"
+import { offlineCpu, onlineCpu, resumeCpu, suspendCpu } from "../src/host/cpu-power.ts"
 import { switchTo } from "../src/host/entry.ts"
 import { execTask } from "../src/host/exec.ts"
 import { fpMemory } from "../src/host/fp-memory.ts"
@@ -318,6 +318,20 @@ describe("the order of loading", () => {
 })
 
 describe("power states", () => {
+  it("of a CPU that goes: its task goes on elsewhere, and is not taken for live when the CPU is back", () => {
+    const { host, task } = started(`ptrue p0.b\nmov z1.b, #7\nwait:\nldr x2, [x20]\ncbz x2, =wait\nstr z1, [x20, #1, mul vl]`, { pes: 2 }, 0)
+    host.useCpu(1)
+    host.runTask(task, 20)
+    expect(isLive(host.cpus[1]!, task)).toBe(true)
+    host.useCpu(0)
+    host.inKernel(() => {})
+    host.runTask(task, 3)
+    expect([offlineCpu(host, 1), onlineCpu(host, 1)]).toEqual([undefined, undefined])
+    expect([isLive(host.cpus[1]!, task), isLive(host.cpus[0]!, task)]).toEqual([false, true])
+    host.useCpu(1)
+    expect(host.runTask(task, 3)).toBe("limit")
+    expect(host.cpu.pe.z(1)[63]).toBe(7)
+  })
   it("write the registers back first", () => {
     const { host, task, cpu } = started(`${FILL}\nptrue p0.b\n${CALL}\nagain:\nb =again`, {}, 3)
     inCall(host, task, () => {

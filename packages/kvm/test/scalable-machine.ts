@@ -213,5 +213,5 @@ export const usedParts = (bank: Uint8Array, use: Use, from = 0): Uint8Array => {
   const vectorBytes = vl ? 34 * vl + (ffr ? vl / 8 : 0) : 512
   const part = (at: number, bytes: number): Uint8Array => bank.slice(from + at, from + at + bytes)
   const parts = [part(0, use.sme ? 32 : 24), part(BANK.vectors, vectorBytes), ...(use.sme ? [part(BANK.zt, 64), part(BANK.za, use.sme ** 2)] : [])]
-  return Uint8Array.from(parts.flatMap((p) => [...p]))
+  return Buffer.concat(parts)
 }
