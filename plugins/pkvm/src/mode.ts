@@ -36,9 +36,6 @@ export const protectedMode = (base: Base): Mode =>
       ...unprotected.services,
       // hyp code does it when it loads the vCPU
       flushContext: () => {},
-      // with the loaded vCPU: see VmServices
-      loadInterrupts: () => {},
-      putInterrupts: () => {},
       // the same
       loadInterrupts: () => {},
       putInterrupts: () => {},

@@ -48,9 +48,9 @@ const USES_SVE = `
   dup z0.b, #0x11
   dup z31.b, #0x22
   ptrue p3.b
-  rdvl x1, #1
+  rdvl x5, #1
   hvc #0
-  umov x2, v0.d[0]
+  umov x6, v0.d[0]
   hlt #1`
 
 interface Options {
@@ -134,7 +134,7 @@ describe.each(MODES)("under $name", (mode) => {
     expect(new Set(owners)).toEqual(new Set(["host"]))
     const values = new DataView(m.vcpu.fp.fpsimd.buffer)
     if (!options.features) expect([values.getUint8(0), values.getUint8(31 * 16), values.getUint8(16)]).toEqual([0x11, 0x22, 0x33])
-    else expect([m.vcpu.registers.x[1], m.vcpu.registers.x[2]]).toEqual([BigInt(HOST_VL), 0x1111_1111_1111_1111n])
+    else expect([m.vcpu.registers.x[5], m.vcpu.registers.x[6]]).toEqual([BigInt(HOST_VL), 0x1111_1111_1111_1111n])
   })
   it("on a host without SVE, V, FPSR and FPCR survive", () => {
     const m = machine({ isProtected: true, source: USES_FP, isa: plain })
