@@ -62,9 +62,7 @@ export class RealHostStage2 implements HostStage2 {
       LEAF_SIZES.find((s) => s <= bytes && this.#memoryMap.isUniform(Math.floor(address / s) * (s / PAGE_BYTES), s / PAGE_BYTES)) ?? PAGE_BYTES
     const from = Math.floor(address / size) * size
     const leaf = (isRam ? this.#ram : DEVICE_LEAF) | BigInt(from)
-    if (this.tables.set(from, size, leaf)) return "mapped"
-    this.#dropDevices()
-    if (!this.tables.set(from, size, leaf)) throw new HypBug("no memory for tables of the host's stage 2")
+    this.#set(from, size, leaf)
     return "mapped"
   }
   /** Whether the host reaches a page, now or when it touches it. */
@@ -73,6 +71,12 @@ export class RealHostStage2 implements HostStage2 {
     return descriptor === 0n || (descriptor & VALID) !== 0n
   }
 
+  /** Without memory for a table, mappings of devices make room. */
+  #set(input: number, bytes: number, descriptor: bigint): void {
+    if (this.tables.set(input, bytes, descriptor)) return
+    this.#dropDevices()
+    if (!this.tables.set(input, bytes, descriptor)) throw new HypBug("no memory for tables of the host's stage 2")
+  }
   /** Mappings of what is no RAM come back when they are touched; their tables are free meanwhile. */
   #dropDevices(): void {
     for (const { input, descriptor } of [...this.tables.entries()]) {
@@ -87,7 +91,7 @@ export class RealHostStage2 implements HostStage2 {
     for (let page = pfn; page < pfn + pages; page++) {
       const before = this.tables.entry(page * PAGE_BYTES)
       removed ||= (before.descriptor & VALID) !== 0n
-      if (!this.tables.set(page * PAGE_BYTES, PAGE_BYTES, descriptor(page))) throw new HypBug("no memory for tables of the host's stage 2")
+      this.#set(page * PAGE_BYTES, PAGE_BYTES, descriptor(page))
     }
     if (removed) this.#flush()
   }
