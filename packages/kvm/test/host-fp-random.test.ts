@@ -8,7 +8,7 @@ import { protectedMode } from "@eltwo/plugin-pkvm"
 import { sme } from "@eltwo/plugin-sme"
 import { sve } from "@eltwo/plugin-sve"
 import { vhe } from "@eltwo/plugin-vhe"
-import { describe, it } from "vitest"
+import { describe, expect, it } from "vitest"
 import { Lives } from "./lives.ts"
 import type { isa } from "./scalable-machine.ts"
 
@@ -35,6 +35,7 @@ describe("random lives of host programs", () => {
           throw new Error(`Seed ${seed}, step ${step}: ${error instanceof Error ? error.stack : textOf(error)}`)
         }
       for (const program of lives.programs) lives.check(program)
+      expect(lives.reports).toBeGreaterThan(2)
     }
   })
 })

@@ -1,6 +1,6 @@
 /** Host programs whose lives are random: what they do, what the kernel does to them, and a model in which every task simply has registers of its own. */
 import { run } from "@eltwo/cpu"
-import { type Host, hasZa, isErrno, isStreaming, type PhysicalCpu, type Task, TIF } from "@eltwo/kvm"
+import { type Host, hasZa, isErrno, isStreaming, type PhysicalCpu, type Task, TIF, type Vcpu, VcpuFeature } from "@eltwo/kvm"
 import { expect } from "vitest"
 import { interruptUser, returnToUser, switchTo } from "../src/host/entry.ts"
 import { execTask } from "../src/host/exec.ts"
@@ -44,6 +44,19 @@ const FPCR_BITS = 0x03c00000
 const FPSR_BITS = 0x0800009f
 const FPMR_BITS = 0xc1ff
 
+const GUEST_RAM = 0x40000000
+const GUEST_FILE = 4
+/** What it reports: 1 while all is well. */
+const REPORT = "mov x10, #0x09000000\nagain:\nstr x11, [x10]"
+const VECTOR_GUEST = `mov x0, #0x330000; msr cpacr_el1, x0; isb; mov x0, #15; msr zcr_el1, x0; isb
+  mov x11, #1; ptrue p1.b; mov z0.b, #7; mov z31.b, #9; mov p7.b, p1.b
+  ${REPORT}
+  cmpne p0.b, p7/z, z0.b, #7; cset w1, ne; cmpne p0.b, p1/z, z31.b, #9; cset w2, ne
+  orr w1, w1, w2; eor w1, w1, #1; and w11, w11, w1; b =again`
+const SIMD_GUEST = `mov x0, #0x300000; msr cpacr_el1, x0; isb
+  mov x11, #1; movi v0.16b, #7; movi v31.16b, #7
+  ${REPORT}
+  fmov x1, d0; fmov x2, d31; cmp x1, x2; cset w1, eq; and w11, w11, w1; b =again`
 interface Program {
   readonly task: Task
   readonly slot: number
@@ -67,14 +80,33 @@ export class Lives {
   readonly host: Host
   readonly random: (below: number) => number
   programs: Program[] = []
+  readonly vcpus: readonly Vcpu[]
   readonly fa64: boolean
+  /** How often a guest said that all is well. */
+  reports = 0
   #inKernel: (() => void) | undefined
 
   constructor(seed: number, options: MachineOptions) {
     this.random = randomOf(seed)
     this.host = bootScalable({ pes: 2, ...options })
     this.fa64 = this.host.features.fa64
+    this.vcpus = this.#guests()
     for (let n = 0; n < 3; n++) this.programs.push(this.#start(n))
+  }
+  /** Two vCPUs of one VM that look whether their registers are still what they were, again and again. */
+  #guests(): readonly Vcpu[] {
+    const { host } = this
+    const vm = ok(host.createVm())
+    ok(vm.setMemoryRegion({ slot: 0, guestPhysical: GUEST_RAM, bytes: 0x1000 }) ?? true)
+    const hasVectors = host.features.sve
+    expect(vm.write(GUEST_RAM, assemble(hasVectors ? VECTOR_GUEST : SIMD_GUEST, GUEST_RAM))).toBeUndefined()
+    return [0, 1].map((n) => {
+      const vcpu = ok(vm.createVcpu(n))
+      expect(vcpu.init({ features: hasVectors ? 1 << VcpuFeature.SVE : 0 })).toBeUndefined()
+      if (hasVectors) expect(vcpu.finalize(VcpuFeature.SVE)).toBeUndefined()
+      vcpu.registers.pc = BigInt(GUEST_RAM)
+      return vcpu
+    })
   }
   get #cpu(): PhysicalCpu {
     return this.host.cpu
@@ -104,6 +136,7 @@ export class Lives {
         return 0
       }
     })
+    for (const [n, vcpu] of this.vcpus.entries()) task.files.set(GUEST_FILE + n, vcpu.file)
     task.signals.actions.set(SIGNAL.SIGUSR1, { handler: BigInt(HANDLER), flags: 0x44000000n, restorer: 0n, mask: 0n })
     return program
   }
@@ -382,6 +415,16 @@ export class Lives {
     if (current !== there.idle) returnToUser(there)
     switchTo(cpu, task)
   }
+  /** KVM_RUN of a guest that uses all vectors. */
+  guest(program: Program): void {
+    const which = this.random(this.vcpus.length)
+    this.do(program, `mov x0, #${GUEST_FILE + which}\nmov x1, #0xae80\nmov x2, #0\n${syscall(29)}`, 400)
+    program.registers.systemCall()
+    const exit = this.vcpus[which]!.lastExit
+    // its time may have been over before
+    if (exit.reason === "mmio") this.reports++
+    if (exit.reason !== "intr") expect(exit).toMatchObject({ reason: "mmio", isWrite: true, value: 1n })
+  }
   fork(program: Program): void {
     const { host, random } = this
     if (this.programs.length >= MOST_TASKS) this.#end(this.programs[random(this.programs.length)]!)
@@ -570,6 +613,8 @@ export class Lives {
       () => this.signalReturn(program),
       () => this.trace(program),
       () => this.trace(program),
+      () => this.guest(program),
+      () => this.guest(program),
       () => this.check(program),
       () => this.check(program),
       () => this.#softirq(),
@@ -580,7 +625,7 @@ export class Lives {
   }
   #invariants(): void {
     const { host } = this
-    expect(brokenInvariants(host, [])).toEqual([])
+    expect(brokenInvariants(host, this.vcpus)).toEqual([])
     for (const { task } of this.programs) {
       const { fp } = task
       // FPSIMD format never goes with streaming mode, and what is in use has its memory
