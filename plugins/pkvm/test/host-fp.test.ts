@@ -8,6 +8,8 @@ import { sme } from "@eltwo/plugin-sme"
 import { sve } from "@eltwo/plugin-sve"
 import { describe, expect, it } from "vitest"
 import { GUEST_RAM, ok, PSCI_0_2, RAM } from "../../vhe/test/machine.ts"
+import { newHypVcpu } from "../src/hyp-vcpu.ts"
+import { initHypVcpu } from "../src/vcpu/vcpu.ts"
 import { adopt, MODES } from "./vcpu-world.ts"
 
 const scalable = composeOrThrow([base, fpsimd, sve, sme, fpmr])
@@ -165,6 +167,20 @@ describe.each(MODES)("under $name", (mode) => {
     expect(vcpu.run(100)).toEqual(halt(9))
     // MSR ZCR_EL1
     expect([vcpu.registers.x[20], vcpu.registers.x[21]]).toEqual([0x0200_0000n, BigInt(GUEST_RAM + 16)])
+  })
+  it.each([
+    ["a length that the processor does not have", 48, true, "EINVAL", 0],
+    ["no memory for vectors", 32, false, "EINVAL", 0],
+    ["a length beyond the host's largest: that one is used", 256, true, undefined, HOST_VL],
+    ["a length the processor has", 16, true, undefined, 16]
+  ] as const)("a vCPU with %s", (_, sve, hasBuffer, outcome, vl) => {
+    const { host, vcpu } = machine({ isProtected: false, source: USES_SVE, features: SVE })
+    vcpu.fp.vl.sve = sve
+    if (!hasBuffer) vcpu.fp.sve = null
+    const hyp = newHypVcpu(vcpu, 0, false)
+    expect(host.inKernel(() => initHypVcpu(hyp))).toBe(outcome)
+    expect(hyp.state.fp.vl.sve).toBe(outcome ? sve : vl)
+    expect(Object.hasOwn(hyp.state, "features")).toBe(outcome === undefined)
   })
   it("a host in streaming mode is refused: EINVAL, the guest does not run", () => {
     const { vcpu, host, cpu, events } = machine({ isProtected: true, source: USES_FP })

@@ -3,6 +3,7 @@ import { HCR, type KvmEvent, MDCR, REG, type RunExit, SLOT, type Vcpu } from "@e
 import { describe, expect, it } from "vitest"
 import { assemble, boot, GUEST_RAM, guest as guestOf } from "../../vhe/test/machine.ts"
 import { canBeProtected, protectedIdRegister } from "../src/vcpu/id-registers.ts"
+import { flushVcpu } from "../src/vcpu/vcpu.ts"
 import { adopt, MODES } from "./vcpu-world.ts"
 
 const VECTORS = GUEST_RAM + 0x1000
@@ -144,6 +145,19 @@ describe.each(MODES)("under $name", (mode) => {
       vcpu.setOneReg(REG.system(3, 0, 13, 0, 4), 0x77n)
       expect(vcpu.run(100)).toEqual(halt(1))
       expect([x(vcpu, 1), x(vcpu, 2)]).toEqual([42n, 0x77n])
+    })
+    it("of the virtual interrupts: what is in list registers, but not that there are more of them", () => {
+      const { vcpu, hyp } = guest("nop")
+      vcpu.interrupts.lists.fill(5n)
+      vcpu.interrupts.ap1r0 = 3n
+      for (const claimed of [1000, -1]) {
+        vcpu.interrupts.used = claimed
+        flushVcpu(vcpu.vm.host.cpus[0]!, hyp)
+        expect(hyp.state.interrupts.used).toBe(claimed < 0 ? 0 : hyp.state.interrupts.lists.length)
+      }
+      expect([...hyp.state.interrupts.lists]).toEqual([...vcpu.interrupts.lists])
+      expect(hyp.state.interrupts).not.toBe(vcpu.interrupts)
+      expect(hyp.state.interrupts.ap1r0).toBe(3n)
     })
     it("not the structure that runs: what it writes meanwhile does not matter until the next run", () => {
       const { vcpu, hyp } = guest("nop")
