@@ -1,11 +1,12 @@
 /** Hosts with several CPUs, and guests with several vCPUs under the scheduler, for tests. */
 import { attachJit, createBoard } from "@eltwo/cpu"
-import { createHost, type Host, type KvmEvent, type Mode, type SchedulerOptions, type Task, type Vcpu, type Vm } from "@eltwo/kvm"
+import { brokenInvariants, createHost, type Host, type KvmEvent, type Mode, type SchedulerOptions, type Task, type Vcpu, type Vm } from "@eltwo/kvm"
 import { hvhe } from "@eltwo/plugin-hvhe"
 import { nvhe } from "@eltwo/plugin-nvhe"
 import { protectedMode } from "@eltwo/plugin-pkvm"
 import { vhe } from "@eltwo/plugin-vhe"
-import { assemble, GUEST_RAM, isa, ok, PSCI_0_2, RAM } from "../../../plugins/vhe/test/machine.ts"
+import { expect } from "vitest"
+import { assemble, DATA, GUEST_RAM, isa, ok, PSCI_0_2, RAM } from "../../../plugins/vhe/test/machine.ts"
 
 export const MODES = { vhe, nvhe, hvhe, pkvm: protectedMode("hvhe") } as const
 export type Engine = "interp" | "jit"
@@ -74,3 +75,55 @@ export const eventHash = (host: Host, each?: (event: KvmEvent) => void): { value
   })
   return hash
 }
+
+/** X0 := SMC64 CPU_ON of vCPU 1 at `secondary`. */
+export const CPU_ON = "movz x0, #0xc400, lsl #16\nmovk x0, #3\nmov x1, #1\nadr x2, =secondary\nmov x3, #77\nhvc #0"
+export const LOCK = 0x8000
+export const BASE = "movz x20, #0x4000, lsl #16\nadd x20, x20, #8, lsl #12"
+export const EXCLUSIVE = "ldaxr w1, [x20]\ncbnz w1, =again\nmov w2, #1\nstxr w3, w2, [x20]\ncbnz w3, =again"
+export const LSE = "mov w1, #0\nmov w2, #1\ncasa w1, w2, [x20]\ncbnz w1, =again"
+export const ROUNDS = 300
+export const locked = (acquire: string) => `
+  ${CPU_ON}
+  mov x19, x0
+  mov x26, #0
+  b =begin
+  secondary:
+  mov x26, x0
+  begin:
+  ${BASE}
+  mov x22, #${ROUNDS}
+  again:
+  ${acquire}
+  ldr x4, [x20, #8]
+  add x4, x4, #1
+  str x4, [x20, #8]
+  ldr x5, [x20, #16]
+  eor x5, x5, x4
+  str x5, [x20, #16]
+  stlr wzr, [x20]
+  subs x22, x22, #1
+  b.ne =again
+  hlt #9`
+/** Runs until nothing happens any more; nothing is broken after any round. */
+export const settle = (host: Host, vcpus: readonly Vcpu[], rounds = 20_000): void => {
+  for (let i = 0; i < rounds; i++) {
+    const stop = host.scheduler.run(1)
+    expect(brokenInvariants(host, vcpus)).toEqual([])
+    if (stop === "limit") continue
+    expect(stop).toBe("idle")
+    return
+  }
+  throw new Error("It never ends")
+}
+export const scheduling = (host: Host): (KvmEvent & { readonly what: "sched" })[] => {
+  const seen: (KvmEvent & { readonly what: "sched" })[] = []
+  host.subscribe((event) => {
+    if (event.what === "sched") seen.push(event)
+  })
+  return seen
+}
+export const doubleword = (data: Uint8Array, index = 0): bigint => new BigUint64Array(data.slice(8 * index, 8 * index + 8).buffer)[0]!
+
+export const counting = `mov x21, #${DATA}\nagain:\nadd x1, x1, #1\nstr x1, [x21]\nb =again`
+export const onCpus = (host: Host): readonly (string | undefined)[] => host.cpus.map(({ current }) => current?.name)
