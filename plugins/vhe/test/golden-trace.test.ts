@@ -63,6 +63,35 @@ const CODE = {
   SVE: { opens: "msr zcr_el1, x3", sets: "mov z0.d, x1", adds: "mov z0.d, x2", loads: "ldr z0, [x21]", stores: "str z0, [x21, #1, mul vl]" }
 } as const
 
+/** What each row must be. `last` "v": bound to the vCPU in its format. `sve`: happens with SVE only. */
+interface Step {
+  readonly step: string
+  readonly n: number
+  readonly foreign: 0 | 1
+  readonly last: string
+  readonly owner?: string
+  readonly word: keyof Words
+  readonly live?: string
+  readonly loaded?: string
+  readonly sve?: boolean
+}
+const STEPS: readonly Step[] = [
+  { step: "A at EL0", n: 0, foreign: 0, last: "A / CURRENT", word: "rest", live: "A" },
+  { step: "SVC (KVM_RUN)", n: 1, foreign: 0, last: "A / FPSIMD", word: "rest", live: "A" },
+  { step: "load_fp", n: 2, foreign: 1, last: "null", owner: "free", word: "rest" },
+  { step: "ctxflush, enter", n: 3, foreign: 1, last: "null", owner: "free", word: "free" },
+  { step: "guest FP instruction, handler", n: 4, foreign: 1, last: "null", owner: "guest", word: "owned", loaded: "vcpu1" },
+  { step: "IRQ exit, hyp done", n: 5, foreign: 1, last: "null", owner: "guest", word: "rest", live: "v" },
+  { step: "ctxsync", n: 6, foreign: 0, last: "v", owner: "guest", word: "rest", live: "v" },
+  { step: "IRQs on, softirq NEON", n: 7, foreign: 1, last: "null", owner: "guest", word: "rest", live: "NEON" },
+  { step: "ctxflush, enter", n: 8, foreign: 1, last: "null", owner: "free", word: "free", live: "NEON" },
+  { step: "guest FP instruction, handler", n: 9, foreign: 1, last: "null", owner: "guest", word: "owned", live: "v" },
+  { step: "exit, ctxsync", n: 10, foreign: 0, last: "v", owner: "guest", word: "rest", live: "v" },
+  { step: "put_fp", n: 11, foreign: 1, last: "null", owner: "guest", word: "rest", live: "v" },
+  { step: "return to A", n: 12, foreign: 0, last: "A / CURRENT", word: "closed", live: "A" },
+  { step: "A uses SVE again", n: 13, foreign: 0, last: "A / CURRENT", word: "rest", live: "A", sve: true }
+]
+
 describe.each(CASES)("FP ownership under $mode.name, golden trace with $format", ({ mode, words, format, lengths }) => {
   const rows: Row[] = []
   let events: KvmEvent[] = []
@@ -159,27 +188,9 @@ describe.each(CASES)("FP ownership under $mode.name, golden trace with $format",
     }
   })
 
-  it.each([
-    { step: "A at EL0", n: 0, foreign: 0, last: "A / CURRENT", word: "rest", live: "A" },
-    { step: "SVC (KVM_RUN)", n: 1, foreign: 0, last: "A / FPSIMD", word: "rest", live: "A" },
-    { step: "load_fp", n: 2, foreign: 1, last: "null", owner: "free", word: "rest" },
-    { step: "ctxflush, enter", n: 3, foreign: 1, last: "null", owner: "free", word: "free" },
-    { step: "guest FP instruction, handler", n: 4, foreign: 1, last: "null", owner: "guest", word: "owned", loaded: "vcpu1" },
-    { step: "IRQ exit, hyp done", n: 5, foreign: 1, last: "null", owner: "guest", word: "rest", live: "v" },
-    { step: "ctxsync", n: 6, foreign: 0, last: "v", owner: "guest", word: "rest", live: "v" },
-    { step: "IRQs on, softirq NEON", n: 7, foreign: 1, last: "null", owner: "guest", word: "rest", live: "NEON" },
-    { step: "ctxflush, enter", n: 8, foreign: 1, last: "null", owner: "free", word: "free", live: "NEON" },
-    { step: "guest FP instruction, handler", n: 9, foreign: 1, last: "null", owner: "guest", word: "owned", live: "v" },
-    { step: "exit, ctxsync", n: 10, foreign: 0, last: "v", owner: "guest", word: "rest", live: "v" },
-    { step: "put_fp", n: 11, foreign: 1, last: "null", owner: "guest", word: "rest", live: "v" },
-    { step: "return to A", n: 12, foreign: 0, last: "A / CURRENT", word: "closed", live: "A" },
-    { step: "A uses SVE again", n: 13, foreign: 0, last: "A / CURRENT", word: "rest", live: "A", sve: true }
-  ] as const)("$n $step", ({ n, step: _, word, ...step }) => {
-    const { sve = false, ...expected } = { sve: false, ...step }
-    if (sve && format !== "SVE") return
+  it.each(STEPS.filter(({ sve = false }) => !sve || format === "SVE"))("$n $step", ({ n, step: _, sve: __, word, loaded, last, ...fields }) => {
     if (lengths) expect(rows[n]!.zcr).toEqual(lengths[n])
-    const { loaded, ...fields } = { loaded: undefined, ...expected } as { loaded: string | undefined }
-    expect(rows[n]).toMatchObject({ ...fields, ...(fields.last === "v" ? { last: `v / ${format}` } : {}), word: words[word] })
+    expect(rows[n]).toMatchObject({ ...fields, last: last === "v" ? `v / ${format}` : last, word: words[word] })
     if (loaded) expect(events.some((e) => e.what === "load" && e.where === "hyp" && e.memory === loaded)).toBe(true)
   })
   it("has exactly these steps", () => {
