@@ -267,3 +267,60 @@ describe.each(modes)("KVM_RUN in threads under %s", (_, mode) => {
     expect(doubleword(data)).toBeGreaterThan(500n)
   })
 })
+
+describe.each(modes)("KVM_RUN of a host program under %s", (_, mode) => {
+  it("is preempted like anybody's: two programs with a vCPU each, and FP of their own", () => {
+    const host = bootSmp({ mode, pcpus: 2, scheduler: { quantum: 150, slice: 200, migration: "random", seed: 9 } })
+    const { vm } = smpGuest(
+      host,
+      `mov x9, #0x300000
+       msr cpacr_el1, x9
+       isb
+       fmov d3, x20
+       mov x22, #200
+       again:
+       fmov x1, d3
+       add x1, x1, #3
+       fmov d3, x1
+       subs x22, x22, #1
+       b.ne =again
+       fmov x0, d3
+       hlt #1`,
+      0
+    )
+    const all = [0, 1].map((id) => {
+      const vcpu = ok(vm.createVcpu(id))
+      vcpu.init({ features: 4 })
+      vcpu.registers.pc = BigInt(GUEST_RAM)
+      vcpu.registers.x[20] = BigInt(1000 * (id + 1))
+      // opens with a value in D3, has the guest run, and says what the call gave and what D3 holds
+      const { task, data } = program(
+        host,
+        `mov x21, #${DATA}
+         fmov d3, x20
+         mov x0, x19
+         mov x1, #0xae80
+         mov x2, #0
+         mov x8, #29
+         svc #0
+         str x0, [x21]
+         str d3, [x21, #8]
+         mov x8, #93
+         svc #0`
+      )
+      task.registers.x[19] = BigInt(task.open(vcpu.file))
+      task.registers.x[20] = BigInt(77 + id)
+      host.scheduler.spawn(task)
+      return { vcpu, task, data }
+    })
+    const events = scheduling(host)
+    settle(
+      host,
+      all.map(({ vcpu }) => vcpu)
+    )
+    expect(all.map(({ data, vcpu, task }) => [doubleword(data), doubleword(data, 1), vcpu.registers.x[0], vcpu.lastExit, task.ended])).toEqual(
+      [0, 1].map((id) => [0n, BigInt(77 + id), BigInt(1000 * (id + 1) + 600), { reason: "debug", immediate: 1 }, { status: 0 }])
+    )
+    expect(events.filter((e) => e.kind === "preempt-in-kvm").length).toBeGreaterThan(4)
+  })
+})
