@@ -17,7 +17,7 @@ import { type RunExit, SystemEvent } from "./run-exit.ts"
 import { loadTimers, putTimers, timersChanged } from "./timer.ts"
 import type { Vcpu } from "./vcpu.ts"
 import { isFinalized } from "./vcpu-init.ts"
-import { flushInterrupts, syncInterrupts } from "./vgic/run.ts"
+import { flushInterrupts, hasPendingInterrupt, syncInterrupts } from "./vgic/run.ts"
 import { enterInterface, leaveInterface, loadInterface, putInterface } from "./vgic/switch.ts"
 
 /** The request number of KVM_RUN. */
@@ -149,10 +149,15 @@ const loop = (cpu: PhysicalCpu, vcpu: Vcpu): RunExit | Errno | Yield => {
   }
 }
 const signal = ({ deviceIrqLevel }: Vcpu) => ({ reason: "intr", deviceIrqLevel }) as const
+const WAKEUP = { reason: "systemEvent", type: SystemEvent.WAKEUP, data: [] } as const
+/** An interrupt ends a suspension, which user space is told of. */
+const wokenUp = (cpu: PhysicalCpu, vcpu: Vcpu): boolean =>
+  vcpu.mpState === "suspended" && ((vcpu.hcr & (HCR.VI | HCR.VF)) !== 0n || (vcpu.vm.vgic !== undefined && hasPendingInterrupt(cpu, vcpu, vcpu.vm.vgic)))
 /** Signals and requests, before interrupts go off. */
 const beforeEntry = (cpu: PhysicalCpu, vcpu: Vcpu): Handled | Yield => {
   if (cpu.current?.schedule) return beforeScheduledEntry(cpu, vcpu, cpu.current.schedule)
   if (vcpu.slice.left <= 0) return signal(vcpu)
+  if (wokenUp(cpu, vcpu)) return WAKEUP
   if (vcpu.mpState !== "runnable") return { reason: "stopped" }
   return timersChanged(cpu, vcpu) ? signal(vcpu) : undefined
 }
@@ -164,7 +169,7 @@ const beforeScheduledEntry = (cpu: PhysicalCpu, vcpu: Vcpu, thread: ThreadSchedu
     thread.interrupted = false
     return signal(vcpu)
   }
-  if (vcpu.mpState === "suspended" && (vcpu.hcr & (HCR.VI | HCR.VF)) !== 0n) return { reason: "systemEvent", type: SystemEvent.WAKEUP, data: [] }
+  if (wokenUp(cpu, vcpu)) return WAKEUP
   if (vcpu.mpState !== "runnable" || vcpu.sleep) return Yield.SLEEP
   if (vcpu.pendingReset) {
     vcpuPut(cpu, vcpu)
