@@ -8,6 +8,18 @@ import { describe, expect, it } from "vitest"
 import { assemble, GUEST_RAM, isa, ok, PROGRAM, PSCI_0_2 } from "../../../plugins/vhe/test/machine.ts"
 import { fpMemory } from "../src/host/fp-memory.ts"
 import { kernelNeonBegin, kernelNeonEnd } from "../src/host/kernel-neon.ts"
+import {
+  BANK,
+  moveAll,
+  OUT,
+  pointTo,
+  prepare,
+  randomBank,
+  scalableProgram,
+  randomOf as scalableRandom,
+  type Use,
+  usedParts
+} from "./scalable-machine.ts"
 import { bootSmp, type Engine, eventHash, MODES } from "./smp-machine.ts"
 
 const FIRST = "mov x0, #0x300000\nmsr cpacr_el1, x0\nisb"
@@ -175,16 +187,49 @@ interface Storm {
   readonly rounds: number
   /** A single program, which finds its registers where it left them long ago. */
   readonly isAlone?: boolean
+  /** The machine has SVE, SME and FPMR, and more programs use them. */
+  readonly isScalable?: boolean
+}
+const USES: readonly Use[] = [{ sve: 32 }, { sve: 64, sme: 16 }, { sme: 32, streaming: true, fa64: true }]
+/** Programs that load all registers once, and store them for ever. Gives a check of what was stored last. */
+const scalableParties = (host: Host, seed: number): (() => void) => {
+  const random = scalableRandom(seed)
+  const all = USES.map((use) => {
+    const bank = randomBank(random, use)
+    const source = `${prepare(use)}\n${pointTo(0)}\n${moveAll(use, "load")}\n${pointTo(OUT)}\nagain:\n${moveAll(use, "store")}\nadd x28, x28, #1\nb =again`
+    const data = new Uint8Array(2 * BANK.bytes)
+    data.set(bank)
+    const program = scalableProgram(host, source, data)
+    host.scheduler.spawn(program.task)
+    return { ...program, bank, use }
+  })
+  return () => {
+    for (const { task, data, bank, use } of all) {
+      expect(task.ended).toBeUndefined()
+      if (task.registers.x[28]! > 0n) expect(usedParts(data, use, OUT)).toEqual(usedParts(bank, use))
+    }
+    expect(all.some(({ task }) => task.registers.x[28]! > 1n)).toBe(true)
+  }
 }
 /** One storm; gives a hash of all events. */
-const storm = ({ mode, pcpus, engine, seed, rounds, isAlone = false }: Storm): { hash: number; migrations: number; preemptions: number } => {
+const storm = ({
+  mode,
+  pcpus,
+  engine,
+  seed,
+  rounds,
+  isAlone = false,
+  isScalable = false
+}: Storm): { hash: number; migrations: number; preemptions: number } => {
   const host = bootSmp({
     mode: MODES[mode],
     pcpus,
     engine,
+    isScalable,
     scheduler: { seed, quantum: 61 + (seed % 200), slice: 80 + (seed % 150), migration: "random" }
   })
   const { all, vcpus, tasks } = parties(host, isAlone)
+  const checkScalable = isScalable ? scalableParties(host, seed) : () => {}
   const random = randomOf(seed)
   const seen = { migrations: 0, preemptions: 0 }
   const hash = eventHash(host, (event) => {
@@ -234,6 +279,7 @@ const storm = ({ mode, pcpus, engine, seed, rounds, isAlone = false }: Storm): {
       expect({ name, ...found, sp: 0n, x: found.x.slice(1) }).toEqual({ name, ...expected, x: expected.x.slice(1) })
     }
   }
+  checkScalable()
   return { hash: hash.value, ...seen }
 }
 
@@ -248,6 +294,12 @@ describe("a program that nobody disturbs", () => {
   it("moves about between CPUs that still have its old registers", () => {
     const { migrations } = storm({ mode: "vhe", pcpus: 3, engine: "interp", seed: 4, rounds: 160, isAlone: true })
     expect(migrations).toBeGreaterThan(20)
+  })
+})
+describe.each(["vhe", "nvhe", "hvhe", "pkvm"] as const)("storms under %s with SVE, SME and FPMR", (mode) => {
+  it("leave every register alone", () => {
+    const { migrations } = storm({ mode, pcpus: 3, engine: "jit", seed: 21, rounds: 320, isScalable: true })
+    expect(migrations).toBeGreaterThan(100)
   })
 })
 describe("the same seed", () => {

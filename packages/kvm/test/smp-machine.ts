@@ -7,6 +7,7 @@ import { protectedMode } from "@eltwo/plugin-pkvm"
 import { vhe } from "@eltwo/plugin-vhe"
 import { expect } from "vitest"
 import { assemble, DATA, GUEST_RAM, isa, ok, PSCI_0_2, RAM } from "../../../plugins/vhe/test/machine.ts"
+import { POWERS, isa as scalable } from "./scalable-machine.ts"
 
 export const MODES = { vhe, nvhe, hvhe, pkvm: protectedMode("hvhe") } as const
 export type Engine = "interp" | "jit"
@@ -15,10 +16,14 @@ export interface SmpOptions {
   readonly mode?: Mode
   readonly pcpus?: number
   readonly engine?: Engine
+  /** The machine has SVE, SME and FPMR. */
+  readonly isScalable?: boolean
   readonly scheduler?: Partial<SchedulerOptions>
 }
-export const bootSmp = ({ mode = vhe, pcpus = 2, engine = "interp", scheduler = {} }: SmpOptions = {}): Host => {
-  const board = createBoard({ isa, ramBase: RAM, ramBytes: 32 << 20, pes: pcpus })
+export const bootSmp = ({ mode = vhe, pcpus = 2, engine = "interp", isScalable = false, scheduler = {} }: SmpOptions = {}): Host => {
+  const lengths = isScalable ? POWERS.map((bytes) => 8 * bytes) : []
+  const machine = isScalable ? scalable : isa
+  const board = createBoard({ isa: machine, ramBase: RAM, ramBytes: 32 << 20, pes: pcpus, vectorLengths: lengths, streamingVectorLengths: lengths })
   if (engine === "jit") attachJit(board)
   return createHost({ board, mode, engine, scheduler })
 }
