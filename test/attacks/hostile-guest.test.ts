@@ -133,7 +133,7 @@ const ACCESSES: readonly Row[] = [
 ]
 
 describe("a hostile protected guest", () => {
-  const world = new World()
+  const world = new World("nvhe")
   describe.each([
     ["makes hypercalls", HYPERCALLS],
     ["calls PSCI", PSCI],
