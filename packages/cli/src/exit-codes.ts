@@ -1,7 +1,17 @@
 /** Exit codes of the command: one table, printed by `eltwo help exit-codes`. */
 import type { RunEnd } from "@eltwo/vmm"
 
-export const EXIT = { ok: 0, internal: 70, large: 123, limit: 124, cannotRun: 125, notRunnable: 126, notFound: 127, signal: 128 } as const
+export const EXIT = {
+  ok: 0,
+  snapshot: 65,
+  internal: 70,
+  large: 123,
+  limit: 124,
+  cannotRun: 125,
+  notRunnable: 126,
+  notFound: 127,
+  signal: 128
+} as const
 
 export const EXIT_CODES: readonly { readonly code: string; readonly meaning: string }[] = [
   { code: "0", meaning: "the guest ended with 0; other commands: success" },
@@ -12,6 +22,7 @@ export const EXIT_CODES: readonly { readonly code: string; readonly meaning: str
   { code: "126", meaning: "the guest is there but cannot be run" },
   { code: "127", meaning: "there is no such guest" },
   { code: "128+n", meaning: "the guest was killed by signal n (134 SIGABRT, 139 SIGSEGV, 130 ^C), or an image by an exception that means it" },
+  { code: "65", meaning: "a snapshot is refused" },
   { code: "70", meaning: "a defect of eltwo" }
 ]
 
@@ -23,6 +34,8 @@ export const exitOfEnd = (end: RunEnd): number => {
     case "killed":
     case "unhandled":
       return EXIT.signal + end.signal
+    case "saved":
+      return EXIT.ok
     case "limit":
     case "idle":
       return EXIT.limit
@@ -30,4 +43,6 @@ export const exitOfEnd = (end: RunEnd): number => {
 }
 /** By the code of an error. */
 export const exitOfError = (code: string): number =>
-  ({ GUEST_NOT_FOUND: EXIT.notFound, GUEST_IMAGE: EXIT.notRunnable, INTERNAL: EXIT.internal })[code] ?? EXIT.cannotRun
+  code.startsWith("SNAPSHOT_")
+    ? EXIT.snapshot
+    : ({ GUEST_NOT_FOUND: EXIT.notFound, GUEST_IMAGE: EXIT.notRunnable, INTERNAL: EXIT.internal }[code] ?? EXIT.cannotRun)

@@ -12,7 +12,9 @@ import { disasm } from "./commands/disasm.ts"
 import { help } from "./commands/help.ts"
 import { isa } from "./commands/isa.ts"
 import { plugins } from "./commands/plugins.ts"
+import { restore } from "./commands/restore.ts"
 import { run } from "./commands/run.ts"
+import { snapshot } from "./commands/snapshot.ts"
 import { type Context, fail, type Io } from "./context.ts"
 import { environment } from "./environment.ts"
 import { internalReport, usageReport } from "./report.ts"
@@ -20,6 +22,8 @@ import { VERSION } from "./version.ts"
 
 const COMMANDS = [
   { usage: "run GUEST [-- ARGS]", summary: "runs a guest; its output and status are eltwo's" },
+  { usage: "restore FILE [--resume]", summary: "goes on with a guest that was saved" },
+  { usage: "snapshot VERB ...", summary: "create, inspect, show, diff, verify, flatten" },
   { usage: "asm SOURCE", summary: "assembles a file or a line" },
   { usage: "disasm FILE|HEX", summary: "disassembles a file or words" },
   { usage: "isa [--coverage]", summary: "lists features, instructions and registers" },
@@ -81,7 +85,16 @@ export const main = async (argv: readonly string[], io: Io, distribution?: Distr
   }
   const eltwo = Command.make("eltwo").pipe(
     Command.withDescription(SUMMARY),
-    Command.withSubcommands([run(context), asm(context), disasm(context), isa(context), plugins(context), help(context)])
+    Command.withSubcommands([
+      run(context),
+      restore(context),
+      snapshot(context),
+      asm(context),
+      disasm(context),
+      isa(context),
+      plugins(context),
+      help(context)
+    ])
   )
   const program = Command.run(eltwo, { name: "eltwo", version: VERSION })(["node", "eltwo", ...own])
   const result = await Effect.runPromiseExit(program.pipe(Effect.provide(environment), Effect.withConsole(consoleOf(io))))

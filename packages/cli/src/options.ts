@@ -28,6 +28,14 @@ export const machine = {
   plugin: many("plugin", "PLUGIN", "Another plugin: a name, ./path.js or package, then ,option=value; may be repeated.")
 }
 
+/** What asks for a snapshot in the course of a run. */
+export const snapshot = {
+  snapshotAt: text("snapshot-at", "INSNS", "Save the guest after that many of its instructions to the file of --output; the run goes on."),
+  output: text("output", "FILE", "Where the snapshot goes; - is standard output.").pipe(Options.withAlias("o")),
+  stop: flag("stop", "End the run when the snapshot is made."),
+  force: flag("force", "Overwrite the file of --output.")
+}
+
 export type Value = Option.Option<string> | readonly string[] | boolean | string
 /** Only what was given, as the VMM wants it: an option left out is its schema's to fill in. */
 export const given = (options: Readonly<Record<string, Value>>): Record<string, unknown> => {

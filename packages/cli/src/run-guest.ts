@@ -1,6 +1,6 @@
 /** The work of `eltwo run`: options to the VMM, events to their places, the end to the exit code. */
 
-import { Platform, type PlatformService, type RunRequest, type RunResult, run, type TraceEvent } from "@eltwo/vmm"
+import { Platform, type PlatformService, type RunRequest, type RunResult, run, type TraceEvent, type VmmError } from "@eltwo/vmm"
 import { nodePlatform } from "@eltwo/vmm/node"
 import { Effect, Option } from "effect"
 import { accountText, endText, switchText } from "./account.ts"
@@ -10,13 +10,39 @@ import { consoleEvents, eventText, fileError, fileWriter, helloLine, type LineWr
 import { exitOfEnd } from "./exit-codes.ts"
 import { given } from "./options.ts"
 import { usageReport } from "./report.ts"
+import { type SnapshotGiven, snapshotRequest } from "./snapshot-files.ts"
 import { VERSION } from "./version.ts"
 
 export const runGuest = (context: Context, options: RunGiven): Promise<void> => {
-  const { json, quiet, verbose, account, bare, trace, traceFile, kind, ...rest } = options
-  const { io } = context
+  const { json, quiet, verbose, account, bare, trace, traceFile, kind, snapshotAt, output, stop, force, ...rest } = options
   const wrong = contradiction(options)
   if (wrong !== undefined) return Promise.resolve(fail(context, usageReport(wrong)))
+  return runReported(context, options.guest, options, (how) =>
+    Effect.flatMap(snapshotRequest(context, options), (snapshot) =>
+      // The VMM's schema checks what the line gave as text.
+      run({
+        ...given({ ...rest, kind: bare ? Option.some("bare") : kind }),
+        args: context.guestArgs,
+        ...how,
+        ...(snapshot && { snapshot })
+      } as unknown as RunRequest)
+    )
+  )
+}
+/** How a run is shown. */
+export type Shown = Pick<RunGiven, "json" | "quiet" | "verbose" | "account" | "trace" | "traceFile">
+/** What of a request comes from how it is shown. */
+export type Showing = Pick<RunRequest, "trace" | "onEvent" | "streams">
+
+/** Runs something that is a run, shows its events and its end. */
+export const runReported = (
+  context: Context,
+  name: string,
+  shown: Shown,
+  act: (how: Showing) => Effect.Effect<RunResult, VmmError, Platform>
+): Promise<void> => {
+  const { json, trace, traceFile } = shown
+  const { io } = context
   const events = json ? lineWriter(io.out) : undefined
   const kinds = Option.map(trace, (text) => text.split(","))
   const path = Option.getOrUndefined(traceFile)
@@ -26,22 +52,23 @@ export const runGuest = (context: Context, options: RunGiven): Promise<void> => 
         ? (events ?? lineWriter(io.error))
         : yield* Effect.try({ try: () => fileWriter(path), catch: (error) => fileError(path, error as Error) })
     const here = flushing(nodePlatform(context.distribution), [lines, events ?? lines])
-    events?.line(helloLine(VERSION, options.guest))
-    // The VMM's schema checks what the line gave as text.
-    const request = {
-      ...given({ ...rest, kind: bare ? Option.some("bare") : kind }),
-      args: context.guestArgs,
+    events?.line(helloLine(VERSION, name))
+    const how = {
       ...(Option.isSome(kinds) && { trace: kinds.value, onEvent: (event: TraceEvent) => lines.line(eventText(event, json)) }),
       ...(events && { streams: consoleEvents(here.streams, events) })
-    } as unknown as RunRequest
-    const result = yield* run(request).pipe(Effect.provideService(Platform, here), Effect.ensuring(Effect.sync(() => lines.flush())))
+    } as unknown as Showing
+    const result = yield* act(how).pipe(Effect.provideService(Platform, here), Effect.ensuring(Effect.sync(() => lines.flush())))
     const failure = lines.close()
     if (path !== undefined && failure !== undefined) return yield* fileError(path, failure)
-    conclude(context, result, events, options)
+    conclude(context, result, events, shown)
   })
   return Effect.runPromise(reported(context, work))
 }
-const contradiction = ({ bare, kind, quiet, verbose, account, trace, traceFile }: RunGiven): string | undefined => {
+/** What the options of a run say against each other. */
+export const contradiction = (options: Shown & SnapshotGiven & Partial<Pick<RunGiven, "bare" | "kind">>): string | undefined => {
+  const { bare = false, kind = Option.none(), quiet, verbose, account, trace, traceFile, snapshotAt, output, stop } = options
+  if (Option.isSome(snapshotAt) !== Option.isSome(output)) return "--snapshot-at and --output go together"
+  if (stop && Option.isNone(snapshotAt)) return "--stop needs --snapshot-at"
   if (bare && Option.isSome(kind) && kind.value !== "bare") return "--bare and --kind contradict each other"
   if (quiet && account) return "--quiet and --account contradict each other"
   if (quiet && verbose) return "--quiet and --verbose contradict each other"
@@ -70,7 +97,7 @@ const flushing = (service: PlatformService, writers: readonly LineWriter[]): Pla
   }
 }
 
-const conclude = (context: Context, result: RunResult, events: LineWriter | undefined, { quiet, verbose, account }: RunGiven): void => {
+const conclude = (context: Context, result: RunResult, events: LineWriter | undefined, { quiet, verbose, account }: Shown): void => {
   const { end } = result
   const { io } = context
   context.exit = exitOfEnd(end)

@@ -20,8 +20,8 @@ describe("help", () => {
   })
   it("lists the exit codes", async () => {
     const { out } = await command("help", "exit-codes")
-    expect(out.split("\n").map((line) => line.split(" ")[0])).toEqual(["0", "1-122", "123", "124", "125", "126", "127", "128+n", "70", ""])
-    expect(JSON.parse((await command("help", "exit-codes", "--json")).out)).toHaveLength(9)
+    expect(out.split("\n").map((line) => line.split(" ")[0])).toEqual(["0", "1-122", "123", "124", "125", "126", "127", "128+n", "65", "70", ""])
+    expect(JSON.parse((await command("help", "exit-codes", "--json")).out)).toHaveLength(10)
   })
   it("prints its version", async () => {
     expect((await command("--version")).out).toMatch(/^\d+\.\d+\.\d+\n$/)

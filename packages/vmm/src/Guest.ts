@@ -12,9 +12,10 @@ import type { HostStreams } from "./personality/linux/host.ts"
 import { Platform } from "./platform.ts"
 import { type Begun, begin, machineOf, prepare, type RunRequest } from "./run.ts"
 import { runLive } from "./run-live.ts"
-import type { Prepared, RunAccount, RunEnd, RunResult } from "./run-result.ts"
+import type { Prepared, RunAccount, RunEnd, RunResult, SnapshotRequest } from "./run-result.ts"
 import { SignalClock } from "./signal-schedule.ts"
-import { type Container, readContainer } from "./snapshot/container.ts"
+import { containersOf } from "./snapshot/chain.ts"
+import type { Container } from "./snapshot/container.ts"
 import { reading, refusal } from "./snapshot/refusal.ts"
 import { readRun, restoreLive } from "./snapshot/restore.ts"
 import { saveLive } from "./snapshot/save.ts"
@@ -56,27 +57,17 @@ export class Guest {
   }
   /** The bytes of a snapshot; the guest does not notice. With `parents`, the full one first, only what has changed since the last of them. */
   snapshot({ parents = [] }: { readonly parents?: readonly Uint8Array[] } = {}): Uint8Array | SnapshotError {
-    const chain = containersOf(parents, this.#prepared)
-    return chain instanceof SnapshotError ? chain : saveLive(this.#prepared, this.#live, this.#clock, { parents: chain, ...hashOf(this.#prepared) })
+    const { platform } = this.#prepared
+    const chain = containersOf(parents, platform)
+    return chain instanceof SnapshotError ? chain : saveLive(this.#prepared, this.#live, this.#clock, { parents: chain, hash: platform.sha256 })
   }
   /** Runs to the end of the guest or a limit of the options, with the signals that are scheduled. */
-  finish(): Effect.Effect<RunResult, VmmError> {
-    return Effect.map(runLive(this.#prepared, this.#live, this.#clock), (outcome) => ({
+  finish({ snapshot }: { readonly snapshot?: SnapshotRequest | undefined } = {}): Effect.Effect<RunResult, VmmError> {
+    return Effect.map(runLive(this.#prepared, this.#live, { clock: this.#clock, snapshot }), (outcome) => ({
       ...outcome,
       machine: machineOf(this.#prepared.model, this.#prepared.options, this.#live.kind)
     }))
   }
-}
-
-const hashOf = ({ platform: { sha256 } }: Pick<Prepared, "platform">) => (sha256 === undefined ? {} : { hash: sha256 })
-const containersOf = (files: readonly Uint8Array[], prepared: Pick<Prepared, "platform">): readonly Container[] | SnapshotError => {
-  const chain: Container[] = []
-  for (const file of files) {
-    const container = readContainer(file, hashOf(prepared))
-    if (container instanceof SnapshotError) return container
-    chain.push(container)
-  }
-  return chain
 }
 
 /** A guest at its first instruction. */
@@ -87,7 +78,7 @@ export const startGuest = (request: RunRequest): Effect.Effect<Guest, VmmError, 
 export const restoreGuest = ({ snapshots, onEvent, streams, ...given }: RestoreRequest): Effect.Effect<Guest, VmmError, Platform> =>
   Effect.gen(function* () {
     const platform = yield* Platform
-    const chain = containersOf(snapshots, { platform })
+    const chain = containersOf(snapshots, platform)
     if (chain instanceof SnapshotError) return yield* chain
     const last = chain.at(-1)
     if (last === undefined) return yield* Effect.dieMessage("nothing to restore from")

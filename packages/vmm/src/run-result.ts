@@ -1,5 +1,6 @@
 /** What a run needs when everything but its guest is ready, and what it comes to. */
 import type { LimitReached } from "./drive.ts"
+import type { VmmError } from "./errors.ts"
 import type { SwitchAccount } from "./KvmHost.ts"
 import type { MachineModel } from "./Machine.ts"
 import type { GuestKind, RunOptions } from "./options.ts"
@@ -13,6 +14,8 @@ import type { Tracer } from "./Trace.ts"
 export type RunEnd =
   | Exclude<ProcessEnd, { kind: "dead" }>
   | LimitReached
+  /** It was saved and is to go on from there another time. */
+  | { readonly kind: "saved" }
   /** An image waits for an interrupt that nothing can send. */
   | { readonly kind: "idle"; readonly pc: bigint }
   /** An image took an exception whose vector cannot be executed. `signal` is what a program would have got for it. */
@@ -70,6 +73,17 @@ export interface Prepared {
   readonly tracer: Tracer | undefined
   /** The randomness of `host`, as it stands. */
   readonly random: RandomBytes
+}
+/** A snapshot in the course of a run. */
+export interface SnapshotRequest {
+  /** Instructions of the guest after which it is made. */
+  readonly at: number
+  /** The run ends with it. */
+  readonly stop: boolean
+  /** Snapshots it is to be the changes to, the full one first. */
+  readonly parents?: readonly Uint8Array[]
+  /** Keeps the bytes, or says why that cannot be. */
+  readonly take: (bytes: Uint8Array) => VmmError | undefined
 }
 
 /** What an image is told of its name and arguments. */

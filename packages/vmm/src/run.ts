@@ -13,7 +13,7 @@ import { type RandomBytes, seededBytes } from "./random.ts"
 import { startBare } from "./run-bare.ts"
 import { startLinux } from "./run-linux.ts"
 import { runLive } from "./run-live.ts"
-import type { Prepared, RunMachine, RunResult } from "./run-result.ts"
+import type { Prepared, RunMachine, RunResult, SnapshotRequest } from "./run-result.ts"
 import { startVm } from "./run-vm.ts"
 import { type TraceListener, tracer } from "./Trace.ts"
 
@@ -23,11 +23,13 @@ export type RunRequest = RunInput & {
   readonly onEvent?: TraceListener
   /** Where the guest's input comes from and its output goes; the platform's streams when left out. */
   readonly streams?: HostStreams
+  /** A snapshot on the way. */
+  readonly snapshot?: SnapshotRequest | undefined
 }
-export const run = (request: RunRequest): Effect.Effect<RunResult, VmmError, Platform> =>
+export const run = ({ snapshot, ...request }: RunRequest): Effect.Effect<RunResult, VmmError, Platform> =>
   Effect.gen(function* () {
     const { prepared, live } = yield* begin(request)
-    return { ...(yield* runLive(prepared, live)), machine: machineOf(prepared.model, prepared.options, live.kind) }
+    return { ...(yield* runLive(prepared, live, { snapshot })), machine: machineOf(prepared.model, prepared.options, live.kind) }
   })
 /** A guest with its machine, and what both were made from. */
 export interface Begun {
@@ -35,7 +37,7 @@ export interface Begun {
   readonly live: Live
 }
 /** Everything that a run needs but the run itself. */
-export const begin = ({ onEvent, streams, ...input }: RunRequest): Effect.Effect<Begun, VmmError, Platform> =>
+export const begin = ({ onEvent, streams, snapshot: _, ...input }: RunRequest): Effect.Effect<Begun, VmmError, Platform> =>
   Effect.gen(function* () {
     const options = yield* decodeRunOptions(input)
     const prepared = yield* prepare(options, { onEvent, streams })

@@ -4,7 +4,7 @@ import * as Options from "@effect/cli/Options"
 import type { Context } from "../context.ts"
 import * as shared from "../options.ts"
 
-const options = {
+export const runOptions = {
   ...shared.machine,
   mode: shared.text("mode", "MODE", "vhe|nvhe|hvhe|pkvm or a plugin's: how the host kernel uses EL2 (default vhe)"),
   era: shared.text("era", "A..H", "Which Linux the modelled kernel behaves like (default H)."),
@@ -38,6 +38,7 @@ const options = {
     "insn,exc,syscalls of the guest, fp,trap,page,sched of the host: any of them, to standard error or --trace-file"
   ),
   traceFile: shared.text("trace-file", "FILE", "Where the trace goes."),
+  ...shared.snapshot,
   json: shared.flag("json", "Standard output is JSON lines: the guest's output, the trace and the result as events."),
   quiet: shared.flag("quiet", "No account after the run.").pipe(Options.withAlias("q")),
   account: shared.flag("account", "The whole account: register files, exits, trap words, calls of hyp code, KVM_RUN."),
@@ -46,7 +47,7 @@ const options = {
 }
 
 export const run = (context: Context) =>
-  Command.make("run", options, (given) =>
+  Command.make("run", runOptions, (given) =>
     shared.later(
       () => import("../run-guest.ts"),
       ({ runGuest }) => runGuest(context, given)
@@ -58,4 +59,4 @@ export const run = (context: Context) =>
   eltwo run --root . ./busybox -- sha256sum /README.md`)
   )
 /** What the line says. */
-export type RunGiven = Command.Command.ParseConfig<typeof options>
+export type RunGiven = Command.Command.ParseConfig<typeof runOptions>

@@ -208,17 +208,24 @@ const vcpus = (vm: Vm, state: VmState): string | undefined => {
     const problem = vcpuProblem(vcpu, saved)
     if (problem !== undefined) return `vCPU ${saved.id}: ${problem}`
     restoreVcpu(vcpu, saved)
+    const { vms } = vm.host.mode
+    const refused = saved.hasRun && vms ? vm.host.inKernel(() => vms.firstRun(vm.host.cpus[0]!, vcpu)) : undefined
+    if (refused !== undefined) return `the first KVM_RUN: ${isErrno(refused) ? refused : refused.message}`
   }
   return idRegisters(vm, state)
 }
+/** VH is the mode's, and nothing to a guest that has no EL2: whatever it was, the guest goes on reading it. */
+const VH = 15n << 8n
+const asHere = ({ name, host }: { readonly name: string; readonly host: bigint }, value: bigint): bigint =>
+  name === "ID_AA64MMFR1_EL1" ? (value & ~VH) | (host & VH) : value
 const SVE_FEATURE = 4
 /** After VCPU_INIT, which resets them. */
 const idRegisters = (vm: Vm, { idRegisters }: VmState): string | undefined => {
   for (const { number, value } of idRegisters) {
     const register = vm.host.systemRegisters.get(number)
     if (register?.kind !== "id") return `ID register 0x${number.toString(16)}, which this machine does not have`
-    if (setIdRegister(vm, register, value) !== undefined)
-      return `${register.name} = 0x${value.toString(16)}; this machine offers 0x${register.host.toString(16)}`
+    if (setIdRegister(vm, register, asHere(register, value)) === undefined) vm.idRegisters.set(number, value)
+    else return `${register.name} = 0x${value.toString(16)}; this machine offers 0x${register.host.toString(16)}`
   }
   return undefined
 }

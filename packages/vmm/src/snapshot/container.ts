@@ -98,7 +98,7 @@ export interface Container {
 export interface ReadOptions {
   /** Most bytes of a file, 256 MiB unless said. */
   readonly limit?: number
-  readonly hash?: Hash
+  readonly hash?: Hash | undefined
 }
 
 /** Reads a file as far as this: the first thing that is wrong is the result. */

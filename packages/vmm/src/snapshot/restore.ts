@@ -19,8 +19,9 @@ import type { Prepared } from "../run-result.ts"
 import { vmOptions } from "../run-vm.ts"
 import type { SignalClock } from "../signal-schedule.ts"
 import { cpuTrace } from "../Trace.ts"
+import { checkChain } from "./chain.ts"
 import { encode, sameBytes } from "./codec.ts"
-import { type Container, hex, readValues } from "./container.ts"
+import { type Container, readValues } from "./container.ts"
 import { checkFit } from "./fit.ts"
 import { HEADER } from "./header.ts"
 import { verify } from "./inspect.ts"
@@ -45,19 +46,6 @@ const values = <K extends keyof typeof SECTIONS>(container: Container, section: 
   return readValues(container, name, version, shape as (typeof SECTIONS)[K]["shape"])
 }
 
-/** The chain of snapshots a container ends: each one's parent is the one before. Throws SnapshotError. */
-export const checkChain = (chain: readonly Container[]): void => {
-  for (const [i, { header }] of chain.entries()) {
-    const before = chain[i - 1]
-    if (header.parent === null ? before === undefined : before !== undefined && sameBytes(before.id, header.parent)) continue
-    refuse("SNAPSHOT_PARENT", {
-      path: "header.parent",
-      expected: header.parent === null ? "a snapshot without parent" : `snapshot ${hex(header.parent)}`,
-      actual: before === undefined ? "none" : `snapshot ${hex(before.id)}`,
-      hint: "Give its parents with --parent, the full one first."
-    })
-  }
-}
 /** What the run of a snapshot was asked for. Throws SnapshotError. */
 export const readRun = (container: Container): RunState => values(container, "run")
 

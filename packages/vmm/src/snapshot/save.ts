@@ -14,7 +14,7 @@ import { runState } from "./run-state.ts"
 export interface SaveOptions {
   /** Snapshots this one is the changes to: the full one first, each the parent of the next. None: it is full. */
   readonly parents?: readonly Container[]
-  readonly hash?: Hash
+  readonly hash?: Hash | undefined
 }
 /** The snapshot of a guest; SNAPSHOT_BUSY when it is in the middle of something. */
 export const saveLive = (prepared: Prepared, live: Live, clock: SignalClock, { parents = [], hash }: SaveOptions = {}): Uint8Array | SnapshotError =>

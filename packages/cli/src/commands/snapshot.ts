@@ -1,0 +1,58 @@
+/** eltwo snapshot create|inspect|show|diff|verify|flatten */
+import * as Args from "@effect/cli/Args"
+import * as Command from "@effect/cli/Command"
+import type { Context } from "../context.ts"
+import * as shared from "../options.ts"
+import { runOptions } from "./run.ts"
+
+const file = shared.argument("file", "A snapshot; - is standard input")
+const load = () => import("../snapshot-tools.ts")
+
+const inspect = (context: Context) =>
+  Command.make("inspect", { json: shared.json, file }, ({ file }) => shared.later(load, (tools) => tools.inspectFile(context, file))).pipe(
+    Command.withDescription("Prints what a snapshot says of itself: machine, time, parent, sections.")
+  )
+const show = (context: Context) =>
+  Command.make(
+    "show",
+    { json: shared.json, file, section: shared.argument("section", "A section, or a place in it: vm.vcpus.[0].pc") },
+    ({ file, section }) => shared.later(load, (tools) => tools.showSection(context, file, section))
+  ).pipe(Command.withDescription("Prints the values of a section, or of a place in it."))
+const diff = (context: Context) =>
+  Command.make(
+    "diff",
+    { json: shared.json, before: shared.argument("before", "A snapshot"), after: shared.argument("after", "Another one") },
+    ({ before, after }) => shared.later(load, (tools) => tools.diffFiles(context, before, after))
+  ).pipe(Command.withDescription("Prints what two snapshots have different; exit code 1 when there is something."))
+const verify = (context: Context) =>
+  Command.make("verify", { json: shared.json, files: file.pipe(Args.atLeast(1)) }, ({ files }) =>
+    shared.later(load, (tools) => tools.verifyFiles(context, files))
+  ).pipe(Command.withDescription("Checks snapshots to the last byte; exit code 65 when one of them is refused."))
+const flatten = (context: Context) =>
+  Command.make(
+    "flatten",
+    {
+      parent: shared.many("parent", "FILE", "A snapshot this one builds on, the full one first; may be repeated."),
+      output: shared.snapshot.output,
+      force: shared.snapshot.force,
+      json: shared.json,
+      file
+    },
+    (given) => shared.later(load, (tools) => tools.flattenFiles(context, given))
+  ).pipe(Command.withDescription("Makes one full snapshot of an incremental one and those it builds on."))
+const create = (context: Context) =>
+  Command.make("create", runOptions, (given) =>
+    shared.later(
+      () => import("../run-guest.ts"),
+      ({ runGuest }) => runGuest(context, { ...given, stop: true })
+    )
+  ).pipe(Command.withDescription("Runs a guest up to --snapshot-at, saves it to --output and ends: eltwo run with --stop."))
+
+export const snapshot = (context: Context) =>
+  Command.make("snapshot").pipe(
+    Command.withDescription(`Snapshots of guests: made, looked into, compared, checked, joined.
+
+  eltwo snapshot create --snapshot-at 1M -o hello.el2 guests/hello
+  eltwo snapshot inspect hello.el2`),
+    Command.withSubcommands([create(context), inspect(context), show(context), diff(context), verify(context), flatten(context)])
+  )

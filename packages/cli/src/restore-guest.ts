@@ -1,0 +1,50 @@
+/** The work of `eltwo restore`. */
+import { Platform, type RestoreRequest, type RunResult, restoreGuest, type VmmError } from "@eltwo/vmm"
+import { nodePlatform } from "@eltwo/vmm/node"
+import { Effect } from "effect"
+import type { RestoreGiven } from "./commands/restore.ts"
+import { type Context, fail, jsonText, reported } from "./context.ts"
+import { given } from "./options.ts"
+import { usageReport } from "./report.ts"
+import { contradiction, runReported } from "./run-guest.ts"
+import { readSnapshot, readSnapshots, snapshotRequest } from "./snapshot-files.ts"
+
+export const restore = (context: Context, options: RestoreGiven): Promise<void> => {
+  const { file, parent, resume, incremental, json, quiet, verbose, account, trace, traceFile, snapshotAt, output, stop, force, ...rest } = options
+  const wrong =
+    contradiction(options) ??
+    (context.guestArgs.length > 0 ? "a restored guest has its arguments already" : undefined) ??
+    (incremental && snapshotAt._tag === "None" ? "--incremental needs --snapshot-at" : undefined)
+  if (wrong !== undefined) return Promise.resolve(fail(context, usageReport(wrong)))
+  const files = Effect.flatMap(readSnapshots(context, parent), (parents) =>
+    Effect.map(readSnapshot(context, file), (last): readonly Uint8Array[] => [...parents, last])
+  )
+  const asked = given(rest) as Partial<RestoreRequest>
+  if (!resume && snapshotAt._tag === "None") return paused(context, files, asked)
+  return runReported(
+    context,
+    file,
+    options,
+    (how): Effect.Effect<RunResult, VmmError, Platform> =>
+      Effect.gen(function* () {
+        const snapshots = yield* files
+        const guest = yield* restoreGuest({ ...asked, ...how, snapshots } as RestoreRequest)
+        const snapshot = yield* snapshotRequest(context, options, incremental ? snapshots : [])
+        return yield* guest.finish({ snapshot })
+      })
+  )
+}
+/** Without --resume: that it can be restored, and where it would go on. */
+const paused = (context: Context, files: Effect.Effect<readonly Uint8Array[], VmmError>, asked: Partial<RestoreRequest>): Promise<void> =>
+  Effect.runPromise(
+    reported(
+      context,
+      Effect.gen(function* () {
+        const guest = yield* restoreGuest({ ...asked, snapshots: yield* files } as RestoreRequest)
+        const executed = guest.executed()
+        context.io.out(
+          context.json ? jsonText({ restored: true, instructions: executed }) : `restored after ${executed} instructions; --resume goes on\n`
+        )
+      }).pipe(Effect.provideService(Platform, nodePlatform(context.distribution)))
+    )
+  )

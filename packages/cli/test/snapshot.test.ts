@@ -1,0 +1,108 @@
+/** eltwo run --snapshot-at, eltwo restore, eltwo snapshot: what they print, write and end with. */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { afterAll, describe, expect, it } from "vitest"
+import { command, errorOf } from "./command.ts"
+
+const folder = mkdtempSync(join(tmpdir(), "eltwo-snapshot-"))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+const at = (name: string) => join(folder, name)
+/** Counts to 200000 in memory, then exits with 7. */
+const COUNTER = at("counter.s")
+writeFileSync(
+  COUNTER,
+  `_start: adr x1, cell
+ ldr w3, =200000
+1: ldr w2, [x1]
+ add w2, w2, #1
+ str w2, [x1]
+ cmp w2, w3
+ b.ne 1b
+ mov x0, #7
+ mov x8, #93
+ svc #0
+ .data
+cell: .word 0
+`
+)
+const full = at("full.el2")
+
+describe("eltwo run --snapshot-at", () => {
+  it("saves on the way and goes on", async () => {
+    const { exit, error } = await command("run", "-q", "--mem", "8M", "--snapshot-at", "5000", "-o", full, COUNTER)
+    expect([exit, error]).toEqual([7, ""])
+    expect(readFileSync(full).subarray(0, 7).toString()).toBe("EL2SNAP")
+  })
+  it("ends with --stop, and makes the same bytes", async () => {
+    const { exit } = await command("run", "--mem", "8M", "--snapshot-at", "5000", "-o", at("same.el2"), "--stop", COUNTER)
+    expect(exit).toBe(0)
+    expect(readFileSync(at("same.el2"))).toEqual(readFileSync(full))
+  })
+  it("does not overwrite a file unless asked to", async () => {
+    const again = ["run", "--json", "--mem", "8M", "--snapshot-at", "5000", "-o", full, "--stop", COUNTER]
+    const refused = await command(...again)
+    expect([refused.exit, errorOf(refused).code]).toEqual([65, "SNAPSHOT_EXISTS"])
+    expect((await command(...again, "--force")).exit).toBe(0)
+  })
+  it("says when the guest ends before", async () => {
+    const late = await command("run", "--json", "--snapshot-at", "1G", "-o", at("late.el2"), COUNTER)
+    expect(late.exit).toBe(125)
+    expect(errorOf(late).message).toMatch(/--snapshot-at: the guest ended after \d+ instructions/)
+  })
+  it("needs both options", async () => {
+    expect((await command("run", "--snapshot-at", "5", COUNTER)).exit).toBe(125)
+    expect((await command("run", "--stop", COUNTER)).exit).toBe(125)
+  })
+})
+
+describe("eltwo restore", () => {
+  it("says where the guest would go on, and goes on with --resume", async () => {
+    const paused = await command("restore", full)
+    expect([paused.exit, paused.out]).toEqual([0, "restored after 5000 instructions; --resume goes on\n"])
+    for (const more of [[], ["--engine", "interp", "--max-insns", "50000"], ["--mode", "nvhe"], ["--mode", "hvhe"]]) {
+      const { exit } = await command("restore", "-q", "--resume", ...more, full)
+      expect([more, exit]).toEqual([more, more.includes("interp") ? 124 : 7])
+    }
+  })
+  it("makes incremental snapshots, which flatten to full ones", async () => {
+    const changed = at("changed.el2")
+    expect((await command("restore", "--snapshot-at", "9000", "-o", changed, "--stop", "--incremental", full)).exit).toBe(0)
+    expect(readFileSync(changed).length).toBeLessThan(readFileSync(full).length)
+    const orphan = await command("restore", "--json", changed)
+    expect([orphan.exit, errorOf(orphan).code]).toEqual([65, "SNAPSHOT_PARENT"])
+    expect((await command("restore", "-q", "--resume", "--parent", full, changed)).exit).toBe(7)
+    expect((await command("restore", "--snapshot-at", "9000", "-o", at("whole.el2"), "--stop", full)).exit).toBe(0)
+    expect((await command("snapshot", "flatten", "--parent", full, "-o", at("flat.el2"), changed)).exit).toBe(0)
+    expect(readFileSync(at("flat.el2"))).toEqual(readFileSync(at("whole.el2")))
+    expect((await command("snapshot", "diff", at("flat.el2"), at("whole.el2"))).exit).toBe(0)
+  })
+  it("refuses what is damaged and what the machine lacks", async () => {
+    const damaged = readFileSync(full)
+    damaged[damaged.length >> 1]! ^= 1
+    writeFileSync(at("damaged.el2"), damaged)
+    const refused = await command("restore", "--json", "--resume", at("damaged.el2"))
+    expect([refused.exit, errorOf(refused).code, refused.out.split("\n").length]).toEqual([65, "SNAPSHOT_CHECKSUM", 2])
+    const missing = await command("restore", "--json", "--cpu", "max,lse=off", full)
+    expect([missing.exit, errorOf(missing).code]).toEqual([65, "SNAPSHOT_FEATURE_MISMATCH"])
+  })
+})
+
+describe("eltwo snapshot", () => {
+  it("inspects, shows, compares and verifies", async () => {
+    const inspected = await command("snapshot", "inspect", full)
+    expect(inspected.out).toContain("counter.s (linux), after 5000 instructions")
+    const facts = JSON.parse((await command("snapshot", "inspect", "--json", full)).out) as { id: string; sections: unknown[] }
+    expect(facts.id).toMatch(/^[0-9a-f]{64}$/)
+    expect((await command("snapshot", "show", full, "vm.vcpus.[0].pc")).out).toMatch(/^0x[0-9a-f]+\n$/)
+    expect((await command("snapshot", "show", full, "nothing")).exit).toBe(125)
+    const differs = await command("snapshot", "diff", full, at("whole.el2"))
+    expect([differs.exit, differs.out]).toEqual([1, expect.stringMatching(/vm\.vcpus\.\[0\]\.general\+\d+: 0x/)])
+    expect((await command("snapshot", "verify", full, at("changed.el2"))).exit).toBe(0)
+    expect((await command("snapshot", "verify", full, at("damaged.el2"))).exit).toBe(65)
+  })
+  it("creates", async () => {
+    expect((await command("snapshot", "create", "-q", "--mem", "8M", "--snapshot-at", "5000", "-o", at("made.el2"), COUNTER)).exit).toBe(0)
+    expect(readFileSync(at("made.el2"))).toEqual(readFileSync(full))
+  })
+})
