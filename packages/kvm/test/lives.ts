@@ -46,16 +46,16 @@ const FPMR_BITS = 0xc1ff
 
 const GUEST_RAM = 0x40000000
 const GUEST_FILE = 4
-/** What it reports: 1 while all is well. */
-const REPORT = "mov x10, #0x09000000\nagain:\nstr x11, [x10]"
+/** What it reports: 1 while all is well. Then it makes a call that the kernel answers without coming back to user level. */
+const REPORT_AND_CALL = "mov x10, #0x09000000\nagain:\nstr x11, [x10]\nmovz x0, #0x8400, lsl #16\nhvc #0"
 const VECTOR_GUEST = `mov x0, #0x330000; msr cpacr_el1, x0; isb; mov x0, #15; msr zcr_el1, x0; isb
   mov x11, #1; ptrue p1.b; mov z0.b, #7; mov z31.b, #9; mov p7.b, p1.b
-  ${REPORT}
+  ${REPORT_AND_CALL}
   cmpne p0.b, p7/z, z0.b, #7; cset w1, ne; cmpne p0.b, p1/z, z31.b, #9; cset w2, ne
   orr w1, w1, w2; eor w1, w1, #1; and w11, w11, w1; b =again`
 const SIMD_GUEST = `mov x0, #0x300000; msr cpacr_el1, x0; isb
   mov x11, #1; movi v0.16b, #7; movi v31.16b, #7
-  ${REPORT}
+  ${REPORT_AND_CALL}
   fmov x1, d0; fmov x2, d31; cmp x1, x2; cset w1, eq; and w11, w11, w1; b =again`
 interface Program {
   readonly task: Task
@@ -418,8 +418,12 @@ export class Lives {
   /** KVM_RUN of a guest that uses all vectors. */
   guest(program: Program): void {
     const which = this.random(this.vcpus.length)
+    const stop = this.host.subscribe((e) => {
+      if (e.what === "exc" && e.from === "guest-el1" && this.random(2)) this.#softirqOn(this.#cpu)
+    })
     this.do(program, `mov x0, #${GUEST_FILE + which}\nmov x1, #0xae80\nmov x2, #0\n${syscall(29)}`, 400)
     program.registers.systemCall()
+    stop()
     const exit = this.vcpus[which]!.lastExit
     // its time may have been over before
     if (exit.reason === "mmio") this.reports++
@@ -457,6 +461,10 @@ export class Lives {
   signal(program: Program): void {
     if (program.frames.length === DEPTH) return
     const { registers: r, task } = program
+    if (program.uses.sme && this.random(2)) {
+      this.do(program, "smstart sm")
+      r.setStreaming(true)
+    }
     if (this.random(2)) this.#call(() => sendSignal(task, SIGNAL.SIGUSR1))
     else {
       this.do(program, `mov x0, #${task.id}\nmov x1, #${SIGNAL.SIGUSR1}\n${syscall(129)}`)
