@@ -179,6 +179,20 @@ describe.each(BASES)("base %s", (base) => {
       expect(task.ended).toMatchObject({ signal: "SIGSEGV" })
       expect(tableProblems(host)).toEqual([])
     })
+    it("is taken by force when the kernel copies from it for a system call: what is copied is zeroes", () => {
+      const { host, vcpu, physical } = started()
+      const { task } = program(
+        host,
+        `mov x0, #1\nmov x1, #${DATA + 0x10000}\nmov x2, #8\nmov x8, #64\nsvc #0\nmov x19, x0\nmov x8, #94\nmov x0, x19\nsvc #0`
+      )
+      host.inKernel(() => task.space.map(DATA + 0x10000, physical, PAGE, { write: true }))
+      const written: number[] = []
+      task.files.set(1, { write: (bytes) => written.push(...bytes) })
+      expect(host.runTask(task, 1000)).toBe("ended")
+      expect([task.ended, written]).toEqual([{ status: 8 }, [0, 0, 0, 0, 0, 0, 0, 0]])
+      expect(vcpu.run(100)).toBe("EFAULT")
+      expect(tableProblems(host)).toEqual([])
+    })
     it("is taken by force when the kernel uses it: cleared for the kernel, poison for the guest (H13)", () => {
       const { host, vcpu, vm, physical } = started()
       const pages = during(host, "page", () => {

@@ -46,8 +46,12 @@ export class AddressSpace {
   /** What was mapped, in that order. */
   readonly regions: Region[] = []
 
-  constructor(memory: TableMemory, root: number, asid: number) {
+  /** What the kernel does before it copies to or from physical memory that is mapped here: hyp code may not let it. */
+  readonly touch: (physical: number) => void
+
+  constructor(memory: TableMemory, root: number, asid: number, touch: (physical: number) => void = () => {}) {
     this.asid = asid
+    this.touch = touch
     this.tables = new PageTables(memory, root, 0, INPUT_BITS)
   }
   /** TTBR0 value. */

@@ -1,4 +1,5 @@
 /** fork and clone: what a new task takes over from its parent. */
+import { PAGE_BYTES } from "@eltwo/cpu"
 import { type Errno, isErrno } from "../errno.ts"
 import type { PhysicalCpu } from "./cpu.ts"
 import { hasZa, SVCR } from "./fp-memory.ts"
@@ -80,6 +81,7 @@ const copyProcess = (host: Host, parent: Task, child: Task): Errno | undefined =
     const copy = isOwn ? host.pages.allocate(bytes) : physical
     if (copy === undefined) return "ENOMEM"
     if (isOwn) {
+      for (let page = physical; page < physical + bytes; page += PAGE_BYTES) host.touch(page)
       host.board.write(copy, host.pages.view(physical, bytes))
       child.pages.push({ physical: copy, bytes })
     }

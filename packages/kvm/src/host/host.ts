@@ -157,7 +157,7 @@ export class Host {
   createTask(): Task | Errno {
     const root = this.tables.allocate()
     if (root === undefined) return "ENOMEM"
-    const task = new Task(this.#nextTask++, new AddressSpace(this.tables, root, this.#nextAsid++))
+    const task = new Task(this.#nextTask++, new AddressSpace(this.tables, root, this.#nextAsid++, (physical) => this.touch(physical)))
     task.fp.vl = defaultLengths(this.features)
     this.tasks.set(task.id, task)
     return task
@@ -184,6 +184,10 @@ export class Host {
       this.board.write(physical, content)
       return this.pages.view(physical, bytes)
     })
+  }
+  /** The kernel is about to copy to or from a page of memory: what EL2 does about an access of its, it does now. */
+  touch(physical: number): void {
+    if (this.board.physical.at(physical, 1) >= 0) this.cpu.touch(linear(physical))
   }
   /** Takes a thread away and, with the last one, its program's memory. It must not run any more. */
   destroyTask(task: Task): Crash | undefined {

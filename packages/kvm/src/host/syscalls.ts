@@ -1,7 +1,6 @@
 /** System calls of host programs: what a program needs to drive a VM and say what it saw. Results are as the kernel's: negative error numbers. */
 import { PAGE_BYTES } from "@eltwo/cpu"
 import { ERRNO, type Errno } from "../errno.ts"
-import { linear } from "./address-space.ts"
 import type { PhysicalCpu } from "./cpu.ts"
 import { saveUserState } from "./fpstate.ts"
 import type { Host } from "./host.ts"
@@ -22,13 +21,13 @@ const failed = (errno: Errno): bigint => BigInt(-ERRNO[errno])
 const descriptor = ({ arguments: [fd] }: Call): number => Number(fd! & 0xffff_ffffn)
 
 /** Bytes at a user address; undefined when some of them are not mapped. */
-const userBytes = ({ host, cpu, task }: Call, address: number, length: number): Uint8Array | undefined => {
+const userBytes = ({ host, task }: Call, address: number, length: number): Uint8Array | undefined => {
   const bytes = new Uint8Array(length)
   for (let done = 0; done < length; ) {
     const part = Math.min(length - done, PAGE_BYTES - ((address + done) % PAGE_BYTES))
     const physical = task.space.physical(address + done)
     if (physical === undefined) return undefined
-    cpu.touch(linear(physical))
+    task.space.touch(physical)
     bytes.set(host.pages.view(physical, part), done)
     done += part
   }

@@ -14,6 +14,7 @@ const runs = (space: AddressSpace, address: bigint, length: number, write: boole
     const bytes = Math.min(length - done, PAGE_BYTES - (at % PAGE_BYTES))
     const physical = space.accessible(at, write)
     if (physical === undefined) return undefined
+    space.touch(physical)
     found.push({ physical, bytes })
     done += bytes
   }
