@@ -46,17 +46,18 @@ const FPMR_BITS = 0xc1ff
 
 const GUEST_RAM = 0x40000000
 const GUEST_FILE = 4
-/** What it reports: 1 while all is well. Then it makes a call that the kernel answers without coming back to user level. */
-const REPORT_AND_CALL = "mov x10, #0x09000000\nagain:\nstr x11, [x10]\nmovz x0, #0x8400, lsl #16\nhvc #0"
+/** What it reports: 1 while all is well. Between two looks it makes a call that the kernel answers without coming back to user level. */
+const REPORT = "mov x10, #0x09000000\nagain:\nstr x11, [x10]"
+const CALL = "movz x0, #0x8400, lsl #16\nhvc #0"
+const LOOK_AT_VECTORS = `cmpne p0.b, p7/z, z0.b, #7; cset w1, ne; cmpne p0.b, p1/z, z31.b, #9; cset w2, ne
+  orr w1, w1, w2; eor w1, w1, #1; and w11, w11, w1`
 const VECTOR_GUEST = `mov x0, #0x330000; msr cpacr_el1, x0; isb; mov x0, #15; msr zcr_el1, x0; isb
   mov x11, #1; ptrue p1.b; mov z0.b, #7; mov z31.b, #9; mov p7.b, p1.b
-  ${REPORT_AND_CALL}
-  cmpne p0.b, p7/z, z0.b, #7; cset w1, ne; cmpne p0.b, p1/z, z31.b, #9; cset w2, ne
-  orr w1, w1, w2; eor w1, w1, #1; and w11, w11, w1; b =again`
+  ${REPORT}; ${LOOK_AT_VECTORS}; ${CALL}; ${LOOK_AT_VECTORS}; b =again`
+const LOOK_AT_V = "fmov x1, d0; fmov x2, d31; cmp x1, x2; cset w1, eq; and w11, w11, w1"
 const SIMD_GUEST = `mov x0, #0x300000; msr cpacr_el1, x0; isb
   mov x11, #1; movi v0.16b, #7; movi v31.16b, #7
-  ${REPORT_AND_CALL}
-  fmov x1, d0; fmov x2, d31; cmp x1, x2; cset w1, eq; and w11, w11, w1; b =again`
+  ${REPORT}; ${LOOK_AT_V}; ${CALL}; ${LOOK_AT_V}; b =again`
 interface Program {
   readonly task: Task
   readonly slot: number
