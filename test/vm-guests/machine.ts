@@ -181,7 +181,8 @@ export class RunningGuest {
   }
   #report({ physical, bytes, value }: Extract<RunExit, { reason: "mmio" }>): void {
     const at = physical - DEVICE
-    if ((at & 0xfff) === IRQ_REGISTER) must(this.vm.setIrqLine({ type: IRQ_TYPE.SPI, vcpu: 0, number: Number(value >> 1n), level: (value & 1n) === 1n }) ?? true)
+    if ((at & 0xfff) === IRQ_REGISTER)
+      must(this.vm.setIrqLine({ type: IRQ_TYPE.SPI, vcpu: 0, number: Number(value >> 1n), level: (value & 1n) === 1n }) ?? true)
     const which = bytes === 8 && at % 8 === 0 ? String((at & 0xfff) / 8) : `+${at & 0xfff}/${bytes}`
     this.reports.push(`${at >> 12}:${which} 0x${value.toString(16)}`)
   }

@@ -152,7 +152,8 @@ const signal = ({ deviceIrqLevel }: Vcpu) => ({ reason: "intr", deviceIrqLevel }
 const WAKEUP = { reason: "systemEvent", type: SystemEvent.WAKEUP, data: [] } as const
 /** An interrupt ends a suspension, which user space is told of. */
 const wokenUp = (cpu: PhysicalCpu, vcpu: Vcpu): boolean =>
-  vcpu.mpState === "suspended" && ((vcpu.hcr & (HCR.VI | HCR.VF)) !== 0n || (vcpu.vm.vgic !== undefined && hasPendingInterrupt(cpu, vcpu, vcpu.vm.vgic)))
+  vcpu.mpState === "suspended" &&
+  ((vcpu.hcr & (HCR.VI | HCR.VF)) !== 0n || (vcpu.vm.vgic !== undefined && hasPendingInterrupt(cpu, vcpu, vcpu.vm.vgic)))
 /** Signals and requests, before interrupts go off. */
 const beforeEntry = (cpu: PhysicalCpu, vcpu: Vcpu): Handled | Yield => {
   if (cpu.current?.schedule) return beforeScheduledEntry(cpu, vcpu, cpu.current.schedule)

@@ -6,6 +6,7 @@ import { nvhe } from "@eltwo/plugin-nvhe"
 import { vhe } from "@eltwo/plugin-vhe"
 import { beforeEach, describe, expect, it } from "vitest"
 import { assemble, boot, GUEST_RAM, guest, ok, PSCI_0_2 } from "../../../plugins/vhe/test/machine.ts"
+import { accessController } from "../src/vgic/memory.ts"
 
 const DIST = 0x08000000n
 const REDIST = 0x080a0000n
@@ -274,6 +275,41 @@ describe("registers of user space", () => {
     expect([get("12 12 3"), get("4 6 0"), get("12 12 7"), get("12 12 4"), get("12 9 0")]).toEqual([3n, 0xf0n, 1n, 0x8c02n, 0x10n])
     expect(get("12 12 0")).toBe("ENXIO")
     expect(set("12 12 1", 0n)).toBe("ENXIO")
+  })
+})
+
+describe("hostile accesses", () => {
+  it("of any offset, width and value neither fail nor make interrupts that are not there", () => {
+    addVcpu()
+    addVcpu(1)
+    device.setAttribute(NR_IRQS, 0, 64n)
+    setDist(DIST)
+    setRedist(REDIST)
+    initialise()
+    expect(vm.vgic!.map()).toBeUndefined()
+    let seed = 1
+    const random = (below: number): number => {
+      seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0
+      return seed % below
+    }
+    for (let i = 0; i < 20_000; i++) {
+      const base = Number([DIST, REDIST, REDIST + 0x10000n, REDIST + 0x30000n][random(4)]!)
+      const bytes = ([1, 2, 4, 8] as const)[random(4)]!
+      const physical = base + random(random(2) ? 0x1000 : 0x10000)
+      const write = BigInt.asUintN(8 * bytes, [0n, -1n, BigInt(random(2 ** 32))][random(3)]!)
+      const read = accessController(vm.vgic!, { physical, bytes })
+      expect(read !== undefined && read >= 0n && read < 1n << BigInt(8 * bytes)).toBe(true)
+      accessController(vm.vgic!, { physical, bytes, write })
+    }
+    for (const vcpu of vm.vcpus)
+      for (const irq of vm.vgic!.cpu(vcpu!).listed) {
+        expect(irq.listed).toBe(vcpu)
+        expect(irq.active || (irq.enabled && irq.latch)).toBe(true)
+        expect(irq.priority & ~0xf8).toBe(0)
+        expect(irq.intid).toBeLessThan(64)
+      }
+    expect(accessController(vm.vgic!, { physical: Number(REDIST) + 0x40000, bytes: 4 })).toBeUndefined()
+    expect(accessController(vm.vgic!, { physical: Number(DIST) - 1, bytes: 1 })).toBeUndefined()
   })
 })
 

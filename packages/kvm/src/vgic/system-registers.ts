@@ -82,7 +82,8 @@ export const writeTrappedInterface = (vcpu: Vcpu, encoding: number, value: bigin
   if (!vgic) return false
   const allowGroup1 = GENERATE.get(encoding)
   if (allowGroup1 !== undefined) vgic.generate(vcpu, value, allowGroup1)
-  else if (encoding === DIR) vgic.deactivate(vcpu, Number(value & INTID))
-  else return encoding === SRE_EL1
+  else if (encoding === DIR) {
+    if (bit(vcpu.interrupts.vmcr, VMCR.VEOIM)) vgic.deactivate(vcpu, Number(value & INTID))
+  } else return encoding === SRE_EL1
   return true
 }
