@@ -60,9 +60,9 @@ const hex = (value: bigint | number): string => `0x${value.toString(16)}`
 const state = (register: string, value: bigint): string => `${register} ${hex(value)}`
 /** One event's text after its class: what, where, details. */
 export const hostEventText = (event: HostEvent): string => {
-  const where = "where" in event ? ` ${event.where}` : ""
-  const detail = detailOf(event)
-  return `${event.what}${where}${detail === "" ? "" : ` ${detail}`}`
+  // "sched" is a class of its own, and says what as its kind
+  const what = event.what === event.type ? "" : event.what
+  return [what, "where" in event ? event.where : "", detailOf(event)].filter((part) => part !== "").join(" ")
 }
 const detailOf = (event: HostEvent): string => {
   switch (event.what) {
@@ -98,6 +98,8 @@ const detailOf = (event: HostEvent): string => {
       return `${event.vcpu}: ${event.reason}`
     case "hypercall":
       return `${event.vcpu}: ${hex(event.function)} = ${event.result === "user" ? "to user space" : hex(event.result)}`
+    case "sched":
+      return `${restOf(event)} on CPU ${event.cpu}`
     default:
       return restOf(event)
   }

@@ -5,6 +5,7 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { describe, expect, it } from "vitest"
 import { runGuest } from "../src/node.ts"
+import { traceText } from "../src/Trace.ts"
 
 const guest = fileURLToPath(new URL("several-vcpus.s", import.meta.url))
 type Input = Parameters<typeof runGuest>[0]
@@ -52,6 +53,17 @@ describe("an image with several vCPUs", () => {
       }
     }
   )
+  it("is traced: threads that switch, sleep and move, by CPU and virtual time", async () => {
+    const lines: string[] = []
+    await outcome({ vcpus: 3, pcpus: 2, migration: "random", seed: 2, trace: ["sched"], onEvent: (event) => lines.push(traceText(event)) })
+    for (const shape of [
+      /^\[\d+\] sched switch, from task\d, to task\d on CPU 1$/,
+      /^\[\d+\] sched sleep, thread task\d on CPU [01]$/,
+      /^\[\d+\] sched wake, thread task\d on CPU [01]$/,
+      /^\[\d+\] sched migrate, thread task\d, from \d, to \d on CPU [01]$/
+    ])
+      expect(lines).toContainEqual(expect.stringMatching(shape))
+  })
   it("stops at its limits", async () => {
     const folder = mkdtempSync(join(tmpdir(), "eltwo-"))
     writeFileSync(join(folder, "spin.s"), "b .\n")
