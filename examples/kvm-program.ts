@@ -43,10 +43,14 @@ export interface Guest {
   readonly vcpus: number
   readonly ramPages: number
   readonly sve: boolean
+  /** They have PSCI 0.1 only. */
+  readonly oldPsci: boolean
   /** KVM_CAP_ARM_NISV_TO_USER; a read-only page at READ_ONLY_AT; dirty pages are logged and reported. */
   readonly nisv: boolean
   readonly readOnlyPage: boolean
   readonly log: boolean
+  /** Calls 0xc6000000..3 are forwarded, 0xc7000000 is denied. */
+  readonly filter: boolean
 }
 
 export const kvmProgram = (kvm: Host, guests: readonly Guest[], say: (line: string) => void): void => {
@@ -297,6 +301,9 @@ export const kvmProgram = (kvm: Host, guests: readonly Guest[], say: (line: stri
   }
 
   // ---- guests -------------------------------------------------------------------
+  const TAG_SERROR = 507
+  const TAG_ABORT = 508
+  const TAG_IRQ = 509
   const TAG_SWITCH = 510
   const TAG_END = 511
   const MAX_EXITS = 40000
@@ -345,6 +352,9 @@ export const kvmProgram = (kvm: Host, guests: readonly Guest[], say: (line: stri
           return m.ended !== (1 << m.guest.vcpus) - 1
         }
         if (tag === TAG_SWITCH) next_vcpu(m)
+        else if (tag === TAG_IRQ) irq_line(m.vm, 0, cpu, 0, Number(run.value))
+        else if (tag === TAG_ABORT) set_events(vcpu, false, false, true, 0n, 0)
+        else if (tag === TAG_SERROR) set_events(vcpu, true, run.value !== 0n, false, run.value, 0)
         else say(`guest ${name} ${cpu} ${tag} ${hex(run.value)}`)
         return true
       }
@@ -379,11 +389,15 @@ export const kvmProgram = (kvm: Host, guests: readonly Guest[], say: (line: stri
     vm.write(RAM, guest.image)
     if (guest.readOnlyPage) set_memory(vm, 1, READ_ONLY_AT, PAGE, { readonly: true })
     if (guest.nisv) vm.enableCapability(Capability.ARM_NISV_TO_USER)
+    if (guest.filter) {
+      set_filter(vm, 0xc6000000, 4, 2)
+      set_filter(vm, 0xc7000000, 1, 1)
+    }
     const problems: (Errno | undefined)[] = []
     const vcpus: Vcpu[] = []
     for (let i = 0; i < guest.vcpus; i++) {
       const vcpu = vm.createVcpu(i) as Vcpu
-      problems.push(vcpu.init({ features: PSCI | (guest.sve ? SVE : 0) | (i > 0 ? 1 : 0) }))
+      problems.push(vcpu.init({ features: (guest.oldPsci ? 0 : PSCI) | (guest.sve ? SVE : 0) | (i > 0 ? 1 : 0) }))
       if (guest.sve) problems.push(vcpu.finalize(VcpuFeature.SVE))
       problems.push(set_reg(vcpu, PC, BigInt(RAM)))
       vcpus.push(vcpu)

@@ -418,8 +418,8 @@ struct guest {
 	char name[32];
 	uint32_t features, vcpus, flags, ram_pages, bytes;
 };
-enum { TO_USER_NISV = 1, READ_ONLY_PAGE = 2, LOG = 4 };
-enum { TAG_SWITCH = 510, TAG_END = 511, MAX_VCPUS = 4, MAX_EXITS = 40000 };
+enum { TO_USER_NISV = 1, READ_ONLY_PAGE = 2, LOG = 4, FILTER = 8 };
+enum { TAG_SERROR = 507, TAG_ABORT, TAG_IRQ, TAG_SWITCH, TAG_END = 511, MAX_VCPUS = 4, MAX_EXITS = 40000 };
 #define READ_ANSWER 0x8182838485868788ul
 #define READ_ONLY_AT 0x50000000ul
 
@@ -473,6 +473,12 @@ static int handle_exit(struct machine *m)
 		}
 		if (tag == TAG_SWITCH)
 			next_vcpu(m);
+		else if (tag == TAG_IRQ)
+			irq_line(m->vm, 0, cpu, 0, value);
+		else if (tag == TAG_ABORT)
+			set_events(m->vcpus[cpu], 0, 0, 1, 0, 0);
+		else if (tag == TAG_SERROR)
+			set_events(m->vcpus[cpu], 1, value != 0, 0, value, 0);
 		else
 			say("guest %s %u %u %#lx", name, cpu, tag, value);
 		return 1;
@@ -513,6 +519,10 @@ static void run_guest(const struct guest *guest, const void *code, char *ram, ch
 		set_memory(m.vm, 1, KVM_MEM_READONLY, READ_ONLY_AT, PAGE, read_only);
 	if (guest->flags & TO_USER_NISV)
 		enable(m.vm, KVM_CAP_ARM_NISV_TO_USER, 0, 0);
+	if (guest->flags & FILTER) {
+		set_filter(m.vm, 0xc6000000, 4, 2);
+		set_filter(m.vm, 0xc7000000, 1, 1);
+	}
 	for (unsigned i = 0; i < guest->vcpus; i++) {
 		m.vcpus[i] = ioctl(m.vm, KVM_CREATE_VCPU, i);
 		problem |= init_vcpu(m.vcpus[i], 5, guest->features | (i ? 1 : 0));

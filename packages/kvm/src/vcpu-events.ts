@@ -30,14 +30,17 @@ export const setVcpuEvents = (vcpu: Vcpu, events: VcpuEvents): Errno | undefined
   if (vcpu.features === undefined) return "ENOEXEC"
   if (events.reserved) return "EINVAL"
   if (events.extDabtPending) {
-    // the access is over: an exit it waits in is not completed
-    vcpu.mmio = undefined
     injectAbort(vcpu, "data", EXTERNAL, vcpu.fault.far)
-    commitPending(vcpu)
+    takeNow(vcpu)
   }
   if (!events.serrorPending) return undefined
   if (events.serrorHasEsr && (!vcpu.vm.host.features.ras || events.serrorEsr & ~ISS_BITS)) return "EINVAL"
   injectSError(vcpu, events.serrorHasEsr ? Number(events.serrorEsr) : undefined)
-  commitPending(vcpu)
+  takeNow(vcpu)
   return undefined
+}
+/** The exception, if it is one already: an access that waits for user space is over, and not completed. */
+const takeNow = (vcpu: Vcpu): void => {
+  if (vcpu.pending) vcpu.mmio = undefined
+  commitPending(vcpu)
 }

@@ -9,7 +9,7 @@ import { sve } from "@eltwo/plugin-sve"
 export const RAM = 0x40000000
 export const VECTORS = RAM + 0x1000
 export const DATA = RAM + 0x4000
-export const TAG = { esr: 500, elr: 501, spsr: 502, vector: 503, switch: 510, end: 511 } as const
+export const TAG = { esr: 500, elr: 501, spsr: 502, vector: 503, serror: 507, abort: 508, irq: 509, switch: 510, end: 511 } as const
 
 const isa = composeOrThrow([base, fpsimd, sve, sme, fpmr])
 const hex = (value: number): string => `0x${value.toString(16)}`
@@ -64,6 +64,8 @@ export const assemble = (source: string): Uint8Array => {
   return new Uint8Array(Uint32Array.from(words).buffer)
 }
 
+/** IRQ from EL1: the host is asked to lower the line. */
+const IRQ_VECTOR = 5
 /** The sixteen vectors: report syndrome, address and state, skip the instruction; x20 counts, x21 keeps the last syndrome. */
 const vectors = Array.from({ length: 16 }, (_, slot) => {
   const skip = slot % 4 === 0
@@ -79,6 +81,7 @@ const vectors = Array.from({ length: 16 }, (_, slot) => {
     mrs x27, spsr_el1
     report x27, ${TAG.spsr}
     quiet${slot}:
+    ${slot === IRQ_VECTOR ? `report xzr, ${TAG.irq}` : ""}
     add x20, x20, #1
     cbz x22, =skip${slot}
     msr elr_el1, x22

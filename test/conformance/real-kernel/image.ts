@@ -1,16 +1,22 @@
 /** Files for the machine the real kernel boots on: the guests as kvm-program.c reads them, and the archive the kernel unpacks. */
-import type { RealKernelGuest } from "./guests.ts"
+import type { RealKernelGuest } from "./guests/guest.ts"
 
-const FLAG = { nisv: 1, readOnlyPage: 2, log: 4 } as const
+const FLAG = { nisv: 1, readOnlyPage: 2, log: 4, filter: 8 } as const
 const FEATURE = { psci: 1 << 2, sve: 1 << 4 } as const
 const NAME_BYTES = 32
 
-const guestBytes = ({ name, image, vcpus, ramPages, sve, ...flags }: RealKernelGuest): Buffer => {
+const guestBytes = ({ name, image, vcpus, ramPages, sve, oldPsci, ...flags }: RealKernelGuest): Buffer => {
   if (name.length >= NAME_BYTES) throw new Error(`The name ${name} is too long`)
   const head = Buffer.alloc(NAME_BYTES + 20)
   head.write(name)
   const flag = (key: keyof typeof FLAG): number => (flags[key] ? FLAG[key] : 0)
-  const words = [FEATURE.psci | (sve ? FEATURE.sve : 0), vcpus, flag("nisv") | flag("readOnlyPage") | flag("log"), ramPages, image.length]
+  const words = [
+    (oldPsci ? 0 : FEATURE.psci) | (sve ? FEATURE.sve : 0),
+    vcpus,
+    flag("nisv") | flag("readOnlyPage") | flag("log") | flag("filter"),
+    ramPages,
+    image.length
+  ]
   for (const [i, word] of words.entries()) head.writeUInt32LE(word, NAME_BYTES + 4 * i)
   return Buffer.concat([head, image])
 }

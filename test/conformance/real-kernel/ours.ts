@@ -7,7 +7,7 @@ import { fpsimd } from "@eltwo/plugin-fpsimd"
 import { sme } from "@eltwo/plugin-sme"
 import { sve } from "@eltwo/plugin-sve"
 import { kvmProgram } from "../../../examples/kvm-program.ts"
-import type { RealKernelGuest } from "./guests.ts"
+import type { RealKernelGuest } from "./guests/guest.ts"
 
 const isa = composeOrThrow([base, fpsimd, sve, sme, fpmr])
 const RAM_BASE = 0x80000000

@@ -1,0 +1,17 @@
+/** The examples run, and say what their documents say. */
+import { describe, expect, it } from "vitest"
+import { runExample } from "../examples/run-kvm-program.ts"
+
+describe("a ported virtual machine monitor", () => {
+  it.each(["vhe", "nvhe", "hvhe", "pkvm"])("runs its guest and makes its illegal calls (%s)", (mode) => {
+    const lines = runExample(mode)
+    expect(lines.filter((line) => line.startsWith("guest"))).toEqual([
+      "guest example 0 0 0x4002000000000000",
+      "guest example 0 read 0x9000080 8",
+      "guest example 0 1 0x8182838485868788",
+      "guest example 0 event 1 1 0",
+      "guest example pc 0x40000034 pstate 0x3c5"
+    ])
+    expect(lines.filter((line) => /^call .*: -\d+$/.test(line)).length).toBeGreaterThan(90)
+  })
+})
