@@ -1,7 +1,6 @@
 /** ID registers of a VM: what its guests read, and which changes user space may make before the first run. */
 import type { Errno } from "./errno.ts"
 import { type HiddenField, hasVmFeature } from "./extension.ts"
-import type { CpuFeatures } from "./host/cpu-features.ts"
 import type { SystemRegister, SystemRegisterTable } from "./system-registers.ts"
 import type { Vm } from "./vm.ts"
 
@@ -89,14 +88,3 @@ export const writableMasks = ({ host }: Vm): BigUint64Array => {
       )
   return masks
 }
-
-/** Whether guests of a VM have FPMR: the field of ID_AA64PFR2_EL1, which user space may clear before the first run. */
-export const hasFpmr = ({ host, idRegisters }: Vm): boolean =>
-  host.features.fpmr && ((idRegisters.get(ID_AA64PFR2_EL1) ?? 0n) >> FPMR_FIELD) % 16n !== 0n
-/** The host's features as far as a VM's guests have them; what only user space can take away. */
-export const guestFeatures = (vm: Vm): CpuFeatures => {
-  const { features } = vm.host
-  return features.fpmr && !hasFpmr(vm) ? { ...features, fpmr: false } : features
-}
-const ID_AA64PFR2_EL1 = (3 << 14) | (4 << 3) | 2
-const FPMR_FIELD = 32n

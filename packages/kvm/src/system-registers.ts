@@ -23,8 +23,8 @@ export type SystemRegister =
 interface Named {
   readonly name: string
   readonly encoding: number
-  /** Absent: every guest has it. */
-  readonly visible?: Visibility | undefined
+  /** Absent: every guest has it. Else with this feature of the VM, or while this field of an ID register is not 0. */
+  readonly visible?: { readonly vcpuFeature: number } | { readonly idEncoding: number; readonly low: number } | undefined
 }
 export type SystemRegisterTable = ReadonlyMap<number, SystemRegister>
 
@@ -104,12 +104,14 @@ const ZERO = ["LORID_EL1", "MDRAR_EL1", "OSDLR_EL1", "DBGAUTHSTATUS_EL1", "DBGPR
 export const systemRegisterTable = (machine: Machine, features: CpuFeatures, cpu: PhysicalCpu, { e2h }: Pick<Mode, "e2h">): SystemRegisterTable => {
   const table = new Map<number, SystemRegister>()
   const parts = kvmParts(machine)
-  const conditions = new Map(parts.flatMap(({ registers = [] }) => registers.map(({ name, visible }) => [name, visible] as const)))
   const hiddenFields = parts.flatMap(({ hiddenFields = [] }) => hiddenFields)
   const encodingOf = (name: string): number | undefined => {
     const found = machine.registerByName.get(name)
     return found && parseEncoding(found.declaration.encoding)
   }
+  const conditionOf = (visible: Visibility): Named["visible"] =>
+    "vcpuFeature" in visible ? visible : { idEncoding: encodingOf(visible.idRegister) ?? -1, low: visible.low }
+  const conditions = new Map(parts.flatMap(({ registers = [] }) => registers.map(({ name, visible }) => [name, conditionOf(visible)] as const)))
   const add = (name: string, make: (encoding: number) => SystemRegister): void => {
     const encoding = encodingOf(name)
     if (encoding !== undefined) table.set(encoding, make(encoding))
@@ -141,10 +143,20 @@ export const systemRegisterTable = (machine: Machine, features: CpuFeatures, cpu
 }
 
 /** Whether a VM's guests have a register: for those and for user space it does not exist otherwise. */
-export const isVisible = ({ features, idRegisters, host }: Vm, register: SystemRegister): boolean => {
+export const isVisible = ({ features, idRegisters }: Vm, register: SystemRegister): boolean => {
   if (!("visible" in register) || !register.visible) return true
   const { visible } = register
   if ("vcpuFeature" in visible) return hasVmFeature(features, visible.vcpuFeature)
-  return ((idRegisters.get(idEncoding(host.systemRegisters, visible.idRegister)) ?? 0n) >> BigInt(visible.low)) % 16n !== 0n
+  return ((idRegisters.get(visible.idEncoding) ?? 0n) >> BigInt(visible.low)) % 16n !== 0n
 }
-const idEncoding = (table: SystemRegisterTable, name: string): number => [...table.values()].find((r) => r.name === name)?.encoding ?? -1
+const FPMR = (3 << 14) | (3 << 11) | (4 << 7) | (4 << 3) | 2
+/** Whether guests of a VM have FPMR. */
+export const hasFpmr = (vm: Vm): boolean => {
+  const register = vm.host.systemRegisters.get(FPMR)
+  return register !== undefined && isVisible(vm, register)
+}
+/** The host's features as far as a VM's guests have them; what user space alone can take away. */
+export const guestFeatures = (vm: Vm): CpuFeatures => {
+  const { features } = vm.host
+  return features.fpmr && !hasFpmr(vm) ? { ...features, fpmr: false } : features
+}
