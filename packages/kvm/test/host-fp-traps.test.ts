@@ -302,6 +302,74 @@ describe("registers in an unexpected length", () => {
   })
 })
 
+/** What the kernel does to FP state, in the words of a recording of the real one. */
+const stepsOf = (events: readonly KvmEvent[]): readonly string[] =>
+  events.flatMap((e) => {
+    if (e.what === "msr" || e.what === "mrs") return [`${e.what} ${e.register} ${e.value.toString(16)}`]
+    if (e.what === "save" || e.what === "load") return [`${e.what} ${e.component}`]
+    return e.what === "smstop" ? [`smstop ${e.which}`] : e.what === "exc" ? [`exc ${e.ec.toString(16)}`] : []
+  })
+describe("the steps of the kernel", () => {
+  it("are those of the real one: first SVE instruction, call, save, load, bind", () => {
+    const { host, task } = started(`${CALL}\nptrue p0.b\n${CALL}\nptrue p0.b\nagain:\nb =again`, {}, 1)
+    const events: KvmEvent[] = []
+    task.files.set(9, {
+      ioctl: () => {
+        saveAndFlushCpuState(host.cpu)
+        return 0
+      }
+    })
+    host.subscribe((e) => events.push(e))
+    host.runTask(task, 20)
+    expect(stepsOf(events)).toEqual([
+      // a call of a program without SVE
+      "exc 15",
+      "smstop sm",
+      "mrs FPMR 0",
+      "mrs SVCR 0",
+      "save fpsimd",
+      "smstop sm+za",
+      "msr SVCR 0",
+      "msr FPMR 0",
+      "load fpsimd",
+      // its first SVE instruction: EL0 is opened
+      "exc 19",
+      "mrs ZCR_EL1 0",
+      "msr ZCR_EL1 3",
+      "msr CPACR_EL1 1330000",
+      // a call with SVE: what is saved is V alone, and return to user closes SVE again
+      "exc 15",
+      "smstop sm",
+      "mrs FPMR 0",
+      "mrs SVCR 0",
+      "save fpsimd",
+      "smstop sm+za",
+      "msr SVCR 0",
+      "msr FPMR 0",
+      "load fpsimd",
+      "msr CPACR_EL1 1310000",
+      // the length is still there
+      "exc 19",
+      "mrs ZCR_EL1 3",
+      "msr CPACR_EL1 1330000"
+    ])
+  })
+  it("after a guest's resting word close SME first, then SVE", () => {
+    const { host, task, cpu } = started(`${CALL}\nagain:\nb =again`, {}, 1)
+    const events: KvmEvent[] = []
+    task.files.set(9, {
+      ioctl: () => {
+        saveAndFlushCpuState(cpu)
+        cpu.write("CPACR_EL1", host.trapWords.rest)
+        return 0
+      }
+    })
+    host.subscribe((e) => events.push(e))
+    host.runTask(task, 10)
+    expect(stepsOf(events).slice(-3)).toEqual(["load fpsimd", "msr CPACR_EL1 1330000", "msr CPACR_EL1 1310000"])
+  })
+})
+
 describe("the order of loading", () => {
   it("is lengths, SVCR, ZA, FPMR, vectors", () => {
     const { host, task } = started("smstart\nptrue p0.b\nmov x1, #0x41\nmsr fpmr, x1\nagain:\nb =again", {}, 8)
