@@ -45,6 +45,43 @@ describe("threads of host programs", () => {
     expect(host.pages.available).toBeGreaterThan(before)
     expect(host.scheduler.threads).toEqual([])
   })
+  it("end together by exit_group, and know themselves by gettid", () => {
+    const host = bootSmp({ scheduler: { quantum: 101, slice: 150 } })
+    const { task, data } = program(
+      host,
+      `mov x21, #${DATA}
+       mov x8, #178
+       svc #0
+       str x0, [x21, x19, lsl #3]
+       mov x8, #172
+       svc #0
+       add x1, x19, #4
+       str x0, [x21, x1, lsl #3]
+       cbz x19, =last
+       again:
+       mov x8, #124
+       svc #0
+       b =again
+       last:
+       mov x2, #2000
+       wait:
+       subs x2, x2, #1
+       b.ne =wait
+       mov x0, #6
+       mov x8, #94
+       svc #0`
+    )
+    const threads = [task, host.createThread(task), host.createThread(task)]
+    for (const [i, thread] of threads.entries()) {
+      thread.registers.pc = task.registers.pc
+      thread.registers.x[19] = BigInt(i)
+      host.scheduler.spawn(thread)
+    }
+    settle(host, [])
+    expect(threads.map(({ ended }) => ended)).toEqual([{ status: 6 }, { status: 6 }, { status: 6 }])
+    expect([0, 1, 2].map((i) => doubleword(data, i))).toEqual(threads.map(({ id }) => BigInt(id)))
+    expect([4, 5, 6].map((i) => doubleword(data, i))).toEqual(threads.map(() => BigInt(task.id)))
+  })
   it("lose their exclusive monitor while others run: a value that came back is not the old one", () => {
     const host = bootSmp({ scheduler: { quantum: 61 } })
     const { task, data } = program(

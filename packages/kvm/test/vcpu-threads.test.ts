@@ -254,6 +254,19 @@ describe.each(modes)("KVM_RUN in threads under %s", (_, mode) => {
     host.scheduler.run(3000)
     expect(seen.map(([, immediate]) => immediate)).toEqual([1, 2, 3, 3].slice(0, seen.length))
     expect(new Set(seen.map(([id]) => id)).size).toBe(2)
+    // one that waits for the other can be interrupted
+    const exits: string[] = []
+    vcpu.init({ features: 5 })
+    const waiting = [0, 1].map(() =>
+      host.scheduler.spawnVcpu(vcpu, (exit) => {
+        exits.push(typeof exit === "string" ? exit : exit.reason)
+        return "stop"
+      })
+    )
+    host.scheduler.run(1000)
+    host.scheduler.signal(waiting.find((task) => task.position?.begun === false)!)
+    host.scheduler.run(1000)
+    expect(exits).toEqual(["EINTR"])
     // nobody else may call while it runs
     expect(brokenInvariants(host, [vcpu])).toEqual([])
   })

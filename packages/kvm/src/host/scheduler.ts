@@ -10,7 +10,7 @@
  */
 import { passTime, refuseHalt, run, virtualTime } from "@eltwo/cpu"
 import type { Crash } from "../crash.ts"
-import type { Errno } from "../errno.ts"
+import { ERRNO, type Errno } from "../errno.ts"
 import { beginRun, continueRun, finishRun, Yield } from "../run.ts"
 import type { RunExit } from "../run-exit.ts"
 import type { Vcpu } from "../vcpu.ts"
@@ -294,26 +294,34 @@ export class Scheduler {
   #advanceRun(cpu: PhysicalCpu, task: Task): void {
     const { vcpu, begun } = task.position!
     if (!begun) {
-      if (vcpu.thread) return this.#sleep(cpu, task, undefined)
+      if (vcpu.thread && !vcpu.thread.ended) {
+        if (!task.schedule!.interrupted && !hasSignal(task)) return this.#sleep(cpu, task, undefined)
+        task.schedule!.interrupted = false
+        return this.#returnFromRun(cpu, task, "EINTR", -ERRNO.EINTR)
+      }
       vcpu.thread = task
       task.position!.begun = true
     }
     const result = (begun ? undefined : beginRun(cpu, vcpu)) ?? continueRun(cpu, vcpu)
     if (result === Yield.RESCHED) return
     if (result === Yield.SLEEP) return this.#sleep(cpu, task, vcpu.sleep?.until)
-    task.position = undefined
     vcpu.thread = undefined
-    for (const other of this.threads) if (other.position?.vcpu === vcpu) this.wake(other)
-    task.registers.x[0] = BigInt.asUintN(64, BigInt(finishRun(cpu, vcpu, result)))
+    for (const other of this.threads) if (other !== task && other.position?.vcpu === vcpu) this.wake(other)
+    this.#returnFromRun(cpu, task, result, finishRun(cpu, vcpu, result))
+  }
+  /** The system call is over; user space, where it is a method of ours, looks at the exit. */
+  #returnFromRun(cpu: PhysicalCpu, task: Task, exit: RunExit | Errno, result: number): void {
+    task.position = undefined
+    task.registers.x[0] = BigInt.asUintN(64, BigInt(result))
     returnToUser(cpu)
     const program = this.#programs.get(task)
-    if (program && !task.ended) this.#afterRun(task, program)
+    if (program && !task.ended) this.#afterRun(task, program, exit)
   }
-  #afterRun(task: Task, program: VcpuThread): void {
+  #afterRun(task: Task, program: VcpuThread, exit: RunExit | Errno): void {
     const { host } = this
     program.asked = false
     host.caller = task
-    const after = program.onExit(program.vcpu.lastExit)
+    const after = program.onExit(exit)
     host.caller = host.vmm
     if (after === "stop" && task.schedule) task.schedule.state = "stopped"
     if (host.crash) this.#interrupted = true
@@ -346,8 +354,11 @@ export class Scheduler {
   #wakeByTime(now: bigint): void {
     for (const task of this.threads) {
       const { state, wakeAt } = task.schedule!
-      if (state !== "sleeping" || !((wakeAt !== undefined && wakeAt <= now) || hasSignal(task))) continue
-      if (task.position) task.position.vcpu.sleep = undefined
+      if (state !== "sleeping" || task.ended) continue
+      const holder = task.position?.begun === false ? task.position.vcpu.thread : task
+      const isFree = holder === undefined || holder.ended !== undefined
+      if (!isFree && !hasSignal(task) && (wakeAt === undefined || wakeAt > now)) continue
+      if (task.position?.begun) task.position.vcpu.sleep = undefined
       this.#makeRunnable(task, task.schedule!)
     }
   }

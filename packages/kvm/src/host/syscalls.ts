@@ -67,16 +67,24 @@ const TABLE: ReadonlyMap<number, (call: Call) => bigint> = new Map<number, (call
     }
   ],
   [93, exit],
-  [94, exit],
-  [172, ({ task }) => BigInt(task.id)], // getpid
+  [94, exitGroup],
+  [172, ({ task }) => BigInt(task.programId)], // getpid
+  [178, ({ task }) => BigInt(task.id)], // gettid
   [
-    124, // sched_yield: nobody else runs, but the registers go through memory as if somebody had
-    ({ cpu }) => {
-      withFpContext(cpu, () => saveUserState(cpu))
+    124, // sched_yield: without a scheduler nobody else runs, but the registers go through memory as if somebody had
+    ({ cpu, task }) => {
+      if (task.schedule) cpu.schedule.needResched = true
+      else withFpContext(cpu, () => saveUserState(cpu))
       return 0n
     }
   ]
 ])
+/** The end of all threads of the program. */
+function exitGroup(call: Call): bigint {
+  exit(call)
+  for (const thread of call.task.threads) thread.ended ??= call.task.ended
+  return 0n
+}
 function exit({ task, arguments: [status] }: Call): bigint {
   task.ended = { status: Number(status! & 0xffn) }
   return 0n

@@ -59,6 +59,8 @@ export class Task {
   readonly files: Map<number, HostFile>
   /** Physical memory that is the program's own, and goes with its last thread. */
   readonly pages: { readonly physical: number; readonly bytes: number }[]
+  /** Id of the program's first thread. */
+  readonly programId: number
   /** The threads of the program, this one included. */
   readonly threads: Set<Task>
   /** Set while the scheduler decides when it runs. */
@@ -71,6 +73,7 @@ export class Task {
   /** `sibling`: a thread of the program it belongs to; undefined: it is the first thread of a new one. */
   constructor(id: number, space: AddressSpace, sibling?: Task, name = `task${id}`) {
     this.id = id
+    this.programId = sibling?.programId ?? id
     this.name = name
     this.fp = fpMemory(this.name)
     this.space = space
