@@ -23,6 +23,8 @@ const RECORDINGS: readonly Recorded[] = [
   ...variants("g1-nofp", ALL),
   ...variants("g2-fp", ALL),
   ...variants("g3-sve32", THREE, { maxVl: 32, hostSve: true }),
+  ...variants("g3-sve64", ["hvhe", "nvhe"], { maxVl: 64, hostSve: true }),
+  ...variants("g4-zcr32", ["hvhe", "nvhe"], { maxVl: 32 }),
   ...variants("g5-nosve", ALL),
   ...variants("g5b-svefirst", THREE, { hostSve: true }),
   ...variants("g6-sme", THREE)
