@@ -1,6 +1,6 @@
 /** What hyp code takes a VM to have. For a protected VM that is what its own ID registers say, whatever the host asked for. */
 import { parseEncoding } from "@eltwo/isa"
-import { type CpuFeatures, type GuestLists, guestCommonTraps, guestLists, type RegisterValues, VcpuFeature, type Vm } from "@eltwo/kvm"
+import { type CpuFeatures, type GuestLists, guestCommonTraps, guestFeatures, guestLists, type RegisterValues, VcpuFeature, type Vm } from "@eltwo/kvm"
 import { protectedIdRegister, type ReadId } from "./id-registers.ts"
 
 const PTRAUTH = (1 << VcpuFeature.PTRAUTH_ADDRESS) | (1 << VcpuFeature.PTRAUTH_GENERIC)
@@ -24,8 +24,8 @@ export interface VmView {
 
 /** An ordinary VM is what the host says. */
 export const ordinaryView = (vm: Vm): VmView => {
-  const { features, guestLists: lists } = vm.host
-  return { vm, fpmr: features.fpmr, lists, traps: guestCommonTraps(features) }
+  const features = guestFeatures(vm)
+  return { vm, fpmr: features.fpmr, lists: vm.host.guestLists, traps: guestCommonTraps(features) }
 }
 
 export const protectedView = (vm: Vm): VmView => {
