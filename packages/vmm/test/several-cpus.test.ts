@@ -29,6 +29,13 @@ const outcome = async (options: Partial<Input>) => {
   })
   return { stdout, end, instructions: account.instructions }
 }
+/** Runs `use` with the path of a source that is there for so long. */
+const withSource = async <T>(source: string, use: (guest: string) => Promise<T>): Promise<T> => {
+  const folder = mkdtempSync(join(tmpdir(), "eltwo-"))
+  const path = join(folder, "guest.s")
+  writeFileSync(path, source)
+  return use(path).finally(() => rmSync(folder, { recursive: true }))
+}
 const hex = (value: number): string => value.toString(16).padStart(16, "0")
 /** Each of n vCPUs adds its number, from 1, 500 times. */
 const said = (n: number): string => {
@@ -64,11 +71,47 @@ describe("an image with several vCPUs", () => {
     ])
       expect(lines).toContainEqual(expect.stringMatching(shape))
   })
+  it("is reset as a whole: the others are off again, and memory outside the image stays", async () => {
+    const source = `
+      movz x20, #0x4010, lsl #16
+      ldr x1, [x20]
+      add x1, x1, #1
+      str x1, [x20]
+      movz x0, #0xc400, lsl #16
+      movk x0, #3
+      mov x1, #1
+      adr x2, other
+      hvc #0
+      cbnz x0, bad
+wait:
+      ldr x3, [x20, #8]
+      ldr x1, [x20]
+      cmp x3, x1
+      b.lo wait
+      cmp x1, #3
+      b.eq off
+      movz x0, #0x8400, lsl #16
+      movk x0, #9
+      hvc #0
+bad:
+      movz x0, #0x4010, lsl #16
+      br x0
+off:
+      movz x0, #0x8400, lsl #16
+      movk x0, #8
+      hvc #0
+other:
+      movz x20, #0x4010, lsl #16
+      ldr x3, [x20, #8]
+      add x3, x3, #1
+      str x3, [x20, #8]
+      b .`
+    for (const mode of ["vhe", "nvhe"] as const)
+      for (const pcpus of [1, 2])
+        expect((await withSource(source, (guest) => outcome({ guest, vcpus: 2, pcpus, mode }))).end).toEqual({ kind: "exited", status: 0 })
+  })
   it("stops at its limits", async () => {
-    const folder = mkdtempSync(join(tmpdir(), "eltwo-"))
-    writeFileSync(join(folder, "spin.s"), "b .\n")
-    const { end, instructions } = await outcome({ guest: join(folder, "spin.s"), vcpus: 2, pcpus: 2, maxInsns: 1_000_000 })
-    rmSync(folder, { recursive: true })
+    const { end, instructions } = await withSource("b .\n", (guest) => outcome({ guest, vcpus: 2, pcpus: 2, maxInsns: 1_000_000 }))
     expect(end).toEqual({ kind: "limit", limit: "instructions" })
     // to the end of a round
     expect(instructions).toBeLessThan(1_200_000n)
