@@ -40,7 +40,13 @@ export const VM_STATE = shape({
     features: { maybe: "u32" },
     hasRun: "flag",
     nisvToUser: "flag",
+    manualProtection: "flag",
+    dirtyAtFirst: "flag",
+    /** Interrupts of the virtual, the physical, and the virtual hypervisor's virtual and physical timer. */
+    timerInterrupts: { list: "u32", most: 4 },
     counterOffset: { maybe: "u64" },
+    /** User space chose it. */
+    counterOffsetFixed: "flag",
     vcpus: { list: VCPU_STATE, most: MAX_VCPUS },
     /** The vCPU that ran last on the first CPU, whose translations that may still have; null: none did. */
     lastRan: { maybe: "u32" },
@@ -81,7 +87,11 @@ export const vmState = (vm: Vm): VmState | VmBusy => {
     features: vm.features ?? null,
     hasRun: vm.hasRun,
     nisvToUser: vm.nisvToUser,
+    manualProtection: vm.manualProtection,
+    dirtyAtFirst: vm.dirtyAtFirst,
+    timerInterrupts: [...vm.timerInterrupts],
     counterOffset: vm.counterOffset ?? null,
+    counterOffsetFixed: vm.counterOffsetFixed,
     vcpus: vm.vcpus.flatMap((vcpu) => (vcpu ? [vcpuState(vcpu)] : [])),
     lastRan: host.cpus[0]!.lastRan.get(vm.id) ?? null,
     retired: pe.retired,
@@ -94,9 +104,13 @@ const busyWith = (vm: Vm): VmBusy | undefined => {
   if (vm.protected) return { busy: "its memory is the guest's alone", protected: true }
   if (vm.closed) return { busy: "it is closed" }
   if (vm.vgic) return { busy: "its interrupt controller is not among what is kept" }
+  if (vm.vgic) return { busy: "an interrupt controller in the kernel, which snapshots do not hold yet" }
+  if ([...vm.slots].some(({ dirty }) => dirty)) return { busy: "a log of dirty pages" }
   if (host.crash) return { busy: "the host kernel has crashed" }
   if (vm.vcpus.some((vcpu) => vcpu?.loadedOn || vcpu?.thread)) return { busy: "a vCPU is in KVM_RUN" }
-  if (host.cpus.some(({ current }) => current && current !== host.vmm)) return { busy: "a host program runs" }
+  const idles = host.cpus.map(({ idle }) => idle)
+  if ([...host.tasks.values()].some((task) => task !== host.vmm && !task.ended && !idles.includes(task)))
+    return { busy: "a thread or program of its host beside the one that runs it" }
   if (host.cpus.some(({ softirqs }) => softirqs.length > 0)) return { busy: "the host kernel has work to do" }
   return undefined
 }
@@ -136,7 +150,11 @@ export const restoreVm = (host: Host, state: VmState): Vm | string => {
   vm.features = state.features ?? undefined
   vm.hasRun = state.hasRun
   vm.nisvToUser = state.nisvToUser
+  vm.manualProtection = state.manualProtection
+  vm.dirtyAtFirst = state.dirtyAtFirst
+  vm.timerInterrupts.splice(0, 4, ...state.timerInterrupts)
   vm.counterOffset = state.counterOffset ?? undefined
+  vm.counterOffsetFixed = state.counterOffsetFixed
   if (state.lastRan !== null) host.cpus[0]!.lastRan.set(vm.id, state.lastRan)
   restoreAccount(host.account, state.account)
   // last, because every call of the host's interface takes time
@@ -148,7 +166,9 @@ export const restoreVm = (host: Host, state: VmState): Vm | string => {
 }
 const asked = (what: string, result: Errno | undefined): string | undefined => (result === undefined ? undefined : `${what}: ${result}`)
 
-const settings = (vm: Vm, { filter, firmware, retired, idle }: VmState): string | undefined => {
+const settings = (vm: Vm, { filter, firmware, retired, idle, timerInterrupts }: VmState): string | undefined => {
+  if (timerInterrupts.length !== 4 || timerInterrupts.some((interrupt) => interrupt < 16 || interrupt > 31))
+    return "timers with other interrupts than PPIs"
   if (retired >> 63n || idle >> 63n) return "a virtual time beyond all ages"
   for (const { base, count, action } of filter) {
     const problem = asked("KVM_ARM_VM_SMCCC_FILTER", vm.filter.add({ base, count }, action as FilterAction, false))

@@ -1,6 +1,6 @@
 /**
  * Values to bytes and back: MessagePack's core and nothing else, so that any language can read a section. What eltwo writes has one form only: keys in the order
- * of the shape, the smallest headers, no value that reads back as another. Reading checks that the bytes are in that form by writing them again.
+ * of the shape, the smallest headers, no value that reads back as another. Who reads checks that by writing again (decodeAs in shape-schema.ts).
  */
 import { Packr } from "msgpackr"
 import { prescan, type ScanLimits } from "./prescan.ts"
@@ -24,7 +24,7 @@ export const encode = (value: Plain): Uint8Array => {
   // The result shares the packer's buffer.
   return new Uint8Array(packr.pack(value))
 }
-/** The value of bytes a stranger may have made. Throws SnapshotError; `path` says whose bytes they are. */
+/** The value of bytes a stranger may have made, of any kind. Throws SnapshotError; `path` says whose bytes they are. */
 export const decode = (bytes: Uint8Array, path: string): Plain => {
   const problem = prescan(bytes, SCAN_LIMITS)
   if (problem !== undefined)
@@ -34,15 +34,7 @@ export const decode = (bytes: Uint8Array, path: string): Plain => {
       actual: problem.actual,
       hint: "The file was not written by eltwo, or was changed."
     })
-  const value = copied(packr.unpack(bytes) as Plain)
-  if (!isCanonical(value, bytes))
-    refuse("SNAPSHOT_ENCODING", {
-      path,
-      expected: "the one form in which eltwo writes a value",
-      actual: "another form",
-      hint: "The file was not written by eltwo, or was changed."
-    })
-  return value
+  return copied(packr.unpack(bytes) as Plain)
 }
 
 /** msgpackr gives Buffers on Node. */
@@ -51,14 +43,6 @@ const copied = (value: Plain): Plain => {
   if (Array.isArray(value)) return value.map(copied)
   if (typeof value !== "object" || value === null) return value
   return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, copied(inner)]))
-}
-const isCanonical = (value: Plain, bytes: Uint8Array): boolean => {
-  try {
-    return sameBytes(encode(value), bytes)
-  } catch (error) {
-    if (error instanceof TypeError) return false
-    throw error
-  }
 }
 export const sameBytes = (a: Uint8Array, b: Uint8Array): boolean => {
   if (a.length !== b.length) return false

@@ -15,7 +15,7 @@ import { decode, encode, type Plain, sameBytes } from "./codec.ts"
 import { crc32 } from "./crc32.ts"
 import { HEADER, type Header, MAJOR, MINOR, type SectionEntry } from "./header.ts"
 import { reading, refuse } from "./refusal.ts"
-import { arrange, decodeShape } from "./shape-schema.ts"
+import { arrange, decodeAs, decodeShape } from "./shape-schema.ts"
 
 /** SHA-256 of bytes: 32 bytes. A platform may have a faster one. */
 export type Hash = (bytes: Uint8Array) => Uint8Array
@@ -56,7 +56,7 @@ export const readValues = <S extends Shape>(container: Container, name: string, 
       actual: `version ${entry.version}, codec ${entry.codec}`,
       hint: "Use the eltwo that wrote it, or a later one."
     })
-  return decodeShape(shape, decode(bytes, path), path)
+  return decodeAs(shape, bytes, path)
 }
 
 /** The bytes of a snapshot: the same for the same header and sections. */
@@ -165,11 +165,12 @@ const readHeader = (file: Uint8Array): { readonly header: Header; readonly end: 
   const head = file.subarray(PREFIX_BYTES, end)
   if (crc32(head) !== view.getUint32(MAGIC.length + 5, true))
     refuse("SNAPSHOT_CHECKSUM", { path: "header", expected: "its checksum", actual: "another", hint: CHANGED })
-  return { header: decodeShape(HEADER, checkedFormat(decode(head, "header")), "header"), end }
+  checkFormat(decode(head, "header"))
+  return { header: decodeAs(HEADER, head, "header"), end }
 }
 /** What the header says of its format, looked at before the rest: a later minor version may have more fields. */
 const FORMAT = shape({ fields: { major: "u32", minor: "u32" } })
-const checkedFormat = (header: Plain): Plain => {
+const checkFormat = (header: Plain): void => {
   const said = typeof header === "object" && header !== null && "format" in header ? (header as { readonly format: Plain }).format : undefined
   const { major, minor } = decodeShape(FORMAT, said, "header.format")
   if (major !== MAJOR || minor > MINOR)
@@ -179,7 +180,6 @@ const checkedFormat = (header: Plain): Plain => {
       actual: `${major}.${minor}`,
       hint: "Use the eltwo that wrote it, or a later one."
     })
-  return header
 }
 
 type Places = ReadonlyMap<string, { readonly entry: SectionEntry; readonly bytes: Uint8Array }>

@@ -1,7 +1,7 @@
 /** Shapes as @effect/schema: how a section's value is checked. Unknown fields, missing fields and wrong kinds are refused with the place they have. */
 import type { Fields, Saved, Shape } from "@eltwo/cpu"
 import { issuesOf, Schema } from "../schema.ts"
-import type { Plain } from "./codec.ts"
+import { decode, encode, type Plain, sameBytes } from "./codec.ts"
 import { refuse } from "./refusal.ts"
 
 const LONGEST_TEXT = 4096
@@ -70,6 +70,19 @@ export const arrange = (shape: Shape, value: unknown, path = ""): Plain => {
       return [name, arrange(inner, given[name], `${path}.${name}`)]
     })
   )
+}
+
+/** The value of a stranger's bytes, which must be what `arrange` and `encode` make of it. Throws SnapshotError; `path` says whose value it is. */
+export const decodeAs = <S extends Shape>(shape: S, bytes: Uint8Array, path: string): Saved<S> => {
+  const value = decodeShape(shape, decode(bytes, path), path)
+  if (!sameBytes(encode(arrange(shape, value, path)), bytes))
+    refuse("SNAPSHOT_ENCODING", {
+      path,
+      expected: "the one form in which eltwo writes a value",
+      actual: "another form",
+      hint: "The file was not written by eltwo, or was changed."
+    })
+  return value
 }
 
 /** The value as its shape describes it. Throws SnapshotError with the first thing that is wrong; `path` says whose value it is. */

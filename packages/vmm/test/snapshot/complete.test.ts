@@ -1,0 +1,127 @@
+/**
+ * Nothing is forgotten: every field of every class that is part of a guest's state has its place here, and a new one fails until somebody says how a snapshot
+ * keeps it. The sources are read, so that private fields count too.
+ */
+import { describe, expect, it } from "vitest"
+import { fieldsOf } from "./fields.ts"
+
+/**
+ * How a field comes back: `saved` in a section; `made` with the object, from the options of the run or by whoever holds it; `derived` from what is saved;
+ * `passing` within one call of run, empty between two; `refused`: a machine in which it is in use cannot be saved; `told`: what a crash or a listener is told, not
+ * what a guest can see.
+ */
+interface Fields {
+  readonly saved?: string
+  readonly made?: string
+  readonly derived?: string
+  readonly passing?: string
+  readonly refused?: string
+  readonly told?: string
+}
+const CLASSES: Readonly<Record<string, Fields>> = {
+  "cpu/src/board.ts Board": {
+    saved: "physical pes",
+    made: "isa memory ram seed vectorLengths streamingVectorLengths counterFrequency memoryWhenOff regions",
+    derived: "code written"
+  },
+  "cpu/src/pe.ts Pe": {
+    saved: "index bytes x system modelledEl hostFirmware lines eventRegister controls",
+    made: "board base halfwords words signedWords doublewords view",
+    derived: "vectorBits streamingVectorBits alignmentCheck nonAligned stackAlignmentCheck fetchEpoch attention translation trapKeys"
+  },
+  "cpu/src/layout.ts PE": {
+    saved: "X SP PC FLAGS_A FLAGS_B FLAGS_KIND PSTATE FPSR FPCR SVCR RETIRED MONITOR_SIZE MONITOR_ADDRESS MONITOR_VALUE FPMR IDLE Z P ZT0 SYSTEM ZA",
+    derived: "TLB TLBS",
+    passing: "BUDGET LEAVE FAULT_ADDRESS SCRATCH"
+  },
+  "cpu/src/controls.ts Controls": {
+    saved: "mode coin #words #pending",
+    made: "machine slot #pe #hcrUnderTge #hcrInHostMode",
+    derived: "version hcr hcrHigh e2h tge host"
+  },
+  "cpu/src/pending.ts InterruptLines": { saved: "irq fiq serror virtualIrq virtualFiq timersAssertIrq maintenanceAssertsIrq active" },
+  "kvm/src/vcpu.ts Vcpu": {
+    saved:
+      "id registers system fp hcr mdcr vsesr fault features mpState hasRun pendingReset pending mmio halt debugPoints caches bankedSpsr deviceIrqLevel",
+    made: "vm name descriptor file page",
+    passing: "slice immediateExit lastExit sleep",
+    refused: "loadedOn thread interrupts"
+  },
+  "kvm/src/vm.ts Vm": {
+    saved:
+      "slots filter vcpus idRegisters firmware psciVersion features hasRun nisvToUser manualProtection dirtyAtFirst timerInterrupts counterOffset counterOffsetFixed stage2",
+    made: "host id",
+    refused: "protected dead #destroyed vgic"
+  },
+  "kvm/src/memory-slots.ts MemorySlots": { saved: "#slots" },
+  "kvm/src/memory-slots.ts MemorySlot": { saved: "slot guestPhysical length readonly", made: "hostPhysical", refused: "dirty" },
+  "kvm/src/smccc-filter.ts SmcccFilter": { saved: "#entries" },
+  "kvm/src/host/fp-memory.ts FpMemory": { saved: "fpsimd sve sme svcr fpmr vl fpType", made: "name" },
+  "kvm/src/host/fp-memory.ts VectorLengths": { saved: "sve sme" },
+  "kvm/src/host/task.ts UserRegisters": { saved: "general sp pc pstate", made: "x" },
+  "kvm/src/account.ts Account": {
+    saved: "instructions entries #exits fpTraps saves savedBytes loads loadedBytes moves isbs writes hostCalls #runs"
+  },
+  "kvm/src/account.ts Moves": { saved: "saves savedBytes loads loadedBytes" },
+  // Between two calls of KVM_RUN, and with the VMM's thread alone, a host keeps nothing of its guests.
+  "kvm/src/host/host.ts Host": {
+    saved: "account",
+    made: "board mode hooks pages tables features cpus scheduler cpu midr trapWords guestLists systemRegisters vectors guestVectors vmm caller run #kernel #tableMapOn #nextTask #nextVm #nextVmid #nextAsid apiVersion",
+    refused: "crash tasks",
+    told: "#events"
+  },
+  "kvm/src/host/cpu.ts PhysicalCpu": {
+    saved: "lastRan",
+    made: "index pe port account context hostEl mode hostContext hostReturn features last current idle schedule userUntil",
+    passing: "masking failAllocations #fpOwner",
+    refused: "loaded softirqs",
+    told: "events trail warnings"
+  },
+  "kvm/src/stage2.ts Stage2": { saved: "ipaBits tables", made: "vtcr vmid rootBytes #attributes" },
+  "vmm/src/personality/linux/process.ts Process": {
+    saved: "space files signals timers options name limits unimplemented systemCalls faults",
+    made: "cpu host id",
+    refused: "#pause #end"
+  },
+  "vmm/src/personality/linux/address-space.ts AddressSpace": { saved: "areas tables #pages brkStart brk", made: "#memory" },
+  "vmm/src/personality/linux/areas.ts Area": { saved: "start end" },
+  "vmm/src/personality/linux/areas.ts AreaKind": { saved: "protection anonymous" },
+  "vmm/src/personality/linux/page-tables.ts PageAllocator": { saved: "#free #next", made: "#end #memory" },
+  "vmm/src/personality/linux/page-tables.ts PageTables": { saved: "root stale", made: "#view #memory #pages", derived: "#used", passing: "#path" },
+  "vmm/src/personality/linux/signals.ts Signals": { saved: "#actions #pending #mask #saved stopped stack" },
+  "vmm/src/personality/linux/signals.ts SignalInfo": { saved: "signal code address process value fault" },
+  "vmm/src/personality/linux/signals.ts Action": { saved: "handler flags restorer mask" },
+  "vmm/src/personality/linux/signals.ts AlternateStack": { saved: "base bytes flags" },
+  "vmm/src/personality/linux/interval-timers.ts IntervalTimers": { saved: "#timers", made: "#cpu", derived: "#set" },
+  "vmm/src/personality/linux/interval-timers.ts IntervalTimer": { saved: "at interval" },
+  "vmm/src/personality/linux/files.ts Files": { saved: "#table #closeOnExec workingDirectory moved umask limit", made: "#host tree" },
+  "vmm/src/personality/bare/terminal.ts Terminal": { saved: "#input #next #ended", made: "#streams", passing: "#output #pending" },
+  "vmm/src/personality/bare/pl011.ts Pl011": { saved: "#stored #fifo #raised #foundEmpty", made: "base bytes #line #onInterrupt" },
+  "vmm/src/personality/bare/semihosting.ts Semihosting": { saved: "#options #files #handles #errno", made: "#calls" },
+  "vmm/src/personality/bare/machine.ts BareMachine": {
+    saved: "uart #options #image #loaded #terminal #semihosting #cause",
+    made: "board #trace"
+  },
+  "vmm/src/personality/vm/machine.ts VmMachine": {
+    saved: "#image #options #entry #uart #terminal #semihosting #uartAsserts #barren #budget",
+    made: "#kvm #vm #vcpu",
+    passing: "#end",
+    refused: "#threads"
+  },
+  "vmm/src/signal-schedule.ts SignalClock": { saved: "#due" },
+  "vmm/src/signal-schedule.ts SignalSchedule": { saved: "signal at every" }
+}
+const namesIn = (fields: Fields): readonly string[] => Object.values(fields).flatMap((names) => (names as string).split(" "))
+
+describe("every field", () => {
+  it.each(Object.keys(CLASSES))("of %s has its place", (place) => {
+    const [file, name] = place.split(" ") as [string, string]
+    const declared = fieldsOf(file, name)
+    const known = namesIn(CLASSES[place]!)
+    expect({ unsaid: declared.filter((field) => !known.includes(field)), gone: known.filter((field) => !declared.includes(field)) }).toEqual({
+      unsaid: [],
+      gone: []
+    })
+    expect(new Set(known).size).toBe(known.length)
+  })
+})
