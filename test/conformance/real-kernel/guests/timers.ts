@@ -80,7 +80,7 @@ export const TIMER_GUESTS: readonly RealKernelGuest[] = [
     guest(
       `timer-${timer}-interrupt`,
       `
-    set x1, 20000000
+    set x1, 500000000
     msr cnt${timer}_tval_el0, x1
     set x0, 1
     msr cnt${timer}_ctl_el0, x0
