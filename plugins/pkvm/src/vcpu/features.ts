@@ -1,6 +1,6 @@
 /** What hyp code takes a VM to have. For a protected VM that is what its own ID registers say, whatever the host asked for. */
 import { parseEncoding } from "@eltwo/isa"
-import { type CpuFeatures, type GuestLists, guestCommonTraps, guestFeatures, guestLists, type RegisterValues, VcpuFeature, type Vm } from "@eltwo/kvm"
+import { type CpuFeatures, type GuestLists, guestCommonTraps, guestFeatures, guestLists, type PhysicalCpu, type RegisterValues, VcpuFeature, type Vm } from "@eltwo/kvm"
 import { protectedIdRegister, type ReadId } from "./id-registers.ts"
 
 const PTRAUTH = (1 << VcpuFeature.PTRAUTH_ADDRESS) | (1 << VcpuFeature.PTRAUTH_GENERIC)
@@ -28,12 +28,12 @@ export const ordinaryView = (vm: Vm): VmView => {
   return { vm, fpmr: features.fpmr, lists: vm.host.guestLists, traps: guestCommonTraps(features) }
 }
 
-export const protectedView = (vm: Vm): VmView => {
+/** `cpu` executes hyp code: its ID registers are the processor's. */
+export const protectedView = (cpu: PhysicalCpu, vm: Vm): VmView => {
   const { host } = vm
-  const [cpu] = host.cpus
-  const { machine } = cpu!.pe.controls
+  const { machine } = cpu.pe.controls
   const features = (vm.features ?? 0) & ALLOWED
-  const read: ReadId = (name) => (machine.registerByName.has(name) ? cpu!.read(name) : 0n)
+  const read: ReadId = (name) => (machine.registerByName.has(name) ? cpu.read(name) : 0n)
   const idRegisters = new Map(
     machine.registers
       .filter(({ declaration }) => declaration.identification && ID_SPACE.test(declaration.encoding))

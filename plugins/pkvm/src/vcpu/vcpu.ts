@@ -20,9 +20,9 @@ export const viewOf = (state: Vcpu): VmView => {
  * What pkvm_init_vcpu does when memory and structures are pinned. EINVAL: a protected VM without FP, with AArch32 or with SME; a vCPU with SVE whose vector
  * length is none of the processor's, or that has no memory for vectors. Nothing is changed then.
  */
-export const initHypVcpu = ({ protected: isProtected, hostVcpu, state }: Omit<HypVcpu, "pages">): Outcome => {
+export const initHypVcpu = (cpu: PhysicalCpu, { protected: isProtected, hostVcpu, state }: Omit<HypVcpu, "pages">): Outcome => {
   const { host } = hostVcpu.vm
-  const view = isProtected ? protectedView(hostVcpu.vm) : ordinaryView(hostVcpu.vm)
+  const view = isProtected ? protectedView(cpu, hostVcpu.vm) : ordinaryView(hostVcpu.vm)
   const read = idReader(view.vm, view.vm.idRegisters)
   if (isProtected && !canBeProtected(read)) return "EINVAL"
   const vectors = isProtected ? 0 : ordinaryVectors(hostVcpu)
