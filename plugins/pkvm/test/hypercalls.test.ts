@@ -264,6 +264,55 @@ describe("lending to ordinary VMs", () => {
   })
 })
 
+describe("ordinary VMs", () => {
+  it("give up what a slot maps when it moves and when it goes", () => {
+    const host = bootProtected("nvhe")
+    const { vm, vcpu } = newVm(host, "hlt #1")
+    vcpu.run(10)
+    const pfn = vm.slots.physical(GUEST_RAM, 8)! / PAGE
+    const { records } = stateOf(host)
+    const state = () => [records.hostState(pfn), records.shareCount(pfn)]
+    expect(state()).toEqual([PageState.SHARED_OWNED, 1])
+    const slot = { slot: 0, guestPhysical: 0x60000000, bytes: 0x10000 }
+    expect(ok(vm.setMemoryRegion(slot)).bytes.length).toBe(0x10000)
+    expect(state()).toEqual([PageState.OWNED, 0])
+    vcpu.completeHalt()
+    vcpu.registers.pc = BigInt(slot.guestPhysical)
+    expect(vcpu.run(10)).toMatchObject({ reason: "debug" })
+    expect(state()).toEqual([PageState.SHARED_OWNED, 1])
+    expect(ok(vm.setMemoryRegion({ ...slot, bytes: 0 })).bytes.length).toBe(0)
+    expect(state()).toEqual([PageState.OWNED, 0])
+    expect(tableProblems(host)).toEqual([])
+  })
+  it("have blocks where both sides have one", () => {
+    const host = bootProtected("hvhe")
+    const BLOCK = 2 << 20
+    const vm = ok(host.createVm())
+    ok(vm.setMemoryRegion({ slot: 0, guestPhysical: GUEST_RAM, bytes: 2 * BLOCK }))
+    vm.write(GUEST_RAM, new Uint8Array([0x20, 0, 0x40, 0xd4]))
+    const vcpu = ok(vm.createVcpu(0))
+    vcpu.init({ features: 4 })
+    vcpu.registers.pc = BigInt(GUEST_RAM)
+    const calls = during(host, "hostcall", () => expect(vcpu.run(10)).toMatchObject({ reason: "debug", immediate: 1 }))
+    expect(calls.filter(({ call }) => call === HostCall.pkvm_host_share_guest).map(({ arguments: [, gfn, pages] }) => [gfn, pages])).toEqual([
+      [BigInt(GUEST_RAM / PAGE), 512n]
+    ])
+    expect(tableProblems(host)).toEqual([])
+    vm.destroy()
+    expect(tableProblems(host)).toEqual([])
+  })
+})
+
+describe("what the checks of hyp code rule out", () => {
+  it("is a panic of EL2: here, more pins of a page than can be counted", () => {
+    const host = bootProtected("hvhe")
+    const { vm, vcpu } = newVm(host, "hlt #1")
+    const pfn = Math.floor(hostSideOf(host).vms.get(vm)!.structure / PAGE)
+    stateOf(host).records.setRefcount(pfn, 0xffff)
+    expect(vcpu.run(10)).toMatchObject({ reason: "crash", crash: { kind: "HypPanic", message: expect.stringContaining("is pinned 65535 times") } })
+  })
+})
+
 describe("any calls at all", () => {
   it("leave the tables as the records say; one that fails changes no record", { timeout: 60_000 }, () => {
     const host = bootProtected("hvhe")

@@ -9,6 +9,7 @@ import { initHypVcpu, loadHypVcpu, runHypVcpu } from "../vcpu/vcpu.ts"
 import { kvmHypInit, pkvmInit, protFinalize } from "./boot.ts"
 import type { RealGuestStage2 } from "./guest-stage2.ts"
 import { hostDataOf } from "./host-data.ts"
+import { orPanic } from "./panic.ts"
 import { type HypState, hypStateOf, hypStateOn, loadedHypVcpu } from "./state.ts"
 import { FIRST_TABLE_BYTES, hypVcpuBytes, hypVmBytes, physicalOf, readField, STRUCTURE_BYTES, VCPU_FIELD, VM_FIELD } from "./structures.ts"
 import { forgetGuest } from "./tlb.ts"
@@ -159,7 +160,7 @@ const guarded =
   (cpu, argument) => {
     const initialised = hypStateOf(hostDataOf(cpu).host)?.initialised ?? false
     if (initialised ? call < FIRST_AFTER : call >= END_BEFORE) return undefined
-    const result = handler(cpu, argument)
+    const result = orPanic(cpu, () => handler(cpu, argument))
     const state = hypStateOf(hostDataOf(cpu).host)
     if (cpu.events.listening) state?.records.report(cpu, "host", (HostCall[call] ?? String(call)).replace(/^pkvm_/, ""))
     return result

@@ -2,6 +2,7 @@
 import { EC } from "@eltwo/isa"
 import { guestName, type Host, type HostTrapHandler, type PhysicalCpu, returnToHost } from "@eltwo/kvm"
 import type { FaultResult } from "./host-stage2.ts"
+import { orPanic } from "./panic.ts"
 import { hypStateOn } from "./state.ts"
 
 const FSC_TYPE = 0x3cn
@@ -19,7 +20,7 @@ export const hostTrap: HostTrapHandler = (cpu) => {
   if (ec !== EC.InstructionAbortLower && ec !== EC.DataAbortLower) throw cpu.bug(`Unexpected exception from the host: ${EC[ec] ?? ec}`)
   const ipa = Number((cpu.read("HPFAR_EL2") << 8n) | (cpu.read("FAR_EL2") & 0xfffn))
   // an address that the host has, but not for this kind of access
-  const result: FaultResult = (esr & FSC_TYPE) === TRANSLATION ? state.pkvm.hostStage2.fault(ipa) : "refused"
+  const result: FaultResult = (esr & FSC_TYPE) === TRANSLATION ? orPanic(cpu, () => state.pkvm.hostStage2.fault(ipa)) : "refused"
   if (cpu.events.listening) cpu.emit({ what: "host-stage2-fault", ipa, result })
   if (result === "refused") injectAbort(cpu, state.host, esr)
   returnToHost(cpu)
