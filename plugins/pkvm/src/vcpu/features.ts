@@ -1,6 +1,16 @@
 /** What hyp code takes a VM to have. For a protected VM that is what its own ID registers say, whatever the host asked for. */
 import { parseEncoding } from "@eltwo/isa"
-import { type CpuFeatures, type GuestLists, guestCommonTraps, guestFeatures, guestLists, type PhysicalCpu, type RegisterValues, VcpuFeature, type Vm } from "@eltwo/kvm"
+import {
+  type CpuFeatures,
+  type GuestLists,
+  guestCommonTraps,
+  guestFeatures,
+  guestLists,
+  type PhysicalCpu,
+  type RegisterValues,
+  VcpuFeature,
+  type Vm
+} from "@eltwo/kvm"
 import { protectedIdRegister, type ReadId } from "./id-registers.ts"
 
 const PTRAUTH = (1 << VcpuFeature.PTRAUTH_ADDRESS) | (1 << VcpuFeature.PTRAUTH_GENERIC)
