@@ -94,7 +94,7 @@ export class Scheduler {
     this.resume(task)
     return task
   }
-  /** A thread of the VMM that calls KVM_RUN of a vCPU again and again; `onExit` is what user space does in between. ENOMEM: no memory. */
+  /** A thread of the VMM that calls KVM_RUN of a vCPU again and again; `onExit` is what user space does in between. */
   spawnVcpu(vcpu: Vcpu, onExit: ExitHandler, options: ThreadOptions = {}): Task {
     const task = vmmThread(this.host)
     this.#programs.set(task, { vcpu, onExit, asked: false })

@@ -26,6 +26,8 @@ export const runGuest = (cpu: PhysicalCpu, vcpu: Vcpu): ExitCode => {
   const { pe } = cpu
   for (;;) {
     const { slice } = vcpu
+    // hyp code came back after the last instruction: other CPUs have their turn, so there is not even one more
+    if (slice.left <= 0 && cpu.current?.schedule) pe.lines.irq = true
     const instructions = Math.min(Math.max(1, slice.left), UNLIMITED)
     const { exit, retired } = retiredBy(cpu, () => run(pe, { instructions, ...slice.options }))
     cpu.account.instructions += retired
