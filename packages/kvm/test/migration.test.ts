@@ -285,7 +285,7 @@ const storm = ({
 
 describe.each(["vhe", "nvhe", "hvhe", "pkvm"] as const)("storms under %s", (mode) => {
   it.each([1, 2, 3])("of seed %i leave every register alone", (seed) => {
-    const { migrations, preemptions } = storm({ mode, pcpus: 1 + seed, engine: seed === 2 ? "jit" : "interp", seed, rounds: 160 })
+    const { migrations, preemptions } = storm({ mode, pcpus: 1 + seed, engine: seed === 2 ? "jit" : "interp", seed, rounds: 112 })
     expect(migrations).toBeGreaterThan(20)
     expect(preemptions).toBeGreaterThan(20)
   })
@@ -298,7 +298,7 @@ describe("a program that nobody disturbs", () => {
 })
 describe.each(["vhe", "nvhe", "hvhe", "pkvm"] as const)("storms under %s with SVE, SME and FPMR", (mode) => {
   it("leave every register alone", () => {
-    const { migrations } = storm({ mode, pcpus: 3, engine: "jit", seed: 21, rounds: 320, isScalable: true })
+    const { migrations } = storm({ mode, pcpus: 3, engine: "jit", seed: 21, rounds: 208, isScalable: true })
     expect(migrations).toBeGreaterThan(100)
   })
 })
