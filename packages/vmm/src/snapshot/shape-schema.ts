@@ -74,7 +74,7 @@ export const arrange = (shape: Shape, value: unknown, path = ""): Plain => {
 
 /** The value of a stranger's bytes, which must be what `arrange` and `encode` make of it. Throws SnapshotError; `path` says whose value it is. */
 export const decodeAs = <S extends Shape>(shape: S, bytes: Uint8Array, path: string): Saved<S> => {
-  const value = decodeShape(shape, decode(bytes, path), path)
+  const value = checkShape(shape, decode(bytes, path), path)
   if (!sameBytes(encode(arrange(shape, value, path)), bytes))
     refuse("SNAPSHOT_ENCODING", {
       path,
@@ -82,13 +82,14 @@ export const decodeAs = <S extends Shape>(shape: S, bytes: Uint8Array, path: str
       actual: "another form",
       hint: "The file was not written by eltwo, or was changed."
     })
-  return value
+  return value as Saved<S>
 }
 
 /** The value as its shape describes it. Throws SnapshotError with the first thing that is wrong; `path` says whose value it is. */
-export const decodeShape = <S extends Shape>(shape: S, value: unknown, path: string): Saved<S> => {
+export const decodeShape = <S extends Shape>(shape: S, value: unknown, path: string): Saved<S> => checkShape(shape, value, path) as Saved<S>
+const checkShape = (shape: Shape, value: unknown, path: string): unknown => {
   const result = Schema.decodeUnknownEither(schemaOf(shape), { errors: "first", onExcessProperty: "error" })(value)
-  if (result._tag === "Right") return result.right as Saved<S>
+  if (result._tag === "Right") return result.right
   const [issue] = issuesOf(result.left)
   const place = issue === undefined ? "" : issue.path.map((part) => (typeof part === "number" ? `[${part}]` : `.${String(part)}`)).join("")
   return refuse("SNAPSHOT_SCHEMA", {
