@@ -1,7 +1,7 @@
 /**
- * A hostile protected guest against hyp code, its host and the other VMs. Each row says what the guest tries, has it executed by a VM of its own, and names what
- * the guest gets: X0, an exception at its own EL1, or the exit that user space sees. When the VM is gone every page belongs to whom it belonged before, the page
- * tables agree, and the victim runs on with its secret.
+ * A hostile protected guest against hyp code, its host and the other VMs. Each row says what the guest tries, has it executed by a VM of its own,
+ * and names what the guest gets: X0, an exception at its own EL1, or the exit that user space sees. When the VM is gone every page belongs to whom
+ * it belonged before, the page tables agree, and the victim runs on with its secret.
  */
 import { describe, expect, it } from "vitest"
 import { program } from "../../plugins/vhe/test/machine.ts"
@@ -105,6 +105,7 @@ const REGISTERS: readonly Row[] = [
   ["locks the host out of debug", "mov x0, #1\nmsr oslar_el1, x0\nmrs x0, oslsr_el1", "0"]
 ]
 const sees = (address: bigint, access: string): string => `${movs("x9", address)}\n${access}`
+const MMU_ON = "mov x1, #0xff\nmsr mair_el1, x1\nisb\nmrs x2, sctlr_el1\norr x2, x2, #1\nmsr sctlr_el1, x2\nisb"
 const ACCESSES: readonly Row[] = [
   [
     "loads the victim's secret by its physical address: user space is asked, as for any device",
@@ -125,7 +126,7 @@ const ACCESSES: readonly Row[] = [
   ],
   [
     "has its translation tables where there is no memory",
-    `${movs("x1", NOTHING)}\nmsr ttbr0_el1, x1\n${movs("x1", 0x803510n)}\nmsr tcr_el1, x1\nmov x1, #0xff\nmsr mair_el1, x1\nisb\nmrs x2, sctlr_el1\norr x2, x2, #1\nmsr sctlr_el1, x2\nisb`,
+    `${movs("x1", NOTHING)}\nmsr ttbr0_el1, x1\n${movs("x1", 0x803510n)}\nmsr tcr_el1, x1\n${MMU_ON}`,
     "intr"
   ],
   ["branches to itself for ever", "stay:\nb =stay", "intr"],

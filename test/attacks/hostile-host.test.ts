@@ -1,7 +1,7 @@
 /**
- * A hostile host kernel and a hostile VMM against a protected VM and hyp code. Each row says the attack in words, makes it by hypercalls with arguments of its
- * own choice, by loads and stores of the kernel, or by programs, and names the answer. Afterwards every page belongs to whom it belonged before, the page tables
- * agree, and the victim runs on with its secret; where an attack may change something, the row says what.
+ * A hostile host kernel and a hostile VMM against a protected VM and hyp code. Each row says the attack in words, makes it by hypercalls with
+ * arguments of its own choice, by loads and stores of the kernel, or by programs, and names the answer. Afterwards every page belongs to whom it
+ * belonged before, the page tables agree, and the victim runs on with its secret; where an attack may change something, the row says what.
  */
 import { HCR, linear, MDCR, REG } from "@eltwo/kvm"
 import { describe, expect, it } from "vitest"

@@ -1,6 +1,6 @@
 /**
- * A hostile second VM on a protected VM's pages and registers, alone and with the host's help. Each row says what is tried, makes it, and names what comes of it.
- * Afterwards every page belongs to whom it belonged before, the page tables agree, and the victim runs on with its secret.
+ * A hostile second VM on a protected VM's pages and registers, alone and with the host's help. Each row says what is tried, makes it, and names
+ * what comes of it. Afterwards every page belongs to whom it belonged before, the page tables agree, and the victim runs on with its secret.
  */
 import { linear, type Vm } from "@eltwo/kvm"
 import { describe, expect, it } from "vitest"

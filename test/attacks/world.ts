@@ -1,6 +1,6 @@
 /**
- * What attacks are made on: a protected host with a protected VM that has a secret (the victim), a second protected VM, and an ordinary one. Everything that
- * must not change is described as text, so that an attack can be seen to have changed nothing.
+ * What attacks are made on: a protected host with a protected VM that has a secret (the victim), a second protected VM, and an ordinary one.
+ * Everything that must not change is described as text, so that an attack can be seen to have changed nothing.
  */
 import { type Board, createBoard } from "@eltwo/cpu"
 import { createHost, type Host, PageTables, type PhysicalCpu, type RunExit, Task, type Vcpu, VcpuFeature, type Vm } from "@eltwo/kvm"
@@ -254,8 +254,8 @@ export class World {
     return exitName(vcpu.run(instructions))
   }
   /**
-   * What a guest of its own comes to that executes `source` and then stops, its vectors reporting exceptions: X0, or the exception, or the exit. The VM ends
-   * afterwards and its memory is the host's again.
+   * What a guest of its own comes to that executes `source` and then stops, its vectors reporting exceptions: X0, or the exception, or the exit.
+   * The VM ends afterwards and its memory is the host's again.
    */
   guest(source: string, { type = PROTECTED, runs = 1, instructions = 5000 }: GuestOptions = {}): Answer {
     const guest = this.newVm(`${movs("x19", BigInt(GUEST.vectors))}\nmsr vbar_el1, x19\nisb\n${source}\nhlt #1`, type)
@@ -281,6 +281,7 @@ export class World {
     const { records, vms } = pkvm
     const { host: hostTables } = tablesInMemory(this.state)
     const facts = new Map<string, string>()
+    const owner = (pfn: number): string => ownerName(ownerIn(hostTables.entry(pfn * PAGE).descriptor))
     const first = RAM / PAGE
     for (let pfn = first; pfn < first + RAM_BYTES / PAGE; pfn++) {
       if (pfn >= pool.pfn && pfn < pool.pfn + pool.pages) continue
@@ -290,7 +291,7 @@ export class World {
       if (usual) continue
       facts.set(
         `page 0x${pfn.toString(16)}`,
-        `host ${host}, hyp ${hyp}, pins ${records.refcount(pfn)}, loans ${records.shareCount(pfn)}, owner ${ownerName(ownerIn(hostTables.entry(pfn * PAGE).descriptor))}`
+        `host ${host}, hyp ${hyp}, pins ${records.refcount(pfn)}, loans ${records.shareCount(pfn)}, owner ${owner(pfn)}`
       )
     }
     for (const [index, slot] of vms.slots.entries()) {

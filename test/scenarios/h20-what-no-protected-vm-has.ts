@@ -13,8 +13,17 @@ const REFUSED: readonly (readonly [string, bigint, bigint])[] = [
   ["no AdvSIMD", 0xf10011n, 0n],
   ["SME", AARCH64_WITH_FP, 1n << 24n]
 ]
-const USES_SVE =
-  "// needs: sve\nmain: mov x19, x30\nmrs x1, cpacr_el1\norr x1, x1, #0x300000\norr x1, x1, #0x30000\nmsr cpacr_el1, x1\nisb\nmrs x1, id_aa64pfr0_el1\nreport 0, x1\nptrue p0.b\nbr x19"
+const USES_SVE = `// needs: sve
+main: mov x19, x30
+mrs x1, cpacr_el1
+orr x1, x1, #0x300000
+orr x1, x1, #0x30000
+msr cpacr_el1, x1
+isb
+mrs x1, id_aa64pfr0_el1
+report 0, x1
+ptrue p0.b
+br x19`
 
 export default scenario("H20", "AArch32, SME, no FP: no protected VM. SVE is accepted by VCPU_INIT, and is UNDEFINED for the guest", () => {
   const reader = (pfr0: bigint, pfr1: bigint) => (name: string) => (name === "ID_AA64PFR0_EL1" ? pfr0 : name === "ID_AA64PFR1_EL1" ? pfr1 : 0n)

@@ -1,6 +1,6 @@
 /**
- * Recorded guests on a protected host, ordinary and protected ones, compared with what the real hyp code did: every call, trap word, exit, transfer and
- * barrier at EL2 in order, and what user space and the guest saw.
+ * Recorded guests on a protected host, ordinary and protected ones, compared with what the real hyp code did: every call, trap word, exit, transfer
+ * and barrier at EL2 in order, and what user space and the guest saw.
  */
 import { HCR } from "@eltwo/kvm"
 import { describe, expect, it } from "vitest"
@@ -64,7 +64,9 @@ const adapted = (events: readonly RecordedEvent[], recorded: Recorded): readonly
     }
     return [e]
   })
-/** A timer interrupt of the recorded host fell between the traps and the ERET: that entry was none, and comes again after the thread was preempted. */
+/**
+ * A timer interrupt of the recorded host fell between the traps and the ERET: that entry was none, and comes again after the thread was preempted.
+ */
 const withoutInterrupted = (events: readonly RecordedEvent[]): { readonly kept: readonly RecordedEvent[]; readonly runs: number } => {
   const inHyp = events.filter((e) => e.where === "hyp")
   const kept: RecordedEvent[] = []

@@ -59,8 +59,15 @@ const FP_THREAD = { before: "ldr d0, [x21]\nldr d31, [x21, #8]", after: "str d0,
 /** Vectors of ones and twos; afterwards the bytes are summed, as the recorded thread did: a system call keeps the first sixteen. */
 const SVE_THREAD = {
   before: "dup z0.b, #1\ndup z31.b, #2",
-  after:
-    "str d0, [x21, #64]\nptrue p1.b\nuaddv d1, p1, z0.b\nstr d1, [x21, #88]\nuaddv d1, p1, z31.b\nstr d1, [x21, #96]\nrdvl x10, #1\nstr x10, [x21, #104]"
+  after: `
+    str d0, [x21, #64]
+    ptrue p1.b
+    uaddv d1, p1, z0.b
+    str d1, [x21, #88]
+    uaddv d1, p1, z31.b
+    str d1, [x21, #96]
+    rdvl x10, #1
+    str x10, [x21, #104]`
 }
 const REPORT_BYTES = 48
 const driver = ({ before, after }: typeof FP_THREAD): string => `
@@ -190,8 +197,10 @@ export const recordedLines = (events: readonly RecordedEvent[]): readonly string
     .map((e) => {
       const { what, reg, phys, value } = e
       switch (what) {
-        case "exc":
-          return `exc ${e.from} ec=${e.ec} iss=${e.iss}${e.ipa ? ` ipa=${e.ipa}` : ""}${e.x0 ? ` x0=${e.x0}` : ""}${e.hcall === undefined ? "" : ` call=${e.hcall}`}`
+        case "exc": {
+          const call = e.hcall === undefined ? "" : ` call=${e.hcall}`
+          return `exc ${e.from} ec=${e.ec} iss=${e.iss}${e.ipa ? ` ipa=${e.ipa}` : ""}${e.x0 ? ` x0=${e.x0}` : ""}${call}`
+        }
         case "eret":
           return `eret ${e.to} cptr=${e.cptr}`
         case "msr":

@@ -49,8 +49,8 @@ export const protectedHypercall: HypExitHandler = (cpu, vcpu) => {
 /** Write (WnR), translation fault at level 3. */
 const WRITE_FAULT = ((EC.DataAbortLower << 26) | (1 << 6) | 0x07) >>> 0
 /**
- * The host finds a write to that page which nothing was mapped for, without the address of the access, and maps the page as it always does. The guest then
- * makes the call again.
+ * The host finds a write to that page which nothing was mapped for, without the address of the access, and maps the page as it always does. The
+ * guest then makes the call again.
  */
 const looksLikeAbort = (cpu: PhysicalCpu, vcpu: Vcpu, ipa: bigint): void => {
   vcpu.fault.esr = WRITE_FAULT

@@ -1,6 +1,7 @@
 /**
- * The host's FP registers while a guest uses them. The host kernel has saved its own beforehand, as in every mode; but hyp code does not rely on that:
- * at each run the registers are the host's, their state goes to memory of hyp code's own when a guest first needs them, and comes back at the exit.
+ * The host's FP registers while a guest uses them. The host kernel has saved its own beforehand, as in every mode; but hyp code does not rely on
+ * that: at each run the registers are the host's, their state goes to memory of hyp code's own when a guest first needs them, and comes back at the
+ * exit.
  */
 import {
   type FpMemory,
@@ -32,7 +33,10 @@ interface HostFp {
 }
 const buffers = new WeakMap<PhysicalCpu, HostFp>()
 
-/** Makes a buffer for each CPU, of the host's largest vector length; gives their pages, which are hyp code's from now on. Throws RangeError when RAM is too small. */
+/**
+ * Makes a buffer for each CPU, of the host's largest vector length; gives their pages, which are hyp code's from now on. Throws RangeError when RAM
+ * is too small.
+ */
 export const createHostFp = (host: Host): readonly ByteRange[] => {
   const vl = host.features.sve ? (host.features.sveVls.at(-1) ?? NO_VECTORS) : NO_VECTORS
   const bytes = Math.ceil((VECTORS_AT + (vl ? sveBytes(vl) : 0)) / PAGE_BYTES) * PAGE_BYTES

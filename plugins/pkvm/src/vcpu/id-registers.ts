@@ -94,8 +94,8 @@ const PFR1_SME = 24
 const AARCH64_ONLY = 1
 const NOT_IMPLEMENTED = 15
 /**
- * Whether hyp code makes a protected VM with these ID registers: EL0 and EL1 in AArch64 state only, FP and AdvSIMD, no SME. Guests take the first three for
- * granted, and hyp code cannot switch the last.
+ * Whether hyp code makes a protected VM with these ID registers: EL0 and EL1 in AArch64 state only, FP and AdvSIMD, no SME. Guests take the first
+ * three for granted, and hyp code cannot switch the last.
  */
 export const canBeProtected = (idRegister: ReadId): boolean => {
   const pfr0 = idRegister("ID_AA64PFR0_EL1")

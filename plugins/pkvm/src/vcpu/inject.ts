@@ -11,8 +11,8 @@ const returnNames = ({ vm }: Vcpu): { readonly elr: string; readonly spsr: strin
   vm.host.mode.registers === "redirected" ? { elr: "ELR_EL1", spsr: "SPSR_EL1" } : { elr: "ELR_EL2", spsr: "SPSR_EL2" }
 
 /**
- * A synchronous exception with this syndrome. The vector base is read from the processor, SCTLR_EL1 is as it was when the vCPU last came out: the guest is
- * still loaded.
+ * A synchronous exception with this syndrome. The vector base is read from the processor, SCTLR_EL1 is as it was when the vCPU last came out: the
+ * guest is still loaded.
  */
 export const injectNow = (cpu: PhysicalCpu, vcpu: Vcpu, esr: bigint): true => {
   const { registers, system, vm } = vcpu

@@ -17,8 +17,8 @@ export const viewOf = (state: Vcpu): VmView => {
 }
 
 /**
- * What pkvm_init_vcpu does when memory and structures are pinned. EINVAL: a protected VM without FP, with AArch32 or with SME; a vCPU with SVE whose vector
- * length is none of the processor's, or that has no memory for vectors. Nothing is changed then.
+ * What pkvm_init_vcpu does when memory and structures are pinned. EINVAL: a protected VM without FP, with AArch32 or with SME; a vCPU with SVE
+ * whose vector length is none of the processor's, or that has no memory for vectors. Nothing is changed then.
  */
 export const initHypVcpu = (cpu: PhysicalCpu, { protected: isProtected, hostVcpu, state }: Omit<HypVcpu, "pages">): Outcome => {
   const { host } = hostVcpu.vm
@@ -57,8 +57,8 @@ export const loadHypVcpu = ({ state }: HypVcpu, hcr: bigint): void => {
 }
 
 /**
- * Before each run: everything a guest's registers hold comes from the host's structure, whoever put it there; of the controls MDCR_EL2 whole (also the traps
- * that a protected vCPU was made with), of HCR_EL2 only TWI, TWE and VSE; of the virtual interrupts as many list registers as there are.
+ * Before each run: everything a guest's registers hold comes from the host's structure, whoever put it there; of the controls MDCR_EL2 whole (also
+ * the traps that a protected vCPU was made with), of HCR_EL2 only TWI, TWE and VSE; of the virtual interrupts as many list registers as there are.
  */
 export const flushVcpu = (cpu: PhysicalCpu, { hostVcpu, state }: HypVcpu): void => {
   cpu.fpOwner = "host"
@@ -99,8 +99,8 @@ const moveContext = (from: Vcpu, to: Vcpu): void => {
 export const saveHost = (cpu: PhysicalCpu, state: Vcpu): void => saveHostFp(cpu, state, viewOf(state).fpmr)
 
 /**
- * Hypercall 9 for the loaded vCPU, undefined if there is none: the exit code, or EINVAL as the host finds it: the host left streaming mode on, or nothing is
- * loaded. Whatever pointer the host passed does not matter.
+ * Hypercall 9 for the loaded vCPU, undefined if there is none: the exit code, or EINVAL as the host finds it: the host left streaming mode on, or
+ * nothing is loaded. Whatever pointer the host passed does not matter.
  */
 export const runHypVcpu = (cpu: PhysicalCpu, vcpu: HypVcpu | undefined, hasSme: boolean): ExitCode | number => {
   if (hasSme && cpu.readMain("SVCR") !== 0n) return -ERRNO.EINVAL
