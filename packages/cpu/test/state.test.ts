@@ -86,7 +86,8 @@ describe("a processing element", () => {
       { ...state, svcr: 1 },
       { ...state, za: new Uint8Array(100) },
       { ...state, monitor: { ...state.monitor, size: 3 } },
-      { ...state, system: state.system.slice(1) },
+      { ...state, system: [...state.system, { name: "NOTHING_EL1", value: 0n, inForce: null }] },
+      { ...state, system: [...state.system, state.system[0]!] },
       { ...state, modelledEl: 0 },
       { ...state, retired: 1n << 63n }
     ]

@@ -137,10 +137,10 @@ export const peProblem = (pe: Pe, state: PeState): string | undefined => {
   if (![0, 1, 2, 4, 8, 16].includes(state.monitor.size)) return `an exclusive monitor of ${state.monitor.size} bytes`
   if (state.modelledEl < 1 || state.modelledEl > 3) return `a modelled exception level ${state.modelledEl}`
   if (state.retired >> 63n || state.idle >> 63n) return "a virtual time beyond all ages"
-  const missing = state.system.find(({ name }, i) => machine.registers[i]?.name !== name)
-  if (missing !== undefined) return `register ${missing.name}, which this machine does not have or has elsewhere`
-  if (state.system.length !== machine.registers.length) return `${state.system.length} system registers instead of ${machine.registers.length}`
-  const waiting = state.system.find(({ inForce }, i) => inForce !== null && !machine.registers[i]!.control)
+  const missing = state.system.find(({ name }) => !machine.registerByName.has(name))
+  if (missing !== undefined) return `register ${missing.name}, which this machine does not have`
+  if (new Set(state.system.map(({ name }) => name)).size !== state.system.length) return "a register twice"
+  const waiting = state.system.find(({ name, inForce }) => inForce !== null && !machine.registerByName.get(name)!.control)
   if (waiting !== undefined) return `a write to ${waiting.name} that waits, though nothing would`
   return undefined
 }
@@ -149,8 +149,10 @@ const KNOWN_PSTATE = Object.values(PSTATE).reduce((all, bits) => all | bits, 0)
 /** Puts a state that fits into a processing element, whatever was in it before. */
 export const restorePe = (pe: Pe, state: PeState): void => {
   const { controls, lines, words, doublewords } = pe
-  for (const [i, { slot }] of controls.machine.registers.entries()) {
-    const { value, inForce } = state.system[i]!
+  // registers that the writer did not know yet have their reset values
+  controls.reset()
+  for (const { name, value, inForce } of state.system) {
+    const { slot } = controls.machine.registerByName.get(name)!
     pe.system[slot] = value
     pe.system[slot + IN_FORCE] = inForce ?? value
   }

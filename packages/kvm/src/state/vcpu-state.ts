@@ -127,7 +127,7 @@ export const vcpuProblem = (vcpu: Vcpu, state: VcpuState): string | undefined =>
   if (state.deviceIrqLevel > 3) return `device interrupts ${state.deviceIrqLevel}`
   return undefined
 }
-/** Puts a state that fits into a vCPU, whatever was in it before. */
+/** Puts a state that fits into a vCPU that was initialised for it; registers the writer did not know have their reset values. */
 export const restoreVcpu = (vcpu: Vcpu, state: VcpuState): void => {
   const { registers, system, fp } = vcpu
   const { e2h } = vcpu.vm.host.mode
@@ -142,7 +142,6 @@ export const restoreVcpu = (vcpu: Vcpu, state: VcpuState): void => {
   registers.sp = state.sp
   registers.pc = state.pc
   registers.pstate = state.pstate
-  system.fill(0n)
   for (const { name, value } of state.system) system[SLOT[name as keyof typeof SLOT]] = value
   vcpu.hcr = state.hasRun && e2h ? state.hcr | HCR.E2H : state.hcr
   vcpu.mdcr = state.mdcr

@@ -1,0 +1,29 @@
+/** A snapshot of every version of the format that was ever released can be restored and goes on to its end. */
+import { readdirSync, readFileSync } from "node:fs"
+import { fileURLToPath } from "node:url"
+import { describe, expect, it } from "vitest"
+import { consoleOf, restore } from "./machines.ts"
+
+const folder = fileURLToPath(new URL("../../../../test/golden/snapshots/", import.meta.url))
+/** What the stored guests print after the snapshot, and their statuses. Files are named by format and kind; a released format's files stay for ever. */
+const RELEASED: Readonly<Record<string, { readonly output: string; readonly status: number }>> = {
+  "1.0-linux.el2": {
+    output: "fibonacci(24) = 46368\nackermann(2, 300) = 603\n1 + ... + 100000 = 5000050000\nby table: 9256402814729120002\n1001 is even: 0\n",
+    status: 0
+  },
+  "1.0-vm.el2": { output: "EL1.\nThe MMU is on.\n1 + 1/2 + ... + 1/1000 is this many millionths: 7485470\nPSCI answers.\n", status: 0 }
+}
+
+describe("released formats", () => {
+  it("are all there", () => {
+    expect(readdirSync(folder).sort()).toEqual(Object.keys(RELEASED).sort())
+    expect(new Set(Object.keys(RELEASED).map((name) => name.split("-")[0])).size).toBe(1)
+  })
+  it.each(Object.keys(RELEASED))("%s goes on", async (name) => {
+    const { output, status } = RELEASED[name]!
+    const console = consoleOf()
+    const guest = await restore({ snapshots: [new Uint8Array(readFileSync(`${folder}${name}`))], streams: console })
+    expect(guest.run(10_000_000)).toEqual({ kind: "exited", status })
+    expect(console.output).toBe(output)
+  })
+})
