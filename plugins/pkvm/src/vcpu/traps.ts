@@ -2,8 +2,9 @@
 import { type CpuFeatures, firstRunHcr, HCR, initialGuestHcr, MDCR } from "@eltwo/kvm"
 import type { ReadId } from "./id-registers.ts"
 
-/** What the host may choose of HCR_EL2: TWI and TWE at load and each run, VSE at each run. */
-export const HOST_CHOICES = HCR.TWI | HCR.TWE | HCR.VSE
+/** What the host may choose of HCR_EL2: at load and each run whether waits trap; at each run that a virtual SError is pending. */
+export const WAIT_TRAPS = HCR.TWI | HCR.TWE
+export const HOST_CHOICES = WAIT_TRAPS | HCR.VSE
 
 interface Request {
   readonly features: CpuFeatures
@@ -13,9 +14,7 @@ interface Request {
 }
 /** What ordinary and protected vCPUs have in common. Whether waits trap comes with the first load. */
 const base = ({ features, e2h, pauth }: Request): bigint =>
-  (initialGuestHcr(features) | firstRunHcr(features) | (e2h ? HCR.E2H : 0n) | (pauth ? HCR.API | HCR.APK : 0n)) &
-  ~(HCR.TVM | HCR.TID5) &
-  ~(HCR.TWI | HCR.TWE)
+  (initialGuestHcr(features) | firstRunHcr(features) | (e2h ? HCR.E2H : 0n) | (pauth ? HCR.API | HCR.APK : 0n)) & ~(HCR.TVM | HCR.TID5) & ~WAIT_TRAPS
 
 /** The host of an ordinary VM is trusted with it: no trap beyond those of KVM. */
 export const ordinaryHcr = (request: Request): bigint => base(request) | (request.features.mte ? HCR.ATA : 0n)

@@ -6,7 +6,7 @@ import { ordinaryExit, protectedExit } from "./exits.ts"
 import { hasPauth, idReader, ordinaryView, protectedView, type VmView } from "./features.ts"
 import { saveHostFp, switchFpToHost } from "./host-fp.ts"
 import { canBeProtected } from "./id-registers.ts"
-import { HOST_CHOICES, ordinaryHcr, protectedHcr, protectedMdcr } from "./traps.ts"
+import { HOST_CHOICES, ordinaryHcr, protectedHcr, protectedMdcr, WAIT_TRAPS } from "./traps.ts"
 
 const views = new WeakMap<Vcpu, VmView>()
 /** What hyp code takes the VM of one of its vCPUs to be. */
@@ -53,7 +53,7 @@ const ordinaryVectors = ({ fp, vm }: Vcpu): number | undefined => {
 
 /** vcpu_load: of HCR_EL2 the host chooses whether waits trap, and nothing else. */
 export const loadHypVcpu = ({ state }: HypVcpu, hcr: bigint): void => {
-  state.hcr = (state.hcr & ~HOST_CHOICES) | (hcr & HOST_CHOICES)
+  state.hcr = (state.hcr & ~WAIT_TRAPS) | (hcr & WAIT_TRAPS)
 }
 
 /**
