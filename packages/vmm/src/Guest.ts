@@ -10,12 +10,14 @@ import { accountOf, endOf, type Live, runnableOf } from "./live.ts"
 import { decodeRunOptions, type RunInput } from "./options.ts"
 import type { HostStreams } from "./personality/linux/host.ts"
 import { Platform } from "./platform.ts"
+import { seededBytes } from "./random.ts"
 import { type Begun, begin, machineOf, prepare, type RunRequest } from "./run.ts"
 import { runLive } from "./run-live.ts"
 import type { Prepared, RunAccount, RunEnd, RunResult, SnapshotRequest } from "./run-result.ts"
 import { SignalClock } from "./signal-schedule.ts"
 import { containersOf } from "./snapshot/chain.ts"
 import type { Container } from "./snapshot/container.ts"
+import { Moment } from "./snapshot/fork.ts"
 import { reading, refusal } from "./snapshot/refusal.ts"
 import { readRun, restoreLive } from "./snapshot/restore.ts"
 import { saveLive } from "./snapshot/save.ts"
@@ -60,6 +62,21 @@ export class Guest {
     const { platform } = this.#prepared
     const chain = containersOf(parents, platform)
     return chain instanceof SnapshotError ? chain : saveLive(this.#prepared, this.#live, this.#clock, { parents: chain, hash: platform.sha256 })
+  }
+  /** Keeps the guest as it is now, in next to no time: guests that go on from here can be made of it at any time, with `forked`. */
+  keep(): Moment | SnapshotError {
+    return reading(() => new Moment(this.#prepared, this.#live, this.#clock))
+  }
+  /** Another guest that goes on from a moment of this one, beside it. Its input and output are this one's unless given. */
+  forked(moment: Moment, streams?: HostStreams): Effect.Effect<Guest, VmmError> {
+    const { platform, host, model } = this.#prepared
+    const random = seededBytes(0)
+    const prepared: Prepared = { ...this.#prepared, random, host: { ...host, random, streams: streams ?? host.streams } }
+    return Effect.gen(function* () {
+      const mode = moment.kind === "bare" ? undefined : yield* findMode(model)
+      const { live, clock } = yield* restoreLive(prepared, mode, [moment.container()])
+      return new Guest({ prepared, live }, clock)
+    }).pipe(Effect.provideService(Platform, platform))
   }
   /** Runs to the end of the guest or a limit of the options, with the signals that are scheduled. */
   finish({ snapshot }: { readonly snapshot?: SnapshotRequest | undefined } = {}): Effect.Effect<RunResult, VmmError> {

@@ -1,0 +1,92 @@
+/**
+ * A guest as it was at a moment, kept in memory: what is small is copied at once, pages of memory when the guest first writes them. Making one costs next to
+ * nothing however much memory the guest has; a guest that goes on from it is made when it is asked for.
+ */
+import { type Board, PAGE_BYTES } from "@eltwo/cpu"
+import { boardOf, type Live } from "../live.ts"
+import type { Prepared } from "../run-result.ts"
+import type { SignalClock } from "../signal-schedule.ts"
+import type { Container, Section } from "./container.ts"
+import { type Header, MAJOR, MINOR, type SectionEntry } from "./header.ts"
+import { pageSections, pagesOf } from "./pages.ts"
+import { type Memory, partsOf, section } from "./parts.ts"
+import { runState } from "./run-state.ts"
+import { headerOf } from "./save.ts"
+
+/** The pages of a board as they were, in so far as they have been written since; by number from the start of RAM. */
+type Kept = Map<number, Uint8Array>
+const keeping = new WeakMap<Board, Set<Kept>>()
+
+/** Begins to keep a board's pages; `stop` ends it. */
+const keepPages = (board: Board): { readonly kept: Kept; readonly stop: () => void } => {
+  const all = keeping.get(board) ?? new Set<Kept>()
+  keeping.set(board, all)
+  const kept: Kept = new Map()
+  all.add(kept)
+  const { physical, ram } = board
+  board.written.watch((page) => {
+    const at = ram.offset + page * PAGE_BYTES
+    let copy: Uint8Array | undefined
+    for (const each of all) if (!each.has(page)) each.set(page, (copy ??= physical.bytes.slice(at, at + PAGE_BYTES)))
+  })
+  const stop = () => {
+    all.delete(kept)
+    if (all.size === 0) board.written.stop()
+  }
+  return { kept, stop }
+}
+
+export class Moment {
+  readonly #header: Omit<Header, "format" | "sections">
+  readonly #sections: readonly Section[]
+  readonly #memories: readonly Memory[]
+  readonly #board: Board
+  readonly #kept: Kept
+  readonly #stop: () => void
+
+  /** Throws SnapshotError when the guest cannot be saved now. */
+  constructor(prepared: Prepared, live: Live, clock: SignalClock) {
+    const { sections, memories } = partsOf(live)
+    const run = runState(prepared.options, prepared.host.startTime, prepared.random.state, clock)
+    this.#header = headerOf(prepared, live, run.guest, null)
+    this.#sections = [section("run", run), ...sections]
+    this.#memories = memories
+    this.#board = boardOf(live)
+    const { kept, stop } = keepPages(this.#board)
+    this.#kept = kept
+    this.#stop = stop
+  }
+  get kind(): Header["kind"] {
+    return this.#header.kind
+  }
+  /** Pages that have been copied because the guest wrote them since. */
+  get copied(): number {
+    return this.#kept.size
+  }
+  /** No guest will be made of it any more: what it keeps is given back. */
+  discard(): void {
+    this.#stop()
+    this.#kept.clear()
+  }
+  /** The moment as a snapshot that was read. */
+  container(): Container {
+    const pages = this.#memories.flatMap((memory) => pageSections(memory.name, pagesOf(this.#then(memory))))
+    const places = new Map<string, { readonly entry: SectionEntry; readonly bytes: Uint8Array }>()
+    for (const { bytes, ...entry } of [...this.#sections, ...pages])
+      places.set(entry.name, { entry: { ...entry, length: bytes.length, sha256: NO_HASH }, bytes })
+    const header: Header = { format: { major: MAJOR, minor: MINOR }, ...this.#header, sections: [...places.values()].map(({ entry }) => entry) }
+    return { header, id: NO_HASH, section: (name) => places.get(name)! }
+  }
+  /** A memory as it was. */
+  #then({ bytes }: Memory): Uint8Array {
+    const { ram } = this.#board
+    if (this.#kept.size === 0) return bytes
+    const first = (bytes.byteOffset - ram.offset) / PAGE_BYTES
+    const copy = bytes.slice()
+    for (const [page, content] of this.#kept)
+      if (page >= first && page < first + bytes.length / PAGE_BYTES) copy.set(content, (page - first) * PAGE_BYTES)
+    return copy
+  }
+}
+/** What is not written to a file needs no checksum. */
+const NO_HASH = new Uint8Array(32)
