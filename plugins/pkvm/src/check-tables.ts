@@ -2,13 +2,12 @@
  * Whether the page tables in memory say what hyp code believes: every table of the host's stage 2, of hyp code's stage 1 and of the guests' is walked, and
  * what each page is mapped for is compared with its record. For tests and for whoever wants to know at any time; nothing is changed, and no CPU is used.
  */
-import { type Host, HYP_INPUT_BITS, PageTables, type TableMemory } from "@eltwo/kvm"
+import { HCR, type Host, HYP_INPUT_BITS, PageTables, type TableMemory } from "@eltwo/kvm"
 import type { RealGuestStage2 } from "./hyp/guest-stage2.ts"
 import { ADDRESS, accessBits, VALID } from "./hyp/leaves.ts"
 import { type HypState, hypStateOf } from "./hyp/state.ts"
 import { GUEST_STATE_MASK, guestStateIn, ownerIn, POISONED_DESCRIPTOR } from "./ownership/descriptors.ts"
 import { type Owner, PAGE_BYTES, PageState, Prot } from "./ownership/page-state.ts"
-import { HANDLE_OFFSET } from "./ownership/vm-table.ts"
 
 /** A page of one guest. */
 interface GuestUse {
@@ -122,6 +121,7 @@ class Check {
   #page(pfn: number, hostUse: HostUse, hypMaps: boolean, guests: readonly GuestUse[]): void {
     const { records } = this.#state.pkvm
     const [hostState, hypState] = [records.hostState(pfn), records.hypState(pfn)]
+    const lost = this.#state.lost.get(pfn) ?? 0
     const expect = (holds: boolean, problem: string): void => this.#expect(holds, `page ${hex(pfn)} ${problem}`)
     const hostHas = hostUse.kind !== "note"
     expect(hostHas || hostState === PageState.NOPAGE, "is the host's by its record and not by the host's tables")
@@ -140,7 +140,7 @@ class Check {
           return
         }
         expect(hypState === PageState.NOPAGE && !hypMaps, "is lent to guests, and hyp code has it")
-        expect(guests.length === records.shareCount(pfn), `is lent ${records.shareCount(pfn)} times, and ${guests.length} guests have it`)
+        expect(guests.length + lost === records.shareCount(pfn), `is lent ${records.shareCount(pfn)} times, and ${guests.length} guests have it`)
         expect(
           guests.every((g) => g.state === PageState.SHARED_BORROWED && !g.protected),
           "is lent, and a guest has it as its own"
@@ -152,7 +152,7 @@ class Check {
           "is lent to the host, which does not have it, or hyp code does"
         )
         expect(
-          guests.length === 1 && guests[0]!.state === PageState.SHARED_OWNED && guests[0]!.protected,
+          guests.length + lost === 1 && guests.every((g) => g.state === PageState.SHARED_OWNED && g.protected),
           "is lent to the host, and not by one guest"
         )
         return
@@ -161,7 +161,7 @@ class Check {
     }
   }
   #notTheHosts(pfn: number, hostUse: HostUse, hypMaps: boolean, guests: readonly GuestUse[]): void {
-    const { text, pkvm } = this.#state
+    const { text, pkvm, lost } = this.#state
     const expect = (holds: boolean, problem: string): void => this.#expect(holds, `page ${hex(pfn)} ${problem}`)
     const isText = pfn >= text.pfn && pfn < text.pfn + text.pages
     if (isText) {
@@ -176,12 +176,11 @@ class Check {
     }
     if (owner?.kind !== "guest") return
     expect(pkvm.records.hypState(pfn) === PageState.NOPAGE && !hypMaps, "is a guest's alone, and hyp code has it")
-    // of a VM that is gone nothing is left but the note
-    const gone = typeof pkvm.vms.slots[owner.handle - HANDLE_OFFSET] !== "object"
     const [guest] = guests
     const isNoted =
       guests.length === 1 && guest!.handle === owner.handle && guest!.gfn === owner.gfn && guest!.state === PageState.OWNED && guest!.protected
-    expect(isNoted || (gone && guests.length === 0), "is noted as a guest's, and other guests have it, or none")
+    // of a VM that is gone nothing is left but the note
+    expect(isNoted || (lost.has(pfn) && guests.length === 0), "is noted as a guest's, and other guests have it, or none")
   }
   /** What is in force while the host runs. */
   #registers(): void {
@@ -191,7 +190,10 @@ class Check {
       const { slot } = controls
       this.#expect(controls.inForce(slot.TTBR0_EL2) === BigInt(pkvm.hypStage1.root), `CPU ${cpu.index} has other tables of hyp code in force`)
       if (!finalized.has(cpu) || cpu.place().startsWith("guest")) continue
-      this.#expect(controls.inForce(slot.VTTBR_EL2) === pkvm.hostStage2.vttbr, `CPU ${cpu.index} does not have the host's stage 2 in force`)
+      const { vttbr, vtcr } = pkvm.hostStage2
+      const behind =
+        controls.inForce(slot.VTTBR_EL2) === vttbr && controls.inForce(slot.VTCR_EL2) === vtcr && (controls.inForce(slot.HCR_EL2) & HCR.VM) !== 0n
+      this.#expect(behind, `CPU ${cpu.index} does not have the host's stage 2 in force`)
     }
   }
 }

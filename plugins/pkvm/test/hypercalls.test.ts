@@ -264,6 +264,39 @@ describe("lending to ordinary VMs", () => {
   })
 })
 
+describe("a kernel that harms itself", () => {
+  it("and describes another stage 2 to be forgotten, stays behind its own", () => {
+    for (const base of ["hvhe", "nvhe"] as const)
+      for (const call of [HostCall.kvm_tlb_flush_vmid, HostCall.kvm_flush_cpu_context]) {
+        const host = bootProtected(base)
+        const { vm, vcpu } = newVm(host, "hlt #1")
+        vcpu.run(10)
+        const { structure } = hostSideOf(host).vms.get(vm)!
+        expect(kernelCall(host, call, linear(structure))).toBe(0n)
+        expect(tableProblems(host)).toEqual([])
+      }
+  })
+  it("and ends VMs without taking back what they had, loses those pages", () => {
+    const host = bootProtected("hvhe")
+    const made = [newVm(host, "hlt #1"), newVm(host, "hlt #1", PROTECTED)]
+    const { records } = stateOf(host)
+    for (const { vm, vcpu } of made) {
+      vcpu.run(10)
+      const { handle } = hostSideOf(host).vms.get(vm)!
+      expect(kernelCall(host, HostCall.pkvm_start_teardown_vm, handle)).toBe(0n)
+      expect(kernelCall(host, HostCall.pkvm_finalize_teardown_vm, handle)).toBe(0n)
+      expect(tableProblems(host)).toEqual([])
+    }
+    const [lent, given] = made.map(({ vm }) => vm.slots.physical(GUEST_RAM, 8)! / PAGE) as [number, number]
+    expect([records.hostState(lent), records.shareCount(lent), records.hostState(given)]).toEqual([PageState.SHARED_OWNED, 1, PageState.NOPAGE])
+    expect(kernelCall(host, HostCall.pkvm_force_reclaim_guest_page, given * PAGE)).toBe(errno("EAGAIN"))
+    // a new VM with the same handle has nothing to do with them
+    const next = newVm(host, "hlt #1", PROTECTED)
+    expect(next.vcpu.run(10)).toMatchObject({ reason: "debug" })
+    expect(tableProblems(host)).toEqual([])
+  })
+})
+
 describe("ordinary VMs", () => {
   it("give up what a slot maps when it moves and when it goes", () => {
     const host = bootProtected("nvhe")

@@ -92,6 +92,7 @@ export const pkvmInit = (cpu: PhysicalCpu, host: Host, physical: number, bytes: 
     text,
     pool,
     vcpus: new Map(),
+    lost: new Map(),
     lastRan: new WeakMap(),
     initialised: false,
     finalized: new Set<PhysicalCpu>()

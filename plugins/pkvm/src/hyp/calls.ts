@@ -12,7 +12,7 @@ import { hostDataOf } from "./host-data.ts"
 import { orPanic } from "./panic.ts"
 import { type HypState, hypStateOf, hypStateOn, loadedHypVcpu } from "./state.ts"
 import { FIRST_TABLE_BYTES, hypVcpuBytes, hypVmBytes, physicalOf, readField, STRUCTURE_BYTES, VCPU_FIELD, VM_FIELD } from "./structures.ts"
-import { forgetGuest } from "./tlb.ts"
+import { forgetDescribed, forgetDescribedHere, forgetGuest } from "./tlb.ts"
 
 /** Before protection is in force: below 29. After that: from 7 on. */
 const FIRST_AFTER = 7
@@ -104,6 +104,14 @@ const afterwards: Readonly<Record<number, (cpu: PhysicalCpu, state: HypState) =>
     const vcpu = loadedHypVcpu(state, cpu)
     return BigInt(runHypVcpu(cpu, vcpu, state.host.features.sme))
   },
+  [HostCall.kvm_tlb_flush_vmid]: (cpu) => {
+    forgetDescribed(cpu, cpu.pe.x[1]!)
+    return 0n
+  },
+  [HostCall.kvm_flush_cpu_context]: (cpu) => {
+    forgetDescribedHere(cpu, cpu.pe.x[1]!)
+    return 0n
+  },
   [HostCall.pkvm_init_vm]: (cpu, state) => done(initVmCall(cpu, state)),
   [HostCall.pkvm_init_vcpu]: (cpu, state) => done(initVcpuCall(cpu, state)),
   [HostCall.pkvm_vcpu_load]: (cpu, state) => {
@@ -115,6 +123,13 @@ const afterwards: Readonly<Record<number, (cpu: PhysicalCpu, state: HypState) =>
     loadHypVcpu(vcpu, hcr)
     forgetOthers(cpu, state, vcpu)
     return handle
+  },
+  [HostCall.pkvm_finalize_teardown_vm]: (cpu, state) => {
+    const args = argumentsOf(cpu)
+    const used = stage2Of(state, Number(BigInt.asUintN(16, args[0])))?.pagesInUse() ?? []
+    const result = ownershipCall(contextOf(state, cpu), HostCall.pkvm_finalize_teardown_vm, args)!
+    if (result === 0n) for (const pfn of used) state.lost.set(pfn, (state.lost.get(pfn) ?? 0) + 1)
+    return result
   },
   [HostCall.pkvm_tlb_flush_vmid]: (cpu, state) => {
     const stage2 = stage2Of(state, Number(BigInt.asUintN(16, cpu.pe.x[1]!)))

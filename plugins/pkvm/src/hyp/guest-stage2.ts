@@ -61,6 +61,13 @@ export class RealGuestStage2 implements GuestStage2 {
       }
     return descriptor === POISONED_DESCRIPTOR ? { kind: "poison", pages: 1 } : { kind: "empty", pages }
   }
+  /** Pages that are mapped, once for each place. */
+  pagesInUse(): readonly number[] {
+    return [...this.tables.entries()].flatMap(({ descriptor, bytes }) => {
+      const first = Number(descriptor & ADDRESS) / PAGE_BYTES
+      return descriptor & VALID ? Array.from({ length: bytes / PAGE_BYTES }, (_, i) => first + i) : []
+    })
+  }
   map(gfn: number, pfn: number, pages: number, prot: number, state: PageState, memcache: PageList): void {
     this.#memcache = memcache
     const leaf = this.#normal | accessBits(prot, true) | guestStateBits(state) | BigInt(pfn * PAGE_BYTES)

@@ -31,6 +31,8 @@ export interface HypState {
   initialised: boolean
   /** CPUs whose host is behind its stage 2. */
   readonly finalized: Set<PhysicalCpu>
+  /** Uses of pages by guests that ended with their VM before the host took them back: it never gets those pages back. */
+  readonly lost: Map<number, number>
   /** Which vCPU of each VM ran last on each CPU. */
   readonly lastRan: WeakMap<PhysicalCpu, Map<HypVm, number>>
   /** Reports what pages changed hands since it was asked last; nothing when nobody listens. */
