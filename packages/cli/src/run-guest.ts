@@ -1,6 +1,6 @@
 /** The work of `eltwo run`: options to the VMM, events to their places, the end to the exit code. */
 
-import { Platform, type PlatformService, type RunRequest, type RunResult, run, type TraceEvent, type VmmError } from "@eltwo/vmm"
+import { type HostStreams, Platform, type PlatformService, type RunRequest, type RunResult, run, type TraceEvent, type VmmError } from "@eltwo/vmm"
 import { nodePlatform } from "@eltwo/vmm/node"
 import { Effect, Option } from "effect"
 import { accountText, endText, switchText } from "./account.ts"
@@ -30,7 +30,7 @@ export const runGuest = (context: Context, options: RunGiven): Promise<void> => 
   )
 }
 /** How a run is shown. */
-export type Shown = Pick<RunGiven, "json" | "quiet" | "verbose" | "account" | "trace" | "traceFile">
+export type Shown = Pick<RunGiven, "json" | "quiet" | "verbose" | "account" | "trace" | "traceFile" | "output">
 /** What of a request comes from how it is shown. */
 export type Showing = Pick<RunRequest, "trace" | "onEvent" | "streams">
 
@@ -55,7 +55,7 @@ export const runReported = (
     events?.line(helloLine(VERSION, name))
     const how = {
       ...(Option.isSome(kinds) && { trace: kinds.value, onEvent: (event: TraceEvent) => lines.line(eventText(event, json)) }),
-      ...(events && { streams: consoleEvents(here.streams, events) })
+      ...(events ? { streams: consoleEvents(here.streams, events) } : isStandard(shown.output) && { streams: toErrors(here.streams) })
     } as unknown as Showing
     const result = yield* act(how).pipe(Effect.provideService(Platform, here), Effect.ensuring(Effect.sync(() => lines.flush())))
     const failure = lines.close()
@@ -64,10 +64,14 @@ export const runReported = (
   })
   return Effect.runPromise(reported(context, work))
 }
+/** A snapshot takes standard output: what the guest prints goes to standard error. */
+const isStandard = (output: Option.Option<string>): boolean => Option.isSome(output) && output.value === "-"
+const toErrors = (streams: HostStreams): HostStreams => ({ ...streams, writeOutput: (_, bytes) => streams.writeOutput(2, bytes) })
 /** What the options of a run say against each other. */
 export const contradiction = (options: Shown & SnapshotGiven & Partial<Pick<RunGiven, "bare" | "kind">>): string | undefined => {
   const { bare = false, kind = Option.none(), quiet, verbose, account, trace, traceFile, snapshotAt, output, stop } = options
   if (Option.isSome(snapshotAt) !== Option.isSome(output)) return "--snapshot-at and --output go together"
+  if (options.json && isStandard(output)) return "--json and --output - both want standard output"
   if (stop && Option.isNone(snapshotAt)) return "--stop needs --snapshot-at"
   if (bare && Option.isSome(kind) && kind.value !== "bare") return "--bare and --kind contradict each other"
   if (quiet && account) return "--quiet and --account contradict each other"

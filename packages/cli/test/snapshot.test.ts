@@ -50,6 +50,11 @@ describe("eltwo run --snapshot-at", () => {
     expect(late.exit).toBe(125)
     expect(errorOf(late).message).toMatch(/--snapshot-at: the guest ended after \d+ instructions/)
   })
+  it("goes to standard output alone with -o -", async () => {
+    const { exit, out } = await command("run", "-q", "--mem", "8M", "--snapshot-at", "5000", "-o", "-", "--stop", COUNTER)
+    expect([exit, Buffer.from(out, "latin1").equals(readFileSync(full))]).toEqual([0, true])
+    expect((await command("run", "--json", "--snapshot-at", "5000", "-o", "-", COUNTER)).exit).toBe(125)
+  })
   it("needs both options", async () => {
     expect((await command("run", "--snapshot-at", "5", COUNTER)).exit).toBe(125)
     expect((await command("run", "--stop", COUNTER)).exit).toBe(125)

@@ -34,7 +34,8 @@ export const decode = (bytes: Uint8Array, path: string): Plain => {
       actual: problem.actual,
       hint: "The file was not written by eltwo, or was changed."
     })
-  return copied(packr.unpack(bytes) as Plain)
+  // a copy, because msgpackr leaves a property of its own on what it reads
+  return copied(packr.unpack(bytes.slice()) as Plain)
 }
 
 /** msgpackr gives Buffers on Node. */
