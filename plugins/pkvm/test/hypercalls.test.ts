@@ -411,5 +411,90 @@ describe("any calls at all", () => {
     for (const which of [29, 30, 31, 32, 33, 43]) expect([which, (succeeded.get(which) ?? 0) > 0]).toEqual([which, true])
   })
 })
+describe("VMs made, used and ended by any calls", () => {
+  const PAGES = 12
+  /** Arguments by what they mean; a number chooses among the values that there are. */
+  type Kind = "page" | "pageAddress" | "pagePointer" | "gfn" | "handle" | "vm" | "vcpu" | "one" | "rwx" | "zero"
+  const CALLS: readonly (readonly [HostCall, ...(readonly Kind[])])[] = [
+    [HostCall.pkvm_init_vm, "vm", "pagePointer", "pagePointer"],
+    [HostCall.pkvm_init_vcpu, "handle", "vcpu", "pagePointer"],
+    [HostCall.pkvm_vcpu_load, "handle", "zero", "zero"],
+    [HostCall.pkvm_vcpu_load, "handle", "zero", "zero"],
+    [HostCall.pkvm_vcpu_put],
+    [HostCall.kvm_vcpu_run],
+    [HostCall.pkvm_host_donate_guest, "page", "gfn"],
+    [HostCall.pkvm_host_donate_guest, "page", "gfn"],
+    [HostCall.pkvm_force_reclaim_guest_page, "pageAddress"],
+    [HostCall.pkvm_force_reclaim_guest_page, "pageAddress"],
+    [HostCall.pkvm_host_share_guest, "page", "gfn", "one", "rwx"],
+    [HostCall.pkvm_host_unshare_guest, "handle", "gfn", "one"],
+    [HostCall.pkvm_force_reclaim_guest_page, "pageAddress"],
+    [HostCall.pkvm_reclaim_dying_guest_page, "handle", "gfn"],
+    [HostCall.pkvm_start_teardown_vm, "handle"],
+    [HostCall.pkvm_finalize_teardown_vm, "handle"],
+    [HostCall.pkvm_reserve_vm],
+    [HostCall.pkvm_unreserve_vm, "handle"],
+    [HostCall.kvm_tlb_flush_vmid, "vm"],
+    [HostCall.pkvm_tlb_flush_vmid, "handle"]
+  ]
+  /** Calls that must have succeeded at least once. */
+  const MADE = [
+    HostCall.pkvm_init_vm,
+    HostCall.pkvm_init_vcpu,
+    HostCall.pkvm_host_donate_guest,
+    HostCall.pkvm_host_share_guest,
+    HostCall.pkvm_force_reclaim_guest_page,
+    HostCall.pkvm_start_teardown_vm,
+    HostCall.pkvm_finalize_teardown_vm
+  ]
+  it("leave the tables as the records say, after each of them", { timeout: 60_000 }, () => {
+    const made = new Map<number, number>()
+    const step = fc.tuple(fc.integer({ min: 0, max: CALLS.length - 1 }), fc.array(fc.nat(997), { minLength: 4, maxLength: 4 }))
+    fc.assert(
+      fc.property(fc.constantFrom("hvhe" as const, "nvhe" as const), fc.array(step, { minLength: 60, maxLength: 60 }), (base, steps) => {
+        const host = bootProtected(base)
+        const side = hostSideOf(host)
+        const vms = [0n, PROTECTED, 0n, PROTECTED].map((type) => newVm(host, "hlt #1", type))
+        for (const { vcpu } of vms.slice(0, 2)) vcpu.run(10)
+        // the other two are ready to be made, by whoever makes the calls
+        host.inKernel(() => {
+          for (const { vm } of vms.slice(2)) {
+            const { structure, handle } = side.vms.get(vm)!
+            side.fill(structure, [
+              [0n, BigInt(handle)],
+              [8n, 1n],
+              [16n, vm.protected ? 1n : 0n]
+            ])
+          }
+        })
+        const first = freePages(host, PAGES)
+        const value: Readonly<Record<Kind, (n: number) => bigint>> = {
+          page: (n) => BigInt(first + (n % PAGES)),
+          pageAddress: (n) => BigInt((first + (n % PAGES)) * PAGE),
+          pagePointer: (n) => linear((first + (n % PAGES)) * PAGE),
+          gfn: (n) => BigInt(GUEST_RAM / PAGE + (n % 6)),
+          handle: (n) => BigInt(0x1000 + (n % 4)),
+          vm: (n) => linear(side.vms.get(vms[n % 4]!.vm)!.structure),
+          vcpu: (n) => linear(side.vcpus.get(vms[n % 4]!.vcpu)!.structure),
+          one: () => 1n,
+          rwx: () => 7n,
+          zero: () => 0n
+        }
+        for (const [which, numbers] of steps) {
+          const [call, ...kinds] = CALLS[which]!
+          for (const { vcpu } of vms) fillList(host, vcpu)
+          const result = kernelCall(host, call, ...kinds.map((kind, i) => value[kind](numbers[i]!)))
+          // a pointer to what hyp code does not have pinned ends the machine, and nothing else does
+          if (host.crash) expect(call).toBe(HostCall.kvm_tlb_flush_vmid)
+          expect(tableProblems(host)).toEqual([])
+          if (host.crash) return
+          if (typeof result === "bigint" && result >= 0n) made.set(call, (made.get(call) ?? 0) + 1)
+        }
+      }),
+      { numRuns: 22, seed: 11, endOnFailure: true }
+    )
+    for (const call of MADE) expect([HostCall[call], made.has(call)]).toEqual([HostCall[call], true])
+  })
+})
 /** A call that takes pages for tables first keeps them, whatever follows. */
 const isRefill = (call: number): boolean => call === HostCall.pkvm_host_donate_guest || call === HostCall.pkvm_host_share_guest
