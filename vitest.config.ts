@@ -7,6 +7,7 @@ export default defineConfig({
   resolve: {
     alias: [
       { find: /^@eltwo\/plugin-(.+)$/, replacement: `${here("./plugins")}/$1/src/index.ts` },
+      { find: "@eltwo/vmm/promise", replacement: here("./packages/vmm/src/promise.ts") },
       { find: "@eltwo/vmm/node", replacement: here("./packages/vmm/src/node.ts") },
       { find: /^@eltwo\/(.+)$/, replacement: `${here("./packages")}/$1/src/index.ts` }
     ]

@@ -33,6 +33,15 @@ export const vectorIndices = (vcpu: Vcpu): readonly Id[] => {
   return [{ coprocessor, size: LENGTHS_SIZE, index: lengthsIndex }, ...registers]
 }
 
+/** For each file of vectors that a vCPU has, the id of its register `n` (undefined: no such one). Undefined: it has none. */
+export const vcpuVectors = (vcpu: Vcpu): readonly ((n: number) => bigint | undefined)[] | undefined => {
+  const vectors = vectorsOf(vcpu)
+  return vectors?.files.map(({ index, registers, sliceLog2 }) => (n: number) => {
+    if (n >= registers) return undefined
+    return (6n << 60n) | (BigInt(sliceLog2) << 52n) | BigInt(vectors.coprocessor * 0x10000 + index + (n << SLICE_BITS))
+  })
+}
+
 export const vectorPlace = (vcpu: Vcpu, coprocessor: number, size: number, index: number): Place | Errno => {
   const vectors = vectorsOf(vcpu)
   if (vectors?.coprocessor !== coprocessor) return "ENOENT"

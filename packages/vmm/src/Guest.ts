@@ -8,6 +8,7 @@ import { SnapshotError, type VmmError } from "./errors.ts"
 import { findMode } from "./KvmHost.ts"
 import { accountOf, endOf, type Live, runnableOf } from "./live.ts"
 import { decodeRunOptions, type RunInput } from "./options.ts"
+import { namesOf } from "./PluginLoader.ts"
 import type { HostStreams } from "./personality/linux/host.ts"
 import { Platform } from "./platform.ts"
 import { seededBytes } from "./random.ts"
@@ -92,7 +93,15 @@ export const startGuest = (request: RunRequest): Effect.Effect<Guest, VmmError, 
   Effect.map(begin(request), (begun) => new Guest(begun, new SignalClock(begun.prepared.options.signal)))
 
 /** A guest where its snapshot left it. Nothing else changes when the snapshot is refused. */
-export const restoreGuest = ({ snapshots, onEvent, streams, ...given }: RestoreRequest): Effect.Effect<Guest, VmmError, Platform> =>
+export const restoreGuest = (request: RestoreRequest): Effect.Effect<Guest, VmmError, Platform> =>
+  Effect.map(beginRestored(request), ({ clock, ...begun }) => new Guest(begun, clock))
+/** What a restored guest is made of. */
+export const beginRestored = ({
+  snapshots,
+  onEvent,
+  streams,
+  ...given
+}: RestoreRequest): Effect.Effect<Begun & { readonly clock: SignalClock }, VmmError, Platform> =>
   Effect.gen(function* () {
     const platform = yield* Platform
     const chain = containersOf(snapshots, platform)
@@ -108,7 +117,7 @@ export const restoreGuest = ({ snapshots, onEvent, streams, ...given }: RestoreR
     const prepared = { ...composed, host: { ...composed.host, startTime: readRun(last).startTime } }
     const mode = last.header.kind === "bare" ? undefined : yield* findMode(prepared.model)
     const { live, clock } = yield* restoreLive(prepared, mode, chain)
-    return new Guest({ prepared, live }, clock)
+    return { prepared, live, clock }
   })
 /** A machine that nobody asked for but the file. */
 const machineRefusal = (error: VmmError): VmmError => {
@@ -125,6 +134,7 @@ const inputOf = (container: Container, given: Omit<RestoreRequest, "snapshots" |
   const { header } = container
   const { features, vl, svl, plugins, guest } = readRun(container)
   const { mode, era, memory, seed } = header.machine
+  const byValue = namesOf(given.plugin ?? [])
   const cpu = {
     features: Object.fromEntries(features.map(({ name, on }) => [name, on])),
     ...(vl === null ? {} : { vl }),
@@ -134,7 +144,7 @@ const inputOf = (container: Container, given: Omit<RestoreRequest, "snapshots" |
     cpu,
     ...(header.kind === "bare" ? {} : { mode, era }),
     ...given,
-    plugin: [...new Set([...plugins, ...(given.plugin ?? [])])],
+    plugin: [...new Set([...plugins.filter((name) => !byValue.includes(name)), ...(given.plugin ?? [])])],
     guest: guest === "" ? "snapshot" : guest,
     kind: header.kind,
     mem: memory,

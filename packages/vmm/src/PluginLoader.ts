@@ -157,12 +157,16 @@ const load = async (platform: PlatformService, request: PluginRequest): Promise<
   )
 }
 
+/** Names of the plugins that are given by value. */
+export const namesOf = (asked: readonly (string | object)[]): readonly string[] =>
+  asked.flatMap((plugin) => (typeof plugin === "object" && "name" in plugin && typeof plugin.name === "string" ? [plugin.name] : []))
+
 /** Loads the base, the default extensions that are not asked for by name, and what is asked for. Every failure in one error. */
 export const loadPlugins = (asked: readonly (string | object)[]): Effect.Effect<readonly LoadedPlugin[], PluginLoadError, Platform> =>
   Effect.gen(function* () {
     const platform = yield* Platform
     const requests = asked.map(requestOf)
-    const named = new Set(requests.flatMap((request) => (Either.isRight(request) ? [request.right.from] : [])))
+    const named = new Set([...requests.flatMap((request) => (Either.isRight(request) ? [request.right.from] : [])), ...namesOf(asked)])
     const defaults = DEFAULT_EXTENSIONS.filter((name) => !named.has(name)).map(requestOf)
     const loaded = yield* Effect.promise(() =>
       Promise.all(

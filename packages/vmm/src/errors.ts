@@ -109,3 +109,31 @@ export type VmmError =
   | MachineError
   | FileError
   | SnapshotError
+
+/** Why a register or memory of a virtual machine is out of reach. */
+export const ACCESS_REASONS = [
+  /** No register of this name, or this machine does not have it. */
+  "no-register",
+  /** Read-only, or a value it cannot have. */
+  "refused-value",
+  /** No vCPU of this number. */
+  "no-vcpu",
+  /** Not all of the range is memory of the guest. */
+  "outside-memory",
+  /** Some of the range belongs to a protected guest alone. */
+  "protected-memory"
+] as const
+/** A register or a range of memory cannot be read or written; nothing was changed. */
+export class AccessError extends Schema.TaggedError<AccessError>()("AccessError", {
+  reason: Schema.Literal(...ACCESS_REASONS),
+  ...common
+}) {
+  readonly code = "VM_ACCESS"
+}
+/** A virtual machine cannot do this now: it is closed, it runs already, or it is of a kind that cannot. */
+export class VmStateError extends Schema.TaggedError<VmStateError>()("VmStateError", {
+  reason: Schema.Literal("closed", "running", "several-cpus"),
+  ...common
+}) {
+  readonly code = "VM_STATE"
+}

@@ -9,8 +9,10 @@ import { describingAccess } from "./syndrome.ts"
 
 /** Called as things happen; none may change the machine. */
 export interface Trace {
-  /** Before each instruction. */
-  readonly instruction?: (pc: bigint, word: number) => void
+  /** Before each instruction. True: it is not executed, and the run ends as if its limit were reached. */
+  readonly instruction?: (pc: bigint, word: number) => unknown
+  /** `instruction` ended a run: who runs on to a limit of his own ends too. */
+  readonly stopped?: () => boolean
   /** Before each exception entry. */
   readonly exception?: (exception: PendingException) => void
 }
@@ -71,7 +73,7 @@ export class Interpreter {
     const { instruction } = operation
     cpu.operation = operation
     if (pe.words[PSTATE_WORD]! & PSTATE.IL) throw illegalState(pe)
-    this.trace?.instruction?.(pe.pc, operation.word)
+    if (this.trace?.instruction?.(pe.pc, operation.word) === true) throw new Leave({ kind: "limit" })
     if (instruction === undefined) throw instructionException(pe, "undefined", 0)
     if (operation.access !== "none") {
       const trapped = this.#access.trap(operation)

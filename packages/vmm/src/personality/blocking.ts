@@ -1,7 +1,8 @@
 /** Input for images: a UART or debug console has no way to say "not yet" that leaves the run deterministic, so the reader waits. */
 import type { HostStreams } from "./linux/host.ts"
 
-const cell = new Int32Array(new SharedArrayBuffer(4))
+/** Made when it is needed: not every page of a browser may have shared memory. */
+let cell: Int32Array<SharedArrayBuffer> | undefined
 const POLL = 3
 
 /** The same streams; reading waits until there is something or the end. */
@@ -11,7 +12,7 @@ export const blocking = (streams: HostStreams): HostStreams => ({
     for (;;) {
       const data = streams.readInput(bytes)
       if (data !== undefined) return data
-      Atomics.wait(cell, 0, 0, POLL)
+      Atomics.wait((cell ??= new Int32Array(new SharedArrayBuffer(4))), 0, 0, POLL)
     }
   }
 })

@@ -88,7 +88,7 @@ export class BareMachine {
   readonly #loaded: LoadedImage
   readonly #terminal: Terminal
   readonly #semihosting: Semihosting
-  readonly #trace: Trace
+  #trace: Trace = {}
   /** The last exception that did not come from the first instruction of a vector. */
   #cause: { readonly pc: bigint; readonly exception: Cause } | undefined
 
@@ -114,11 +114,16 @@ export class BareMachine {
       heap: { heapBase, heapLimit: ramEnd, stackBase: ramEnd, stackLimit: heapBase },
       console: this.#terminal
     })
+    this.observe(options.trace)
+  }
+  /** Whoever observes sees what happens from now on, instead of who did before. */
+  observe(trace: Trace | undefined): void {
+    const pe = this.#pe
     this.#trace = {
-      ...options.trace,
+      ...trace,
       exception: (exception) => {
         if (!this.#atVector(pe.pc)) this.#cause = { pc: pe.pc, exception }
-        options.trace?.exception?.(exception)
+        trace?.exception?.(exception)
       }
     }
   }
@@ -178,7 +183,7 @@ export class BareMachine {
     const until = pe.retired + BigInt(instructions)
     let end: BareEnd | undefined
     // An exception that never retires anything must still end the slice.
-    for (let left = instructions; left > 0 && end === undefined && pe.retired < until; left -= SLICE) {
+    for (let left = instructions; left > 0 && end === undefined && pe.retired < until && !this.#trace.stopped?.(); left -= SLICE) {
       const count = Number(until - pe.retired)
       end = this.#slice(Math.min(count, SLICE, left))
     }
@@ -193,7 +198,7 @@ export class BareMachine {
       const left = Number(until - pe.retired)
       if (left <= 0) return undefined
       const exit = run(pe, { instructions: left, engine: this.#options.engine, trace: this.#trace })
-      if (exit.kind === "limit") return this.#stuck()
+      if (exit.kind === "limit") return this.#trace.stopped?.() ? undefined : this.#stuck()
       const end = this.#answer(exit)
       if (end) return end
     }

@@ -63,6 +63,8 @@ export interface GuestCpu {
   nanoseconds(): bigint
   /** Virtual time passes without instructions: the only thread sleeps. The guest's counters go on. */
   sleep(nanoseconds: bigint): void
+  /** The last run was ended by who observes it, before its limit. */
+  readonly stopped?: () => boolean
   /** Runs at most `instructions` instructions. */
   run(instructions: number): GuestStop
 }

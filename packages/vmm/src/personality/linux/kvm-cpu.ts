@@ -133,12 +133,13 @@ const cpuOf = (vm: Vm, vcpu: Vcpu, ram: Uint8Array): KvmCpu => {
     retired: () => BigInt(host.account.instructions),
     nanoseconds: () => virtualTime(pe),
     sleep: (nanoseconds) => passTime(pe, virtualTime(pe) + nanoseconds),
+    stopped: () => host.run.trace?.stopped?.() ?? false,
     run: (instructions) => {
       const { account } = host
       const end = account.instructions + Math.min(instructions, MAX_SLICE)
       for (;;) {
         const left = end - account.instructions
-        if (left <= 0) return { kind: "limit" }
+        if (left <= 0 || host.run.trace?.stopped?.()) return { kind: "limit" }
         const exit = vcpu.run(left)
         if (isErrno(exit)) return { kind: "dead", message: `KVM_RUN: ${exit}` }
         const stop = stopOf(exit)

@@ -105,7 +105,8 @@ export class Process {
   readonly files: Files
   readonly signals = new Signals()
   readonly timers: IntervalTimers
-  readonly options: ProcessOptions
+  /** Its listeners may change between two runs. */
+  options: ProcessOptions
   readonly id = 1000
   /** At most 15 bytes (prctl). */
   name: Uint8Array
@@ -196,6 +197,7 @@ export class Process {
       const stop = cpu.run(Math.min(left, this.timers.nearest(), inStub ? 1 : left))
       if (stop.kind === "dead") this.#end = { kind: "dead", message: stop.message }
       else if (stop.kind === "service") this.#serve()
+      else if (cpu.stopped?.()) return { kind: "limit" }
     }
     return this.#end
   }

@@ -261,6 +261,7 @@ export class VmMachine {
       const budget = Math.min(left, this.#budget)
       const exit = this.#vcpu.run(budget)
       end = isErrno(exit) ? { kind: "dead", message: `KVM_RUN: ${exit}` } : this.#answer(exit)
+      if (this.#kvm.run.trace?.stopped?.()) break
       const progress = this.executed() > before
       this.#budget = progress ? Math.min(this.#budget * 2, MAX_SLICE) : FIRST_BUDGET
       // The budget also pays for exceptions.

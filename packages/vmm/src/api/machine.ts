@@ -1,0 +1,259 @@
+/** A virtual machine: the synchronous state under both faces of the API, Vm (Effect) and the Promise face. Failures are values here. */
+import { AccessError, MachineError, SnapshotError, VmStateError } from "../errors.ts"
+import { accountOf, endOf, type Live, runnableOf } from "../live.ts"
+import type { Begun } from "../run.ts"
+import { machineOf } from "../run.ts"
+import type { RunAccount, RunEnd, RunMachine } from "../run-result.ts"
+import type { SignalClock } from "../signal-schedule.ts"
+import { containersOf } from "../snapshot/chain.ts"
+import { saveLive } from "../snapshot/save.ts"
+import type { TraceEvent, TraceListener } from "../Trace.ts"
+import type { RunLimit } from "./config.ts"
+import { EventFeed } from "./event-feed.ts"
+import type { VmExit } from "./exit.ts"
+import { type MemoryRange, ramOf, rangesOf } from "./memory.ts"
+import { type EventKind, Observers } from "./observers.ts"
+import { peRegisters } from "./pe-registers.ts"
+import { listRegisters, type RegisterInfo, type Registers, readNamed, writeNamed } from "./registers.ts"
+import { vcpuRegisters } from "./vcpu-registers.ts"
+
+/** Instructions between two looks at who wants it to stop: a few milliseconds of translated code. A constant, because runs must not differ. */
+const SLICE = 10_000_000
+/** How long the event loop may stand still, in milliseconds. */
+const STILL_TIME = 15
+/** Who reads events at leisure must not have to keep too many. */
+const SLICE_OBSERVED = 10_000
+
+const closed = (): VmStateError =>
+  new VmStateError({ reason: "closed", message: "the virtual machine is closed", hint: "Make or restore another one." })
+
+/** What there is as long as a machine is not closed. */
+export interface Open extends Begun {
+  readonly clock: SignalClock
+  readonly observers: Observers
+}
+
+export class MachineState {
+  #open: Open | undefined
+  readonly #onClose: () => void
+  /** How the guest ended, once it has. */
+  #ended: VmExit | MachineError | undefined
+  #running = false
+  #pauseAsked = false
+  /** Settled when the run that is going on has come to rest. */
+  #rest: Promise<unknown> = Promise.resolve()
+  /** Waited for after each slice. */
+  readonly #feeds = new Set<EventFeed>()
+
+  constructor({ prepared, live }: Begun, clock: SignalClock, onClose: () => void = () => {}) {
+    this.#open = { prepared, live, clock, observers: new Observers(live, prepared.model.isa) }
+    this.#onClose = onClose
+  }
+
+  /** What is under it, for whoever forks it. */
+  get parts(): Open | VmStateError {
+    return this.#open ?? closed()
+  }
+  get machine(): RunMachine | VmStateError {
+    if (this.#open === undefined) return closed()
+    const { prepared, live } = this.#open
+    return machineOf(prepared.model, prepared.options, live.kind)
+  }
+  account(): Omit<RunAccount, "milliseconds"> | VmStateError {
+    return this.#open === undefined ? closed() : accountOf(this.#open.live)
+  }
+  executed(): number | VmStateError {
+    return this.#open === undefined ? closed() : runnableOf(this.#open.live).executed()
+  }
+  close(): void {
+    if (this.#open === undefined) return
+    this.#pauseAsked = true
+    this.#open = undefined
+    for (const feed of this.#feeds) feed.end()
+    this.#onClose()
+  }
+
+  async run(
+    { until = [], maxInstructions = Number.POSITIVE_INFINITY }: RunLimit,
+    abort?: AbortSignal
+  ): Promise<VmExit | MachineError | VmStateError> {
+    const open = this.#startRun(until)
+    if (open instanceof VmStateError) return open
+    const addresses = new Set(typeof until === "bigint" ? [until] : until)
+    const running = open.observers
+      .stoppingAt(addresses, () => this.#runTo(open, maxInstructions, abort))
+      .finally(() => {
+        this.#running = false
+        this.#pauseAsked = false
+      })
+    this.#rest = running
+    const { result, stopped } = await running
+    return stopped ? { kind: "reached", pc: readPc(open.live) } : result
+  }
+  /** Instructions one after the other, each of them or an exception counted as one. */
+  async step(count: number): Promise<VmExit | MachineError | VmStateError> {
+    const open = this.#startRun([])
+    if (open instanceof VmStateError) return open
+    try {
+      for (let left = count; left > 0; left--) {
+        const exit = this.#stepOne(open)
+        if (exit !== undefined) return exit
+      }
+      return { kind: "limit" }
+    } finally {
+      this.#running = false
+      this.#pauseAsked = false
+    }
+  }
+  /** Ends the run that is going on at the end of its slice; waits for that. */
+  async pause(): Promise<void> {
+    if (!this.#running) return
+    this.#pauseAsked = true
+    await this.#rest
+  }
+  signal(signal: number): VmStateError | undefined {
+    if (this.#open === undefined) return closed()
+    runnableOf(this.#open.live).signal?.(signal)
+    return undefined
+  }
+
+  snapshot(parents: readonly Uint8Array[]): Uint8Array | SnapshotError | VmStateError {
+    if (this.#open === undefined) return closed()
+    const { prepared, live, clock } = this.#open
+    const chain = containersOf(parents, prepared.platform)
+    return chain instanceof SnapshotError ? chain : saveLive(prepared, live, clock, { parents: chain, hash: prepared.platform.sha256 })
+  }
+
+  registers(cpu: number): readonly RegisterInfo[] | AccessError | VmStateError {
+    const registers = this.#registersOf(cpu)
+    return isFailure(registers) ? registers : listRegisters(registers)
+  }
+  readRegister(name: string, cpu: number): bigint | AccessError | VmStateError {
+    const registers = this.#registersOf(cpu)
+    return isFailure(registers) ? registers : readNamed(registers, name)
+  }
+  writeRegister(name: string, value: bigint, cpu: number): AccessError | VmStateError | undefined {
+    const registers = this.#registersOf(cpu)
+    return isFailure(registers) ? registers : writeNamed(registers, name, value)
+  }
+  memory(): readonly MemoryRange[] | VmStateError {
+    return this.#open === undefined ? closed() : rangesOf(this.#open.live)
+  }
+  readMemory(address: number, bytes: number): Uint8Array | AccessError | VmStateError {
+    return this.#open === undefined ? closed() : ramOf(this.#open.live).read(address, bytes)
+  }
+  writeMemory(address: number, bytes: Uint8Array): AccessError | VmStateError | undefined {
+    return this.#open === undefined ? closed() : ramOf(this.#open.live).write(address, bytes)
+  }
+  /** Calls `listener` as events happen, until the result is called. */
+  observe(kinds: readonly EventKind[], listener: TraceListener): (() => void) | VmStateError {
+    return this.#open === undefined ? closed() : this.#open.observers.add(kinds, listener)
+  }
+  /**
+   * Events from now until the reader stops or the machine is closed. It runs in short slices then, and waits for its readers. Throws VmStateError when it is
+   * closed.
+   */
+  events(kinds: readonly EventKind[]): AsyncIterator<TraceEvent, undefined> {
+    const feed = new EventFeed()
+    const stop = this.observe(kinds, (event) => feed.push(event))
+    if (stop instanceof VmStateError) throw stop
+    this.#feeds.add(feed)
+    const done = { done: true, value: undefined } as const
+    return {
+      next: async () => {
+        const event = await feed.read()
+        return event === undefined ? done : { done: false, value: event }
+      },
+      return: async () => {
+        this.#feeds.delete(feed)
+        stop()
+        feed.end()
+        return done
+      }
+    }
+  }
+
+  #startRun(until: RunLimit["until"]): Open | VmStateError {
+    if (this.#open === undefined) return closed()
+    if (this.#running) return new VmStateError({ reason: "running", message: "the virtual machine runs already", hint: "Pause it first." })
+    const { live } = this.#open
+    if (until !== undefined && (typeof until === "bigint" || until.length > 0) && live.kind === "vm" && live.machine.isThreaded)
+      return new VmStateError({ reason: "several-cpus", message: "a machine of several CPUs has no breakpoints", hint: "Run it by instructions." })
+    this.#running = true
+    return this.#open
+  }
+  async #runTo(open: Open, maxInstructions: number, abort: AbortSignal | undefined): Promise<VmExit | MachineError> {
+    const { live, prepared, observers } = open
+    const { platform } = prepared
+    const guest = runnableOf(live)
+    const end = guest.executed() + maxInstructions
+    let turned = platform.milliseconds()
+    for (;;) {
+      const before = guest.executed()
+      if (before >= end) return { kind: "limit" }
+      const exit = this.#slice(open, Math.min(this.#feeds.size > 0 ? SLICE_OBSERVED : SLICE, end - before))
+      if (exit !== undefined || observers.isStopped) return exit ?? { kind: "limit" }
+      // an FP access that traps takes the place of an instruction: the last one before the limit may need a second try
+      if (guest.executed() === before && end - before < SLICE_OBSERVED) {
+        const stepped = this.#stepOne(open)
+        if (stepped !== undefined) return stepped
+      }
+      for (const feed of this.#feeds) await feed.room()
+      if (platform.milliseconds() - turned >= STILL_TIME) {
+        await platform.turn()
+        turned = platform.milliseconds()
+      }
+      if (this.#pauseAsked || abort?.aborted === true) return { kind: "paused" }
+    }
+  }
+  /** Undefined: nothing to tell, the instructions are used up. */
+  #slice({ live, clock }: Open, instructions: number): VmExit | MachineError | undefined {
+    if (this.#ended !== undefined) return this.#ended
+    const guest = runnableOf(live)
+    const executed = guest.executed()
+    if (clock.until(executed) === 0) for (const due of clock.take(executed)) guest.signal?.(due)
+    const stop = guest.run(Math.min(instructions, clock.until(executed)))
+    if (stop === undefined) return undefined
+    if (stop.kind === "waiting") {
+      if (stop.for === "input" || !clock.pending) return stop
+      // Time stands still while the guest waits: the next scheduled signal is what happens next.
+      clock.advance(guest.executed())
+      return undefined
+    }
+    const said = endOf(stop)
+    this.#ended =
+      typeof said === "string" ? new MachineError({ message: said, hint: "An event listener of kind exc shows what led there." }) : exitOf(said)
+    return this.#ended
+  }
+  /** One instruction, or an exception in its place. */
+  #stepOne(open: Open): VmExit | MachineError | undefined {
+    const guest = runnableOf(open.live)
+    const before = guest.executed()
+    const pc = readPc(open.live)
+    // a trap into the modelled kernel that the guest does not see counts too: the instruction itself comes after it
+    for (let budget = 1; budget <= MOST_TRAPS; budget++) {
+      const exit = this.#slice(open, budget)
+      if (exit !== undefined || guest.executed() > before || readPc(open.live) !== pc) return exit
+    }
+    return undefined
+  }
+  #registersOf(cpu: number): Registers | AccessError | VmStateError {
+    if (this.#open === undefined) return closed()
+    const { live } = this.#open
+    const none = () => new AccessError({ reason: "no-vcpu", message: `there is no processor ${cpu}`, hint: "The first one is 0." })
+    if (live.kind === "bare") {
+      const pe = live.board.pes[cpu]
+      return pe === undefined ? none() : peRegisters(pe)
+    }
+    const vcpu = live.vm.vcpus[cpu]
+    return vcpu === undefined ? none() : vcpuRegisters(vcpu)
+  }
+}
+const MOST_TRAPS = 16
+
+const isFailure = (value: object): value is AccessError | VmStateError => value instanceof AccessError || value instanceof VmStateError
+const readPc = (live: Live): bigint => (live.kind === "bare" ? live.board.pes[0]!.pc : live.vm.vcpus[0]!.registers.pc)
+const exitOf = (end: RunEnd): VmExit => {
+  if (end.kind === "limit" || end.kind === "saved") throw new TypeError(`A guest does not end by ${end.kind}`)
+  return end
+}
