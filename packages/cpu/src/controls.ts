@@ -147,13 +147,14 @@ export class Controls {
   /** HCR_EL2 bits that count in each state. */
   readonly #hcrUnderTge: bigint
   readonly #hcrInHostMode: bigint
-  #coin: number
+  /** State of the coin that chaos tosses: part of what a snapshot keeps. */
+  coin: number
 
   constructor(pe: Pe) {
     this.machine = pe.board.isa as Machine
     this.#pe = pe
     this.#words = new Uint32Array(pe.board.memory.buffer, pe.base + PE.SYSTEM, 2 * SYSTEM_SLOTS)
-    this.#coin = Number(BigInt.asUintN(32, pe.board.seed)) ^ (pe.index + 1)
+    this.coin = Number(BigInt.asUintN(32, pe.board.seed)) ^ (pe.index + 1)
     const slots: Partial<Record<KnownRegister, number>> = {}
     for (const name of NAMES) slots[name] = this.machine.registerByName?.get(name)?.slot ?? NOWHERE
     this.slot = slots as Record<KnownRegister, number>
@@ -268,8 +269,8 @@ export class Controls {
     this.#pe.attention = true
   }
   #toss(): boolean {
-    this.#coin = (Math.imul(this.#coin, 1664525) + 1013904223) | 0
-    return this.#coin < 0
+    this.coin = (Math.imul(this.coin, 1664525) + 1013904223) | 0
+    return this.coin < 0
   }
 }
 

@@ -91,7 +91,16 @@ export const hostFineTraps = (features: CpuFeatures): bigint => (features.indire
 export const guestFineTraps = (features: CpuFeatures): bigint => (features.indirectPermissions ? FINE.nPIR : 0n) | (features.pauth ? FINE.APKeys : 0n)
 
 /** MDCR_EL2 bits by their architectural names. */
-export const MDCR = { TPMCR: bits(5), TPM: bits(6), TDA: bits(9), TDOSA: bits(10), TDRA: bits(11), TPMS: bits(14), TTRF: bits(19), TDCC: bits(27) } as const
+export const MDCR = {
+  TPMCR: bits(5),
+  TPM: bits(6),
+  TDA: bits(9),
+  TDOSA: bits(10),
+  TDRA: bits(11),
+  TPMS: bits(14),
+  TTRF: bits(19),
+  TDCC: bits(27)
+} as const
 /** MDCR_EL2 of a guest that does not own the debug registers; the host has no event counters (HPMN 0). */
 export const GUEST_MDCR = MDCR.TPMCR | MDCR.TPM | MDCR.TDA | MDCR.TDOSA | MDCR.TDRA | MDCR.TPMS | MDCR.TTRF
 export const HOST_MDCR = 0n
