@@ -426,6 +426,7 @@ export class Lives {
     program.registers.systemCall()
     stop()
     const exit = this.vcpus[which]!.lastExit
+    if (isErrno(exit)) throw new Error(`KVM_RUN: ${exit}`)
     // its time may have been over before
     if (exit.reason === "mmio") this.reports++
     if (exit.reason !== "intr") expect(exit).toMatchObject({ reason: "mmio", isWrite: true, value: 1n })
