@@ -1,6 +1,6 @@
 /** Virtual machines for programs that use Effect. promise.ts has the same for those that do not. */
 import { Effect, type Scope, Stream } from "effect"
-import type { RestoreConfig, RunLimit, VmConfig } from "./api/config.ts"
+import type { ForkOptions, RestoreConfig, RunLimit, VmConfig } from "./api/config.ts"
 import type { VmExit } from "./api/exit.ts"
 import type { MachineState } from "./api/machine.ts"
 import { makeMachine, restoreMachine } from "./api/make.ts"
@@ -75,6 +75,13 @@ export class Vm {
   /** Sends a signal (its Linux number) to a program; images have none. */
   signal(signal: number): Effect.Effect<void, VmStateError> {
     return settle(() => this.#state.signal(signal))
+  }
+  /**
+   * Another machine that goes on from where this one is, beside it. It costs next to nothing until it is used: pages are copied when this one writes them. Its
+   * input and output are this one's unless given. SnapshotError: it is in a state that cannot be saved (several CPUs, a protected guest, a pause).
+   */
+  fork({ streams }: ForkOptions = {}): Effect.Effect<Vm, SnapshotError | VmStateError, Scope.Scope> {
+    return Vm.#scoped(settle(() => this.#state.fork(streams)))
   }
   /** The bytes of a snapshot, the same for the same state; with `parents`, the full one first, only what changed since the last of them. */
   snapshot({ parents = [] }: { readonly parents?: readonly Uint8Array[] } = {}): Effect.Effect<Uint8Array, SnapshotError | VmStateError> {

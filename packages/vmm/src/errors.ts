@@ -130,9 +130,9 @@ export class AccessError extends Schema.TaggedError<AccessError>()("AccessError"
 }) {
   readonly code = "VM_ACCESS"
 }
-/** A virtual machine cannot do this now: it is closed, it runs already, or it is of a kind that cannot. */
+/** A virtual machine cannot do this now: it is closed, it runs already, it is of a kind that cannot, or this computer lacks memory. */
 export class VmStateError extends Schema.TaggedError<VmStateError>()("VmStateError", {
-  reason: Schema.Literal("closed", "running", "several-cpus"),
+  reason: Schema.Literal("closed", "running", "several-cpus", "not-made"),
   ...common
 }) {
   readonly code = "VM_STATE"

@@ -1,4 +1,4 @@
-export type { GuestValue, RestoreConfig, RunLimit, VmConfig } from "./api/config.ts"
+export type { ForkOptions, GuestValue, RestoreConfig, RunLimit, VmConfig } from "./api/config.ts"
 export type { VmExit } from "./api/exit.ts"
 export type { MemoryRange } from "./api/memory.ts"
 export type { EventKind } from "./api/observers.ts"

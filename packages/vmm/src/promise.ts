@@ -1,6 +1,6 @@
 /** Virtual machines for programs that do not use Effect: the same as Vm of the main entry, with promises that reject with its errors. */
 import { Effect, Either } from "effect"
-import type { RestoreConfig, RunLimit, VmConfig } from "./api/config.ts"
+import type { ForkOptions, RestoreConfig, RunLimit, VmConfig } from "./api/config.ts"
 import type { VmExit } from "./api/exit.ts"
 import type { MachineState } from "./api/machine.ts"
 import { makeMachine, restoreMachine } from "./api/make.ts"
@@ -13,7 +13,7 @@ import type { RunAccount, RunMachine } from "./run-result.ts"
 import type { TraceEvent, TraceListener } from "./Trace.ts"
 import { valuesPlatform } from "./values-platform.ts"
 
-export type { GuestValue, RestoreConfig, RunLimit, VmConfig } from "./api/config.ts"
+export type { ForkOptions, GuestValue, RestoreConfig, RunLimit, VmConfig } from "./api/config.ts"
 export type { VmExit } from "./api/exit.ts"
 export type { MemoryRange } from "./api/memory.ts"
 export type { EventKind } from "./api/observers.ts"
@@ -87,6 +87,14 @@ export class Vm {
   /** Sends a signal (its Linux number) to a program; images have none. */
   signal(signal: number): void {
     thrown(this.#state.signal(signal))
+  }
+  /**
+   * Another machine that goes on from where this one is, beside it. It costs next to nothing until it is used: pages are copied when this one writes them. Its
+   * input and output are this one's unless given. Close it, used or not. Throws SnapshotError when this one is in a state that cannot be saved (several CPUs, a
+   * protected guest, a pause).
+   */
+  fork({ streams }: ForkOptions = {}): Vm {
+    return new Vm(thrown(this.#state.fork(streams)))
   }
   /** The bytes of a snapshot, the same for the same state; with `parents`, the full one first, only what changed since the last of them. */
   snapshot({ parents = [] }: { readonly parents?: readonly Uint8Array[] } = {}): Uint8Array {

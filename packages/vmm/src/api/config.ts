@@ -29,6 +29,10 @@ export interface RestoreConfig extends Omit<RestoreRequest, OfTheCommand | "snap
   readonly parents?: readonly Uint8Array[]
 }
 
+/** What a forked machine has of its own. */
+export interface ForkOptions {
+  readonly streams?: HostStreams
+}
 /** How far a machine runs. */
 export interface RunLimit {
   /** Address, or addresses, of instructions before which it stops; the instruction it starts at is executed. Runs in the interpreter. */

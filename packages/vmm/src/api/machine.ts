@@ -1,16 +1,19 @@
 /** A virtual machine: the synchronous state under both faces of the API, Vm (Effect) and the Promise face. Failures are values here. */
 import { AccessError, MachineError, SnapshotError, VmStateError } from "../errors.ts"
 import { accountOf, endOf, type Live, runnableOf } from "../live.ts"
+import type { HostStreams } from "../personality/linux/host.ts"
 import type { Begun } from "../run.ts"
 import { machineOf } from "../run.ts"
 import type { RunAccount, RunEnd, RunMachine } from "../run-result.ts"
 import type { SignalClock } from "../signal-schedule.ts"
 import { containersOf } from "../snapshot/chain.ts"
+import { reading } from "../snapshot/refusal.ts"
 import { saveLive } from "../snapshot/save.ts"
 import type { TraceEvent, TraceListener } from "../Trace.ts"
 import type { RunLimit } from "./config.ts"
 import { EventFeed } from "./event-feed.ts"
 import type { VmExit } from "./exit.ts"
+import { SharedMoment } from "./fork.ts"
 import { type MemoryRange, ramOf, rangesOf } from "./memory.ts"
 import { type EventKind, Observers } from "./observers.ts"
 import { peRegisters } from "./pe-registers.ts"
@@ -33,9 +36,16 @@ export interface Open extends Begun {
   readonly observers: Observers
 }
 
+/** A machine that was forked and has not been needed yet. */
+interface Unmade {
+  readonly from: SharedMoment
+  readonly streams: HostStreams | undefined
+}
+
 export class MachineState {
-  #open: Open | undefined
-  readonly #onClose: () => void
+  #open: Open | Unmade | undefined
+  /** Its present state, while machines are forked from it and it has not moved on. */
+  #moment: SharedMoment | undefined
   /** How the guest ended, once it has. */
   #ended: VmExit | MachineError | undefined
   #running = false
@@ -45,32 +55,63 @@ export class MachineState {
   /** Waited for after each slice. */
   readonly #feeds = new Set<EventFeed>()
 
-  constructor({ prepared, live }: Begun, clock: SignalClock, onClose: () => void = () => {}) {
-    this.#open = { prepared, live, clock, observers: new Observers(live, prepared.model.isa) }
-    this.#onClose = onClose
+  private constructor(open: Open | Unmade) {
+    this.#open = open
+  }
+  /** A machine around a guest that is ready. */
+  static of({ prepared, live }: Begun, clock: SignalClock): MachineState {
+    return new MachineState({ prepared, live, clock, observers: new Observers(live, prepared.model.isa) })
+  }
+  /** The machine itself; one that was forked is made now. */
+  #made(): Open | VmStateError {
+    const state = this.#open
+    if (state === undefined) return closed()
+    if ("live" in state) return state
+    const forked = state.from.materialise(state.streams)
+    if (forked instanceof VmStateError) return forked
+    state.from.release()
+    return (this.#open = { ...forked, observers: new Observers(forked.live, forked.prepared.model.isa) })
+  }
+  #with<T>(use: (open: Open) => T): T | VmStateError {
+    const open = this.#made()
+    return open instanceof VmStateError ? open : use(open)
+  }
+  /** As #made, for what changes it. */
+  #changing(): Open | VmStateError {
+    this.#moment?.release()
+    this.#moment = undefined
+    return this.#made()
+  }
+  /** A machine that goes on from where this one is. */
+  fork(streams: HostStreams | undefined): MachineState | SnapshotError | VmStateError {
+    const state = this.#open
+    if (state === undefined) return closed()
+    if (!("live" in state)) return new MachineState({ from: state.from.share(), streams: streams ?? state.streams })
+    const { prepared, live, clock } = state
+    const moment = this.#moment ?? reading(() => new SharedMoment(prepared, live, clock))
+    if (moment instanceof SnapshotError) return moment
+    this.#moment = moment
+    return new MachineState({ from: moment.share(), streams })
   }
 
-  /** What is under it, for whoever forks it. */
-  get parts(): Open | VmStateError {
-    return this.#open ?? closed()
-  }
   get machine(): RunMachine | VmStateError {
-    if (this.#open === undefined) return closed()
-    const { prepared, live } = this.#open
-    return machineOf(prepared.model, prepared.options, live.kind)
+    return this.#with(({ prepared, live }) => machineOf(prepared.model, prepared.options, live.kind))
   }
   account(): Omit<RunAccount, "milliseconds"> | VmStateError {
-    return this.#open === undefined ? closed() : accountOf(this.#open.live)
+    return this.#with(({ live }) => accountOf(live))
   }
   executed(): number | VmStateError {
-    return this.#open === undefined ? closed() : runnableOf(this.#open.live).executed()
+    return this.#with(({ live }) => runnableOf(live).executed())
   }
   close(): void {
-    if (this.#open === undefined) return
+    const state = this.#open
+    if (state === undefined) return
     this.#pauseAsked = true
     this.#open = undefined
+    this.#moment?.release()
+    this.#moment = undefined
+    if ("from" in state) state.from.release()
     for (const feed of this.#feeds) feed.end()
-    this.#onClose()
   }
 
   async run(
@@ -112,16 +153,17 @@ export class MachineState {
     await this.#rest
   }
   signal(signal: number): VmStateError | undefined {
-    if (this.#open === undefined) return closed()
-    runnableOf(this.#open.live).signal?.(signal)
+    const open = this.#changing()
+    if (open instanceof VmStateError) return open
+    runnableOf(open.live).signal?.(signal)
     return undefined
   }
 
   snapshot(parents: readonly Uint8Array[]): Uint8Array | SnapshotError | VmStateError {
-    if (this.#open === undefined) return closed()
-    const { prepared, live, clock } = this.#open
-    const chain = containersOf(parents, prepared.platform)
-    return chain instanceof SnapshotError ? chain : saveLive(prepared, live, clock, { parents: chain, hash: prepared.platform.sha256 })
+    return this.#with(({ prepared, live, clock }) => {
+      const chain = containersOf(parents, prepared.platform)
+      return chain instanceof SnapshotError ? chain : saveLive(prepared, live, clock, { parents: chain, hash: prepared.platform.sha256 })
+    })
   }
 
   registers(cpu: number): readonly RegisterInfo[] | AccessError | VmStateError {
@@ -133,21 +175,23 @@ export class MachineState {
     return isFailure(registers) ? registers : readNamed(registers, name)
   }
   writeRegister(name: string, value: bigint, cpu: number): AccessError | VmStateError | undefined {
+    if (this.#open !== undefined) this.#changing()
     const registers = this.#registersOf(cpu)
     return isFailure(registers) ? registers : writeNamed(registers, name, value)
   }
   memory(): readonly MemoryRange[] | VmStateError {
-    return this.#open === undefined ? closed() : rangesOf(this.#open.live)
+    return this.#with(({ live }) => rangesOf(live))
   }
   readMemory(address: number, bytes: number): Uint8Array | AccessError | VmStateError {
-    return this.#open === undefined ? closed() : ramOf(this.#open.live).read(address, bytes)
+    return this.#with(({ live }) => ramOf(live).read(address, bytes))
   }
   writeMemory(address: number, bytes: Uint8Array): AccessError | VmStateError | undefined {
-    return this.#open === undefined ? closed() : ramOf(this.#open.live).write(address, bytes)
+    const open = this.#changing()
+    return open instanceof VmStateError ? open : ramOf(open.live).write(address, bytes)
   }
   /** Calls `listener` as events happen, until the result is called. */
   observe(kinds: readonly EventKind[], listener: TraceListener): (() => void) | VmStateError {
-    return this.#open === undefined ? closed() : this.#open.observers.add(kinds, listener)
+    return this.#with(({ observers }) => observers.add(kinds, listener))
   }
   /**
    * Events from now until the reader stops or the machine is closed. It runs in short slices then, and waits for its readers. Throws VmStateError when it is
@@ -174,13 +218,14 @@ export class MachineState {
   }
 
   #startRun(until: RunLimit["until"]): Open | VmStateError {
-    if (this.#open === undefined) return closed()
     if (this.#running) return new VmStateError({ reason: "running", message: "the virtual machine runs already", hint: "Pause it first." })
-    const { live } = this.#open
+    const open = this.#changing()
+    if (open instanceof VmStateError) return open
+    const { live } = open
     if (until !== undefined && (typeof until === "bigint" || until.length > 0) && live.kind === "vm" && live.machine.isThreaded)
       return new VmStateError({ reason: "several-cpus", message: "a machine of several CPUs has no breakpoints", hint: "Run it by instructions." })
     this.#running = true
-    return this.#open
+    return open
   }
   async #runTo(open: Open, maxInstructions: number, abort: AbortSignal | undefined): Promise<VmExit | MachineError> {
     const { live, prepared, observers } = open
@@ -238,8 +283,9 @@ export class MachineState {
     return undefined
   }
   #registersOf(cpu: number): Registers | AccessError | VmStateError {
-    if (this.#open === undefined) return closed()
-    const { live } = this.#open
+    const open = this.#made()
+    if (open instanceof VmStateError) return open
+    const { live } = open
     const none = () => new AccessError({ reason: "no-vcpu", message: `there is no processor ${cpu}`, hint: "The first one is 0." })
     if (live.kind === "bare") {
       const pe = live.board.pes[cpu]

@@ -13,7 +13,7 @@ export const makeMachine = ({ guest, ...options }: VmConfig): Effect.Effect<Mach
   Effect.gen(function* () {
     const { path, platform } = guestFile(guest, yield* Platform)
     const begun = yield* begin({ ...options, guest: path }).pipe(Effect.provideService(Platform, platform))
-    return new MachineState(begun, new SignalClock(begun.prepared.options.signal))
+    return MachineState.of(begun, new SignalClock(begun.prepared.options.signal))
   })
 /** A machine where its snapshot left it. */
 export const restoreMachine = (
@@ -22,5 +22,5 @@ export const restoreMachine = (
 ): Effect.Effect<MachineState, VmmError, Platform> =>
   Effect.map(
     beginRestored({ ...given, snapshots: [...parents, snapshot] } as RestoreRequest),
-    ({ clock, ...begun }) => new MachineState(begun, clock)
+    ({ clock, ...begun }) => MachineState.of(begun, clock)
   )
