@@ -8,7 +8,8 @@ import type { Prepared } from "../run-result.ts"
 import type { SignalClock } from "../signal-schedule.ts"
 import type { Container, Section } from "./container.ts"
 import { type Header, MAJOR, MINOR, type SectionEntry } from "./header.ts"
-import { pageSections, pagesOf } from "./pages.ts"
+import { encodeLines, isZeroPage } from "./lines.ts"
+import { type Pages, pageSections } from "./pages.ts"
 import { type Memory, partsOf, section } from "./parts.ts"
 import { runState } from "./run-state.ts"
 import { headerOf } from "./save.ts"
@@ -43,6 +44,7 @@ export class Moment {
   readonly #board: Board
   readonly #kept: Kept
   readonly #stop: () => void
+  #container: Container | undefined
 
   /** Throws SnapshotError when the guest cannot be saved now. */
   constructor(prepared: Prepared, live: Live, clock: SignalClock) {
@@ -68,25 +70,36 @@ export class Moment {
     this.#stop()
     this.#kept.clear()
   }
-  /** The moment as a snapshot that was read. */
+  /** The moment as a snapshot that was read. Once it was asked for, nothing more is copied. */
   container(): Container {
-    const pages = this.#memories.flatMap((memory) => pageSections(memory.name, pagesOf(this.#then(memory))))
+    if (this.#container !== undefined) return this.#container
+    const pages = this.#memories.flatMap((memory) => pageSections(memory.name, this.#then(memory)))
     const places = new Map<string, { readonly entry: SectionEntry; readonly bytes: Uint8Array }>()
     for (const { bytes, ...entry } of [...this.#sections, ...pages])
       places.set(entry.name, { entry: { ...entry, length: bytes.length, sha256: NO_HASH }, bytes })
     const header: Header = { format: { major: MAJOR, minor: MINOR }, ...this.#header, sections: [...places.values()].map(({ entry }) => entry) }
-    return { header, id: NO_HASH, section: (name) => places.get(name)! }
+    this.discard()
+    return (this.#container = { header, id: NO_HASH, section: (name) => places.get(name)! })
   }
-  /** A memory as it was. */
-  #then({ bytes }: Memory): Uint8Array {
-    const { ram } = this.#board
-    if (this.#kept.size === 0) return bytes
-    const first = (bytes.byteOffset - ram.offset) / PAGE_BYTES
-    const copy = bytes.slice()
-    for (const [page, content] of this.#kept)
-      if (page >= first && page < first + bytes.length / PAGE_BYTES) copy.set(content, (page - first) * PAGE_BYTES)
-    return copy
+  /** The pages of a memory as they were. */
+  #then({ bytes }: Memory): Pages {
+    const first = (bytes.byteOffset - this.#board.ram.offset) / PAGE_BYTES
+    const total = bytes.length / PAGE_BYTES
+    const words = wordsOf(bytes)
+    const data: number[] = []
+    const contents: Uint8Array[] = []
+    for (let page = 0; page < total; page++) {
+      const kept = this.#kept.get(first + page)
+      if (kept === undefined ? isZeroPage(words, (page * PAGE_BYTES) >> 2) : isZeroPage(wordsOf(kept), 0)) continue
+      data.push(page)
+      contents.push(kept ?? bytes.subarray(page * PAGE_BYTES, (page + 1) * PAGE_BYTES))
+    }
+    const together = new Uint8Array(data.length * PAGE_BYTES)
+    for (const [i, content] of contents.entries()) together.set(content, i * PAGE_BYTES)
+    const offsets = data.map((_, i) => i * PAGE_BYTES)
+    return { total, data: Uint32Array.from(data), zero: new Uint32Array(0), stored: encodeLines(together, offsets) }
   }
 }
+const wordsOf = (bytes: Uint8Array): Uint32Array => new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length >> 2)
 /** What is not written to a file needs no checksum. */
 const NO_HASH = new Uint8Array(32)
