@@ -1,5 +1,6 @@
 /** The examples run, and say what their documents say. */
 import { describe, expect, it } from "vitest"
+import { squares } from "../examples/guest-pool.ts"
 import { runExample } from "../examples/run-kvm-program.ts"
 
 describe("a ported virtual machine monitor", () => {
@@ -13,5 +14,11 @@ describe("a ported virtual machine monitor", () => {
       "guest example pc 0x40000034 pstate 0x3c5"
     ])
     expect(lines.filter((line) => /^call .*: -\d+$/.test(line)).length).toBeGreaterThan(90)
+  })
+})
+
+describe("a pool of guests", () => {
+  it("starts once and answers by forks", async () => {
+    expect(await squares([0, 3, 14, 4095])).toEqual({ answers: [0n, 9n, 196n, 4095n * 4095n], boot: 2 + 5 * 4096, each: 3 })
   })
 })

@@ -46,6 +46,10 @@ export class SharedMoment {
     const exit = Effect.runSyncExit(restoreLive(prepared, mode, [this.#moment.container()]))
     if (Exit.isSuccess(exit)) return { prepared, ...exit.value }
     const failure = exit.cause._tag === "Fail" ? exit.cause.error.message : String(exit.cause)
-    return new VmStateError({ reason: "not-made", message: `the forked machine cannot be made: ${failure}`, hint: "Close machines that are not used." })
+    return new VmStateError({
+      reason: "not-made",
+      message: `the forked machine cannot be made: ${failure}`,
+      hint: "Close machines that are not used."
+    })
   }
 }

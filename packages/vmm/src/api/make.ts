@@ -20,7 +20,4 @@ export const restoreMachine = (
   snapshot: Uint8Array,
   { parents = [], ...given }: RestoreConfig = {}
 ): Effect.Effect<MachineState, VmmError, Platform> =>
-  Effect.map(
-    beginRestored({ ...given, snapshots: [...parents, snapshot] } as RestoreRequest),
-    ({ clock, ...begun }) => MachineState.of(begun, clock)
-  )
+  Effect.map(beginRestored({ ...given, snapshots: [...parents, snapshot] } as RestoreRequest), ({ clock, ...begun }) => MachineState.of(begun, clock))

@@ -87,7 +87,9 @@ describe("forks", () => {
         }
         for (const each of [child, sibling]) each.close()
       }
-      console.log(`fork of ${kind}, 128 MiB: ${median(moved).toFixed(3)} ms, again ${median(idle).toFixed(4)} ms; made at its first use: ${median(made).toFixed(1)} ms`)
+      console.log(
+        `fork of ${kind}, 128 MiB: ${median(moved).toFixed(3)} ms, again ${median(idle).toFixed(4)} ms; made at its first use: ${median(made).toFixed(1)} ms`
+      )
       expect(median(idle)).toBeLessThan(1)
       expect(median(moved)).toBeLessThan(20)
       vm.close()
