@@ -24,6 +24,7 @@ export interface RegionEngine {
   enter(pe: Pe): LEAVE
 }
 
+/** What a board is made of. */
 export interface BoardOptions<Isa extends InstructionSet = InstructionSet> {
   /** The composed machine: instructions, registers, gates, features. */
   readonly isa: Isa

@@ -124,8 +124,10 @@ const NAMES = [
   "ICH_LR2_EL2",
   "ICH_LR3_EL2"
 ] as const
+/** Registers that the processing element itself looks at. */
 export type KnownRegister = (typeof NAMES)[number]
 
+/** Control registers of a processing element: what is written, what is in force, and what engines derive from it. */
 export class Controls {
   readonly machine: Machine
   readonly slot: Readonly<Record<KnownRegister, number>>

@@ -6,6 +6,7 @@ import type { Pe } from "./pe.ts"
 import { consume } from "./pending.ts"
 import { branchAddress, setState } from "./processor-state.ts"
 
+/** An exception that is about to be taken: its kind, where to, and what its syndrome registers will say. */
 export interface PendingException {
   readonly kind: "synchronous" | "irq" | "fiq" | "serror"
   /** Exception level it is taken to. */
@@ -30,6 +31,7 @@ export class Abort {
 /** Where synchronous exceptions without a rule of their own go. */
 export const ownTarget = (pe: Pe): 1 | 2 => (pe.el === 2 || (pe.el === 0 && pe.controls.tge) ? 2 : 1)
 
+/** A synchronous exception to EL1 or EL2; its return address is the instruction itself, or the next one. */
 export const synchronous = (target: 1 | 2, { ec, iss }: Syndrome, returnTo: "this" | "next" = "this"): PendingException => ({
   kind: "synchronous",
   target,

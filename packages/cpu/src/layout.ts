@@ -59,7 +59,9 @@ export const PE = {
   TLBS: 0x20000
 } as const
 
+/** How many system registers fit, 8 bytes each. */
 export const SYSTEM_SLOTS = (PE.SCRATCH - PE.SYSTEM) / 8
+/** Bytes that translated code may use while an instruction lasts. */
 export const SCRATCH_BYTES = PE.ZA - PE.SCRATCH
 
 /**
@@ -73,13 +75,18 @@ export const SCRATCH_BYTES = PE.ZA - PE.SCRATCH
  * The test of generated code is one compare: t = address ^ tag; t <= 4096 - size (unsigned) is a hit at offset + t. It also catches page crossing.
  */
 export const TLB_ENTRIES = 2048
+/** Bytes of an entry. */
 export const TLB_ENTRY_BYTES = 32
+/** Banks of the TLB: each has the translations of one context. */
 export const TLB_BANKS = 4
+/** Bytes of a bank. */
 export const TLB_BANK_BYTES = TLB_ENTRIES * TLB_ENTRY_BYTES
+/** Byte offsets in an entry: tag for reads, tag for writes, offset from address to memory. */
 export const TLB_ENTRY = { READ: 0, WRITE: 8, OFFSET: 16 } as const
 /** A tag no address that indexes entry `index` can match: its index bits differ in the lowest one. */
 export const invalidTag = (index: number): number => (index ^ 1) * 4096
 
+/** Bytes of a processing element's block in the machine's memory. */
 export const PE_BYTES = PE.TLBS + TLB_BANKS * TLB_BANK_BYTES
 
 /** What FLAGS_A and FLAGS_B hold. The 32-bit kinds use the low halves (upper halves unspecified). */

@@ -10,6 +10,7 @@ export interface Device {
   write(offset: number, size: number, value: bigint): void
 }
 
+/** Where RAM is: in guest-physical addresses, and in the memory of the machine. */
 export interface RamWindow {
   /** Guest-physical address of the first byte; below 2^48 and page aligned. */
   readonly base: number
@@ -18,8 +19,10 @@ export interface RamWindow {
   readonly offset: number
 }
 
+/** Bytes of a page: the granule of translation, of dirty logs and of snapshots. */
 export const PAGE_BYTES = 4096
 
+/** RAM and devices by guest-physical address. */
 export class PhysicalMemory {
   readonly ram: RamWindow
   readonly devices: Device[] = []

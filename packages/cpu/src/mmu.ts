@@ -9,7 +9,9 @@ import { type Regime, type RegimeName, Regimes, regimeName } from "./regime.ts"
 import { Tlb } from "./tlb.ts"
 import { EXECUTE, effectiveShareability, FSC, NO_FAULT, READ, type Request, Walker, WRITE } from "./walk.ts"
 
+/** What an access is for: permissions and syndromes follow from it. */
 export type MemoryAccess = "read" | "write" | "execute"
+/** How an access is translated, where that is not as the current exception level says. */
 export interface TranslateOptions {
   /** LDTR, STTR and their like: EL0's permissions. */
   readonly unprivileged?: boolean

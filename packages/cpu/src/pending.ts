@@ -148,6 +148,7 @@ export const sendEvent = (pe: Pe, local: boolean): void => {
   }
 }
 
+/** A wait that has begun: WFI or WFE with nothing to wake it yet. */
 export interface Waiting {
   readonly event: "interrupt" | "event"
   /** Virtual time (see virtualTime) at which a timer will end it. */

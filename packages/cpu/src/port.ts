@@ -38,6 +38,10 @@ export class PortTrap {
 /** Access sizes in bytes. */
 export type AccessBytes = 1 | 2 | 4 | 8
 
+/**
+ * The processor as modelled kernels use it: instructions, with the gates and traps of the current exception level. A PortTrap as result is the
+ * exception that it took.
+ */
 export interface Port {
   /** Current exception level. */
   readonly el: number

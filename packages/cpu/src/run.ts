@@ -7,6 +7,7 @@ import type { Pe } from "./pe.ts"
 import { pendingInterrupt } from "./pending.ts"
 import { timerDeadline } from "./timer.ts"
 
+/** How far a processing element runs, and how. */
 export interface RunOptions {
   /** How many instructions may retire; each exception taken counts as one, so that a run always ends. */
   readonly instructions: number

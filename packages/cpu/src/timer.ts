@@ -2,6 +2,7 @@
 import { PE } from "./layout.ts"
 import type { Pe } from "./pe.ts"
 
+/** A processing element's timers: EL1 physical and virtual, EL2 physical and virtual. */
 export type TimerName = "CNTP" | "CNTV" | "CNTHP" | "CNTHV"
 export const INSTRUCTIONS_PER_SECOND = 1_000_000_000n
 
@@ -25,6 +26,7 @@ export const passTime = (pe: Pe, time: bigint): void => {
   pe.attention = true
 }
 
+/** CNTPCT_EL0: ticks of the system counter since the machine started. */
 export const physicalCount = (pe: Pe): bigint => (virtualTime(pe) * pe.board.counterFrequency) / INSTRUCTIONS_PER_SECOND
 /** CNTVCT_EL0 as the current exception level reads it: EL2 under E2H, and EL0 in host mode, see no offset. */
 export const virtualCount = (pe: Pe): bigint => {

@@ -90,6 +90,7 @@ export class TrapKeys {
     return fresh
   }
 }
+/** The number of the trap context a processing element is in: translated code is kept for one of them. */
 export const trapKey = (pe: Pe): number => pe.trapKeys.key()
 
 const classOf = (fpcr: number, fpsr: number): number => {

@@ -21,8 +21,11 @@ export interface Predicate {
   readonly [predicateBrand]: true
 }
 
+/** Relations between two values; "unordered" is of floating point alone. */
 export type Comparison = "equal" | "less" | "lessOrEqual" | "greater" | "greaterOrEqual" | "unordered"
+/** Rounding modes; "current" is what FPCR says. */
 export type Rounding = "nearestEven" | "up" | "down" | "zero" | "nearestAway" | "odd" | "current"
+/** What is reversed, within its container: REV, RBIT. */
 export type BitOrder = "bits" | "bytes" | "halfwords" | "words"
 
 /** What integers and floating-point numbers have in common. */
@@ -42,6 +45,7 @@ export interface ElementType {
   test(x: Value, comparison: Comparison, y: Value): Condition
 }
 
+/** An integer element type: its width, signedness and operations. */
 export interface Integer extends ElementType {
   readonly signed: boolean
   from(x: Value, source: Integer): Value // sign- or zero-extend, or truncate
@@ -75,6 +79,7 @@ export interface Float extends ElementType {
   special(operation: FloatOperation, ...operands: readonly Value[]): Value // the manual's named functions: estimates, steps, bfloat16 sums
 }
 
+/** Formats of floating point, by their bits or name. */
 export type FloatFormat = 16 | 32 | 64 | "bfloat16" | "float8"
 /** Which control bits apply: FPCR and FPSR; ZA arithmetic (default NaN, no flags); bfloat16 dot products (round to odd). */
 export type FloatEnvironment = "standard" | "za" | "bfloat16"
@@ -119,6 +124,7 @@ export type FloatOperation =
  * `doubleword` a 64-bit value, a bigint; `vector` the bytes of a vector, little-endian; `predicate` its bits, one per byte of the vector, least first.
  */
 export type Kind = "number" | "word" | "doubleword" | "vector" | "predicate" | "none"
+/** What a helper works on, by the kind of its operand: plain JavaScript values. */
 export interface Concrete {
   number: number
   word: number
@@ -128,6 +134,7 @@ export interface Concrete {
   // biome-ignore lint/suspicious/noConfusingVoidType: what a helper without a result returns
   none: void
 }
+/** What a meaning holds, by kind: opaque values of the engine. */
 export interface Nodes {
   number: number
   word: Value
@@ -137,7 +144,9 @@ export interface Nodes {
   // biome-ignore lint/suspicious/noConfusingVoidType: what a helper without a result returns
   none: void
 }
+/** Concrete values of a list of kinds. */
 export type ConcreteOf<K extends readonly Kind[]> = { readonly [I in keyof K]: Concrete[K[I]] }
+/** Opaque values of a list of kinds. */
 export type NodesOf<K extends readonly Kind[]> = { readonly [I in keyof K]: Nodes[K[I]] }
 /** Plain TypeScript that both engines call with concrete operands. A vector it gives has as many bytes as it returns. */
 export interface Helper<Takes extends readonly Kind[], Gives extends Kind> {
@@ -148,6 +157,7 @@ export interface Helper<Takes extends readonly Kind[], Gives extends Kind> {
   readonly pure?: boolean
   readonly run: (host: Host, ...concrete: ConcreteOf<Takes>) => Concrete[Gives]
 }
+/** Declares a helper: a part of a meaning in plain JavaScript, with the kinds it takes and gives. */
 export const helper = <const Takes extends readonly Kind[], const Gives extends Kind>(h: Helper<Takes, Gives>): Helper<Takes, Gives> => h
 
 /** Operations of the machine that only helpers start. `operand` of `host.system` is what the second column says; 0n otherwise. */
@@ -192,6 +202,7 @@ export interface Host {
   raise(exception: Exception | "memoryCopy", syndrome: number): never
 }
 
+/** What is special about an access: ordering, alignment, privilege. */
 export interface MemoryAttributes {
   readonly acquire?: boolean
   readonly release?: boolean
@@ -205,6 +216,7 @@ export interface Masking {
   readonly where?: Predicate
   readonly otherwise?: Vector | "zero"
 }
+/** An access to memory by the elements of a vector. */
 export interface VectorAccess {
   readonly memory: Integer // element as it lies in memory
   readonly where?: Predicate
@@ -222,9 +234,12 @@ export interface Cell {
   readonly part: (index: number) => Value
   readonly active: (index: number) => Condition
 }
+/** Slices of ZA: rows or columns. */
 export type Direction = "horizontal" | "vertical"
+/** Exceptions that an instruction takes by itself. */
 export type Exception = "supervisorCall" | "hypervisorCall" | "secureMonitorCall" | "breakpoint" | "halt" | "undefined"
 
+/** What a meaning is written against. Values are opaque to it: the interpreter computes them, the JIT records them. */
 export interface Cpu {
   // element types
   unsigned(bits: number): Integer

@@ -13,10 +13,12 @@ import type { Accessor, Register, SystemRegister } from "./register.ts"
 import { composeRegisters } from "./registry.ts"
 import type { Component } from "./state.ts"
 
+/** What is chosen of the extensions. */
 export interface ComposeOptions {
   /** Features switched on or off; names in any case. */
   readonly features?: FeatureSelection
 }
+/** A composed instruction set: frozen, without a trace of which extension brought what. */
 export interface Machine {
   readonly extensions: readonly Extension[]
   readonly features: ReadonlySet<string>
@@ -43,10 +45,12 @@ export interface Machine {
   readonly fullA64: ControlPair | undefined
   readonly components: ReadonlyMap<string, Component>
 }
+/** A machine, or everything in which its extensions contradict each other. */
 export type Composition =
   | { readonly machine: Machine; readonly problems?: undefined }
   | { readonly machine?: undefined; readonly problems: readonly string[] }
 
+/** Joins extensions to a machine; every conflict is reported at once. Pure: the same extensions give the same machine. */
 export const compose = (given: readonly Extension[], options: ComposeOptions = {}): Composition => {
   const extensions = given.filter((e, i) => given.findIndex((other) => other.name === e.name) === i),
     problems: string[] = [...contractProblems(given, extensions)],

@@ -12,6 +12,7 @@ export interface IdField {
   readonly width?: number
   readonly value: number
 }
+/** An architectural feature: its name without FEAT_, what it needs, and the ID register fields that say so. */
 export interface Feature {
   readonly name: string
   /** A feature expression that must hold for this feature to be there. */
@@ -22,6 +23,7 @@ export interface Feature {
   readonly doc?: string
 }
 
+/** Features joined by and, or, not; read from text by parseFeature. */
 export type FeatureExpression =
   | { readonly kind: "feature"; readonly name: string }
   | { readonly kind: "and" | "or"; readonly parts: readonly FeatureExpression[] }

@@ -55,22 +55,26 @@ export interface ResolvedControl extends TrapControl {
   /** With its place in the E2H = 1 layout. */
   readonly cptr: FieldReference
 }
+/** One control at EL1 and its counterpart at EL2, as places. */
 export interface ControlPair {
   readonly el1: FieldReference
   readonly el2: FieldReference
 }
+/** A StateCheck with its controls as places. */
 export interface ResolvedCheck {
   readonly needs: StateCheck["needs"]
   readonly syndrome: Syndrome
   /** For `controls`, and for `legalInStreaming` when the machine has FA64. */
   readonly pair: ControlPair | undefined
 }
+/** A GateVariant of a composed machine. */
 export interface ResolvedVariant {
   readonly streaming: boolean | undefined
   readonly before: readonly ResolvedTrap[]
   readonly controls: readonly ResolvedControl[]
   readonly checks: readonly ResolvedCheck[]
 }
+/** A Gate of a composed machine. */
 export interface ResolvedGate {
   readonly access: string
   /** Position in Machine.gates: its bit in a verdict mask. */

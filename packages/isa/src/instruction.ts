@@ -18,6 +18,7 @@ export interface Alias<F> {
   /** When the disassembler prefers it, beyond `fields` and its operands being printable; `false`: it is only read. Default: always. */
   readonly prefer?: boolean | ((fields: F) => boolean)
 }
+/** An instruction as it is declared: see instruction(). */
 export interface Declaration<Picture extends string> {
   /** The manual's heading; variants separated by commas. */
   readonly name: string
@@ -41,6 +42,7 @@ export interface Declaration<Picture extends string> {
   readonly execute: (cpu: Cpu, fields: Fields<Picture>) => void
 }
 
+/** A field of an encoding. */
 export interface Field {
   readonly name: string
   /** Its least significant bit in the word. */

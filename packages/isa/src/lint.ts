@@ -9,6 +9,7 @@ import { type Effect, type GuardedFile, record } from "./recorder.ts"
 import { legalWords, type Random, randomFrom } from "./sample.ts"
 import { templatesOf } from "./template.ts"
 
+/** What is looked at. */
 export type Check =
   | "name" // two instructions have one name
   | "encoding" // no word is allocated
@@ -22,11 +23,13 @@ export type Check =
   | "access" // register files that the access class does not cover
   | "endsBlock" // branches or control writes without endsBlock, or the other way round
   | "execute" // `execute` fails
+/** Something that is wrong with a declaration. */
 export interface Problem {
   readonly instruction: string
   readonly check: Check
   readonly message: string
 }
+/** How long it looks, and where it begins. */
 export interface LintOptions {
   /** Words per instruction. */
   readonly words?: number
@@ -36,6 +39,7 @@ const PLACE = { address: 0x100000n }
 /** Words tried to find one that two instructions share. */
 const OVERLAP_TRIES = 1000
 
+/** Everything that is found wrong with declarations. */
 export const lint = (instructions: readonly Instruction[], options: LintOptions = {}): readonly Problem[] => {
   const random = randomFrom(options.seed ?? 1)
   const problems = [...sameNames(instructions), ...overlaps(instructions, random)]

@@ -8,6 +8,7 @@ import type { Component } from "./state.ts"
 /** Version of this contract. An extension that says another one is refused. */
 export const API_VERSION = 1
 
+/** A plugin that teaches words to the machine: see defineExtension(). */
 export interface Extension {
   readonly kind: "extension"
   /** Lower case, unique among the plugins of a machine. */
@@ -39,9 +40,11 @@ export type PluginOption =
   | { readonly type: "integer"; readonly default: number; readonly minimum: number; readonly maximum: number; readonly doc: string }
   | { readonly type: "choice"; readonly default: string; readonly choices: readonly string[]; readonly doc: string }
   | { readonly type: "text"; readonly default: string; readonly doc: string }
+/** Options of a plugin by name. */
 export interface PluginOptions {
   readonly [name: string]: PluginOption
 }
+/** Values of a plugin's options, as create() gets them. */
 export type OptionValues<Options extends PluginOptions> = { readonly [Name in keyof Options]: Options[Name]["default"] }
 
 /** A plugin that takes options: what it is depends on them. */

@@ -51,6 +51,7 @@ export type Effect =
   | { readonly kind: "system"; readonly operation: SystemOperation | "writePstate" | "maintain"; readonly encoding?: number }
   | { readonly kind: "call"; readonly helper: string }
 
+/** What was recorded. */
 export interface Recording {
   readonly effects: readonly Effect[]
   /** Widths that do not agree, and registers that are read after they were written. */
@@ -58,6 +59,7 @@ export interface Recording {
   /** Set when `execute` itself failed. */
   readonly failure: unknown
 }
+/** What is known while a meaning is recorded. */
 export interface RecordingOptions {
   readonly address?: bigint
   /** In bits; the streaming vector length is the same. */
@@ -87,6 +89,7 @@ const nameOf = (file: GuardedFile, index: number): string => {
   return file === "system" ? `system register ${index.toString(16)}` : file
 }
 
+/** A Cpu that records what a meaning does, for the JIT and for lint(). */
 export class Recorder implements Cpu {
   readonly effects: Effect[] = []
   readonly problems: string[] = []

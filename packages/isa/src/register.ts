@@ -8,6 +8,7 @@ export type AccessLevel = 0 | 1 | 2 | 3
 
 /** "34", "21:20" (bits, highest first), optionally "34 if FPMR": the field exists only with that feature expression, else its bits are as if it were not declared. */
 export type Bits = number | string
+/** Fields of a register: name to bits. */
 export interface FieldTable {
   readonly [name: string]: Bits
 }
@@ -94,11 +95,13 @@ export interface RegisterFile {
   get(name: string): bigint
   set(name: string, value: bigint): void
 }
+/** A register without storage of its own. */
 export interface Computed {
   readonly read?: (file: RegisterFile) => bigint
   readonly write?: (file: RegisterFile, value: bigint) => void
 }
 
+/** A system register as it is declared. */
 export interface SystemRegister {
   /** As in the manual, "SCTLR_EL1". */
   readonly name: string
@@ -152,6 +155,7 @@ export interface FieldReference {
   readonly width: number
   readonly e2h?: { readonly low: number; readonly width: number }
 }
+/** What of a register is kept, and what reads as one. */
 export interface Layout {
   /** Bits that keep what is written. */
   readonly writable: bigint
@@ -188,6 +192,7 @@ export interface Accessor {
   readonly fine: FineTrap | undefined
   readonly access: string | undefined
 }
+/** A RegisterTrap of a composed machine, with its controls as places. */
 export interface ResolvedTrap extends Omit<RegisterTrap, "control" | "host"> {
   readonly control: FieldReference
   readonly host: FieldReference | undefined

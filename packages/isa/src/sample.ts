@@ -4,6 +4,7 @@ import { encode, type FieldValues, type Instruction } from "./instruction.ts"
 
 /** Unsigned 32-bit numbers, the same ones for the same seed. */
 export type Random = () => number
+/** A repeatable source of 32-bit numbers. */
 export const randomFrom = (seed: number): Random => {
   let state = (seed ^ 0x9e3779b9) >>> 0 || 1
   return () => {

@@ -18,6 +18,7 @@ export interface RegisterBytes {
   getWord(register: "FPSR" | "FPCR"): number
   setWord(register: "FPSR" | "FPCR", value: number): void
 }
+/** A register file that is saved, loaded and zeroed as a whole, in a format of its own. */
 export interface Component {
   /** "fpsimd", "sve", "za" ...: the format's name, unique among plugins. */
   readonly id: string

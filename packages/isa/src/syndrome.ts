@@ -42,7 +42,9 @@ export interface Syndrome {
 
 /** ISS of EC.FPAccess from A64: CV = 1, COND = always. */
 export const FP_ACCESS: Syndrome = { ec: EC.FPAccess, iss: 0x1e00000 }
+/** An access to SVE state that is trapped. */
 export const SVE_ACCESS: Syndrome = { ec: EC.SVEAccess, iss: 0 }
+/** An instruction that is UNDEFINED. */
 export const UNDEFINED: Syndrome = { ec: EC.Unknown, iss: 0 }
 
 /** SMTC, ISS bits 2:0 of EC.SMEAccess: why an SME access trapped. */
@@ -58,6 +60,7 @@ export enum SMTC {
   /** SMCR_ELx.EZT0 is off */
   noZT0 = 4
 }
+/** An access to SME state that is trapped, with its reason. */
 export const smeAccess = (reason: SMTC): Syndrome => ({ ec: EC.SMEAccess, iss: reason })
 
 /** ISS of EC.SystemRegister for the register or SYS operation of `encoding` (op0:op1:CRn:CRm:op2, 16 bits). */

@@ -13,6 +13,7 @@ export interface Moves {
 }
 const add = <Key>(counts: Map<Key, number>, key: Key): void => void counts.set(key, (counts.get(key) ?? 0) + 1)
 
+/** What a host counted since it booted: exits, traps, moves of register files and their bytes. */
 export class Account {
   /** Instructions that guests retired. */
   instructions = 0

@@ -100,6 +100,7 @@ export const checkExtension = (host: Host, vm: Vm | undefined, capability: numbe
   return typeof value === "number" ? value : value(host, vm)
 }
 
+/** struct kvm_enable_cap without the number: flags and arguments. */
 export interface CapabilityRequest {
   /** Must be 0. */
   readonly flags?: number

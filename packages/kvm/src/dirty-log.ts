@@ -65,6 +65,7 @@ export const getDirtyLog = (vm: Vm, number: number): DirtyBitmap | Errno => {
   return copy
 }
 
+/** struct kvm_clear_dirty_log: which pages of a slot, by bits, count as clean from now on. */
 export interface ClearRequest {
   readonly slot: number
   /** A multiple of 64. */

@@ -21,6 +21,7 @@ export const ERRNO = {
   ENOSYS: 38,
   ENXIO: 6
 } as const
+/** Names of the error numbers a call may give; ERRNO has the numbers. */
 export type Errno = keyof typeof ERRNO
 
 /** Whether a call failed: results are never strings otherwise. */

@@ -13,6 +13,7 @@ export type SchedulerStep =
   /** The CPU of the event went or came. */
   | { readonly kind: "offline" | "online" | "suspend" | "resume" }
 
+/** Something that the modelled kernel or hyp code did: on which CPU, and when (`time`: retired instructions). */
 export type KvmEvent = { readonly time: bigint; readonly cpu: number } & (
   | {
       readonly what: "exc"
@@ -64,9 +65,12 @@ export type KvmEvent = { readonly time: bigint; readonly cpu: number } & (
   | { readonly what: "hypercall"; readonly vcpu: string; readonly function: number; readonly result: bigint | "user" }
 )
 type WithoutStamp<T> = T extends unknown ? Omit<T, "time" | "cpu"> : never
+/** An event without its time and CPU. */
 export type KvmEventBody = WithoutStamp<KvmEvent>
+/** Called as an event happens; must not change the machine. */
 export type Listener = (event: KvmEvent) => void
 
+/** Hands events to listeners; nothing is made while there are none. */
 export class EventStream {
   /** Somebody listens: events must be made. */
   listening = false

@@ -42,6 +42,7 @@ export interface HiddenField {
   /** User space may not change it even then. */
   readonly fixed?: boolean
 }
+/** What KVM gives guests and user space of an extension. */
 export interface KvmPart {
   readonly vcpuFeature?: VcpuFeaturePart
   /** System registers that a guest has under a condition. Registers that neither this nor the kernel's own table names are UNDEFINED to guests. */

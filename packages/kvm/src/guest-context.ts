@@ -44,11 +44,14 @@ export const CONTEXT = [
   "CNTP_CTL_EL0",
   "CNTP_CVAL_EL0"
 ] as const
+/** Registers that are switched between host and guest. */
 export type ContextRegister = (typeof CONTEXT)[number]
+/** Their places in a context. */
 export const SLOT: Readonly<Record<ContextRegister, number>> = Object.fromEntries(CONTEXT.map((name, i) => [name, i])) as Record<
   ContextRegister,
   number
 >
+/** A context with every register zero. */
 export const newContext = (): BigUint64Array => new BigUint64Array(CONTEXT.length)
 
 /** EL1 registers whose name at EL2 under E2H means the EL2 one. */
@@ -99,6 +102,7 @@ export interface GuestLists {
 const USER: readonly ContextRegister[] = ["TPIDR_EL0", "TPIDRRO_EL0"]
 const FIRST: readonly ContextRegister[] = ["SCTLR_EL1", "TCR_EL1"]
 
+/** Which registers are switched when, for a processor and the spelling of its EL1 registers. */
 export const guestLists = (features: CpuFeatures, family: AccessorFamily): GuestLists => {
   const list = (registers: readonly ContextRegister[]): RegisterList => ({
     names: registers.map((r) => guestName(r, family)),

@@ -6,6 +6,7 @@ import type { Vm } from "./vm.ts"
 /** Kinds of lines. */
 export const IRQ_TYPE = { CPU: 0, SPI: 1, PPI: 2 } as const
 
+/** struct kvm_irq_level, taken apart. */
 export interface IrqLine {
   readonly type: number
   /** Id of the vCPU, for CPU and PPI. */

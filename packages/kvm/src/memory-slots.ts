@@ -3,6 +3,7 @@ import { MEMORY_SLOTS } from "./capabilities.ts"
 import type { DirtyBitmap } from "./dirty-log.ts"
 import type { Errno } from "./errno.ts"
 
+/** A memory slot of a VM; addresses and lengths in bytes. */
 export interface MemorySlot {
   readonly slot: number
   /** First guest-physical address and length, in bytes: multiples of the page size. */

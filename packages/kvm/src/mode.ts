@@ -16,6 +16,7 @@ export const MODE_API_VERSION = 1
 /** Which of the guest's registers an access of hyp code by EL1 or EL0 name must spell: "redirected" under E2H at EL2 (_EL12, _EL02), "plain" otherwise. */
 export type AccessorFamily = "redirected" | "plain"
 
+/** Entering and leaving a guest. */
 export interface WorldSwitch {
   /** vcpu_load, after the timer: debug controls. */
   loadDebug(cpu: PhysicalCpu, vcpu: Vcpu): void
@@ -76,6 +77,7 @@ export interface VmServices {
   /** Whether the host, and so user space, can reach all of `bytes` bytes of memory now. */
   isHosts(host: Host, physical: number, bytes: number): boolean
 }
+/** A stage 2 fault of a guest, for the kernel to resolve. */
 export interface GuestFault {
   readonly slot: MemorySlot
   /** Intermediate physical address, byte exact. */
@@ -83,6 +85,7 @@ export interface GuestFault {
   readonly write: boolean
   readonly type: "translation" | "accessFlag" | "permission"
 }
+/** What is about to happen to a memory slot. */
 export type SlotChange = { readonly kind: "create" | "move" | "delete"; readonly readonly: boolean }
 
 /**
@@ -99,6 +102,7 @@ export type HypExitHandler = (cpu: PhysicalCpu, vcpu: Vcpu) => boolean
 /** By exception class. */
 export type HypExitTable = ReadonlyMap<number, HypExitHandler>
 
+/** What a mode does with the host's FP state around a guest. */
 export interface FpPolicy {
   /** First in a run and last after it, when the guest owns the registers: what no trap word covers (vector lengths). */
   toGuest(cpu: PhysicalCpu, vcpu: Vcpu): void
@@ -107,6 +111,7 @@ export interface FpPolicy {
   readonly saveHost?: (cpu: PhysicalCpu, vcpu: Vcpu) => void
 }
 
+/** A plugin that gives KVM its world switch: see defineMode(). */
 export interface Mode {
   readonly kind: "mode"
   /** Lower case: "vhe". */
@@ -140,5 +145,6 @@ export interface Mode {
   readonly fp: FpPolicy
 }
 
+/** Declares a mode. */
 export const defineMode = (mode: Omit<Mode, "kind" | "apiVersion"> & { readonly apiVersion?: number }): Mode =>
   Object.freeze({ kind: "mode", apiVersion: MODE_API_VERSION, ...mode })

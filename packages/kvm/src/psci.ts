@@ -4,7 +4,9 @@ import { SystemEvent } from "./run-exit.ts"
 import { waitForInterrupt } from "./timer.ts"
 import type { Vcpu } from "./vcpu.ts"
 
+/** Versions of PSCI: major in bits 31:16. */
 export const PSCI_VERSIONS = { v0_1: 0x1, v0_2: 0x2, v1_0: 0x10000, v1_1: 0x10001, v1_2: 0x10002, v1_3: 0x10003 } as const
+/** Results of PSCI calls. */
 export const PSCI = { SUCCESS: 0, NOT_SUPPORTED: -1, INVALID_PARAMS: -2, DENIED: -3, ALREADY_ON: -4, INTERNAL_FAILURE: -6 } as const
 
 const BASE = 0x84000000

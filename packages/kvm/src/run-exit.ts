@@ -10,6 +10,7 @@ export enum SystemEvent {
   SUSPEND = 5
 }
 
+/** Why KVM_RUN came back, closed: these are all. */
 export type RunExit =
   /** Nothing has run yet. */
   | { readonly reason: "unknown" }

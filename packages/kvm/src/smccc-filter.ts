@@ -1,7 +1,9 @@
 /** KVM_ARM_VM_SMCCC_FILTER: which SMCCC functions the kernel answers, refuses, or gives to user space. */
 import type { Errno } from "./errno.ts"
 
+/** KVM_SMCCC_FILTER_*: the kernel answers, the guest gets NOT_SUPPORTED, or user space answers. */
 export type FilterAction = "handle" | "deny" | "forward"
+/** Function ids, from `base` on. */
 export interface FilterRange {
   /** First function id, 32 bits, and how many. */
   readonly base: number

@@ -13,6 +13,7 @@ const VALID = 1n
 const NORMAL_FORCED = 6n << 2n
 const NORMAL = 15n << 2n
 
+/** Bytes of a block mapping. */
 export const BLOCK_BYTES = 2 * 1024 * 1024
 const VMID_SHIFT = 48n
 
@@ -35,6 +36,7 @@ export const vtcrOf = (ipaBits: number, { physicalRange, vmid16 }: CpuFeatures):
   (vmid16 ? 1n << 19n : 0n) |
   (1n << 31n)
 
+/** A VM's second stage of translation. */
 export class Stage2 {
   readonly ipaBits: number
   readonly vtcr: bigint

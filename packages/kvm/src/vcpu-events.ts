@@ -4,6 +4,7 @@ import { HCR } from "./hyp/controls.ts"
 import { commitPending, injectAbort, injectSError } from "./inject.ts"
 import type { Vcpu } from "./vcpu.ts"
 
+/** struct kvm_vcpu_events: exceptions that are pending. */
 export interface VcpuEvents {
   /** An SError is pending, or (set) is to be. */
   readonly serrorPending: boolean

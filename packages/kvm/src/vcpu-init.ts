@@ -20,6 +20,7 @@ export enum VcpuFeature {
 const KNOWN = 0x1ff
 export const GENERIC_V8 = 5
 
+/** struct kvm_vcpu_init. */
 export interface VcpuInit {
   /** GENERIC_V8 unless said. */
   readonly target?: number

@@ -33,6 +33,7 @@ export interface Slice {
   left: number
   options: Omit<RunOptions, "instructions">
 }
+/** Fields of struct kvm_run that KVM_RUN looks at. */
 export interface RunLimits {
   /** kvm_run.immediate_exit: come back before entering the guest. */
   readonly immediateExit?: boolean
@@ -40,6 +41,7 @@ export interface RunLimits {
 /** The first VM's vCPUs have short names. */
 const FIRST = 1
 
+/** A vCPU descriptor: its ioctls as methods. They give their result, or the Errno of their failure. */
 export class Vcpu {
   readonly vm: Vm
   readonly id: number

@@ -37,6 +37,7 @@ export const FIRMWARE_BITMAPS = {
 } as const
 export type FirmwareBitmap = keyof typeof FIRMWARE_BITMAPS
 
+/** A VM descriptor: its ioctls as methods. They give their result, the Errno of their failure, or the Crash of the kernel. */
 export class Vm {
   readonly host: Host
   readonly id: number

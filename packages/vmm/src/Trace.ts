@@ -10,6 +10,7 @@ import { signalName } from "./signal-schedule.ts"
 
 export const EVENT_SCHEMA = "eltwo.events/1"
 
+/** What happened, and when: `step` counts retired instructions. Addresses and register values are bigints. */
 export type TraceEvent = { readonly step: bigint } /** About to be executed. */ & (
   | { readonly type: "insn"; readonly el: number; readonly pc: bigint; readonly word: number; readonly text: string }
   /** About to be entered. */
@@ -27,6 +28,7 @@ export type TraceEvent = { readonly step: bigint } /** About to be executed. */ 
   | { readonly type: "signal"; readonly signal: number; readonly code: number; readonly address?: bigint }
   | HostEvent
 )
+/** Called as an event happens; must not change the machine. */
 export type TraceListener = (event: TraceEvent) => void
 
 /** A listener and the kinds of events it wants. */

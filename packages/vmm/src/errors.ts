@@ -90,6 +90,7 @@ export const SNAPSHOT_CODES = [
   /** There is such a file already. */
   "SNAPSHOT_EXISTS"
 ] as const
+/** One of SNAPSHOT_CODES. */
 export type SnapshotCode = (typeof SNAPSHOT_CODES)[number]
 /** A snapshot cannot be read, written or restored; `path` is the place in it. Nothing was changed. */
 export class SnapshotError extends Schema.TaggedError<SnapshotError>()("SnapshotError", {
@@ -100,6 +101,7 @@ export class SnapshotError extends Schema.TaggedError<SnapshotError>()("Snapshot
   ...common
 }) {}
 
+/** What making, running, saving or restoring a guest can fail with. */
 export type VmmError =
   | OptionError
   | PluginLoadError

@@ -16,6 +16,7 @@ export interface PluginPlace {
   readonly specifier: string
 }
 
+/** The world around the VMM: files, streams, plugins, time, signals. */
 export interface PlatformService {
   /** All of a file; `limit` in bytes. */
   readonly readFile: (path: string, limit: number) => Uint8Array | FileProblem

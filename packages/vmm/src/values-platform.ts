@@ -2,6 +2,7 @@
 import type { HostStreams } from "./personality/linux/host.ts"
 import type { PlatformService, PluginPlace } from "./platform.ts"
 
+/** What a platform of values has. */
 export interface PlatformValues {
   /** By path: what `guest` may name. A folder is there when a file is in it. */
   readonly files?: Readonly<Record<string, Uint8Array | string>>

@@ -6,6 +6,7 @@ import { convertInstructions } from "./insns/convert.ts"
 import { kvm } from "./kvm.ts"
 import { contributions, registers } from "./registers.ts"
 
+/** Conversions that FPMR steers. */
 export const instructions: readonly Instruction[] = convertInstructions
 
 /** The plugin. */

@@ -22,6 +22,7 @@ const BASES = {
 const unprotected = kernelAtEl1(PKVM_CALLS, restoreProtection)
 const hostStage2 = (cpu: PhysicalCpu) => hypStateOn(cpu).pkvm.hostStage2
 
+/** Protected KVM on the world switch of nvhe or hvhe. */
 export const protectedMode = (base: Base): Mode =>
   defineMode({
     name: "pkvm",

@@ -50,12 +50,14 @@ const OFTEN = 8
 const FOLLOWED_TARGETS = 6
 const WORD = 2 ** 32
 
+/** How the engine translates. */
 export interface JitOptions {
   /** How often a place must be reached before it is translated. 1, for tests: everything is translated at once. */
   readonly hot?: number
   /** Most instructions of a region, at first and later. */
   readonly limits?: readonly [first: number, later: number]
 }
+/** What the engine did so far. */
 export interface JitCounters {
   /** Regions translated, and their instructions. */
   regions: number
@@ -71,6 +73,7 @@ export interface JitReport extends JitCounters {
   readonly gaps: readonly Gap[]
 }
 
+/** The engine that translates hot code to WebAssembly; see attachJit. */
 export class Jit implements RegionEngine {
   readonly counters: JitCounters = { regions: 0, instructions: 0, entries: 0, interpreted: 0 }
   readonly translator: Translator

@@ -13,6 +13,7 @@ const P_COUNT = 17
 const ZT0_BYTES = 64
 const MOST_REGISTERS = 4096
 
+/** What a processing element keeps between two instructions, as a snapshot has it. */
 export const PE_STATE = shape({
   fields: {
     index: "u32",
@@ -59,6 +60,7 @@ export const PE_STATE = shape({
     hostFirmware: "flag"
   }
 })
+/** A value of PE_STATE. */
 export type PeState = Saved<typeof PE_STATE>
 
 /** The longest vector of a machine in bytes: that much of each Z register can be other than zero. */
@@ -82,6 +84,7 @@ const scatter = (pe: Pe, at: number, stride: number, count: number, from: Uint8A
 }
 const zaBytes = (pe: Pe): number => (pe.streamingVectorBits / 8) ** 2
 
+/** The state of a processing element, copied. */
 export const peState = (pe: Pe): PeState => {
   const { controls, lines, words, doublewords } = pe
   const vectorBytes = longestVector(pe)

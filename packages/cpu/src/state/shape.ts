@@ -21,6 +21,7 @@ export type Shape =
   /** An object with a `kind`, which says what else it has. */
   | { readonly kinds: Readonly<Record<string, Fields>> }
   | { readonly fields: Fields }
+/** Fields of a saved object by name, in the order in which they are written. */
 export type Fields = Readonly<Record<string, Shape>>
 
 /** What a shape describes. */
@@ -45,6 +46,7 @@ export type Saved<S> = S extends "u64"
                   : S extends { readonly fields: infer F }
                     ? SavedFields<F>
                     : never
+/** The values that fields may have. */
 export type SavedFields<F> = { readonly [N in keyof F]: Saved<F[N]> }
 
 /** States a shape so that its names and choices stay literal. */

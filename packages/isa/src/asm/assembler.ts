@@ -12,6 +12,7 @@ import { Reader } from "./reader.ts"
 import { statementsOf } from "./scan.ts"
 import type { Section } from "./section.ts"
 
+/** How source is assembled. */
 export interface AssembleOptions {
   /** Whose instructions and system registers the text names: a composed Machine, or any instruction table. */
   readonly isa: { readonly table: ReadableTable }
@@ -23,6 +24,7 @@ export interface AssembleOptions {
   readonly symbols?: Readonly<Record<string, bigint>>
   readonly limits?: Partial<AssembleLimits>
 }
+/** A symbol of an assembled program. */
 export interface AssembledSymbol {
   readonly name: string
   readonly value: bigint
@@ -33,6 +35,7 @@ export interface AssembledSymbol {
   /** The section it lies in; undefined for a number. */
   readonly section: string | undefined
 }
+/** A section of an assembled program. */
 export interface AssembledSection {
   readonly name: string
   readonly address: bigint
@@ -54,6 +57,7 @@ export interface Assembly {
   /** Those with a name of their own: no numeric labels, none that begin with .L. */
   readonly symbols: readonly AssembledSymbol[]
 }
+/** The program, or everything that is wrong with the source. */
 export type AssembleResult =
   | { readonly assembly: Assembly; readonly problems?: undefined }
   | { readonly assembly?: undefined; readonly problems: readonly AsmProblem[] }

@@ -7,6 +7,7 @@ import { type PreparedInstruction, prepareInstruction } from "./operands.ts"
 import { Budget, defaultFlags, Section, type SectionFlags } from "./section.ts"
 import { Symbols } from "./symbols.ts"
 
+/** How much source is read and how many bytes it may become: sources are hostile input. */
 export interface AssembleLimits {
   /** Characters of the source. */
   readonly source: number

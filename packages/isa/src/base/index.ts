@@ -18,6 +18,7 @@ export const encodingOfSystemInstruction = (name: string): number | undefined =>
 
 export { LIST_REGISTERS }
 
+/** The A64 base architecture: what every machine has. */
 export const base = defineExtension({
   name: "base",
   doc: "A64 without floating point, and the system registers of EL0 to EL2.",

@@ -9,6 +9,7 @@ import { loadStoreRegister } from "./load-store-register.ts"
 import { memoryOperations } from "./memory-copy.ts"
 import { prefetches } from "./prefetch.ts"
 
+/** Loads and stores of the base architecture. */
 export const loadStoreInstructions: readonly Instruction[] = [
   ...loadStoreImmediate,
   ...loadStoreRegister,

@@ -26,6 +26,7 @@ export const bitmask = (N: number, immr: number, imms: number, bits = 64): bigin
 /** Whether the rotation is less than the element size: only then does the pattern read back as the same fields. */
 export const isCanonicalBitmask = (N: number, immr: number, imms: number): boolean => immr < (runOf(N, imms)?.size ?? 0)
 
+/** Fields of a bitmask immediate. */
 export interface BitmaskFields {
   readonly N: number
   readonly immr: number

@@ -55,6 +55,7 @@ export const computed = <F>(codec: Codec<F>): Operand<F> => ({
   ...(codec.byDefault === undefined ? {} : { byDefault: codec.byDefault })
 })
 
+/** How a number stands in text and in its field. */
 export interface NumberOptions {
   /** The text shows field * scale + offset. */
   readonly scale?: number

@@ -5,6 +5,7 @@ export interface SystemNames {
   readonly name: (encoding: number, access: SystemAccess) => string | undefined
   readonly encoding: (name: string, access: SystemAccess) => number | undefined
 }
+/** Which way a system register is accessed: some names mean two registers. */
 export type SystemAccess = "read" | "write"
 
 /** Where an instruction stands, and whose names its text uses. */
@@ -22,6 +23,7 @@ export interface Candidate {
 /** Fields known so far while a line is read from left to right. */
 export type Known = Readonly<Record<string, number>>
 
+/** An operand of assembly text. */
 export interface Operand<F> {
   /** `undefined`: these field values have no such spelling, so the text they stand in does not apply. */
   readonly print: (fields: F, place: Place) => string | undefined
@@ -32,11 +34,14 @@ export interface Operand<F> {
   /** All words it prints or reads, "-" for reserved ones: an operand in the mnemonic must say so to be found quickly. */
   readonly spellings?: readonly string[]
 }
+/** Operands of a line by the names that stand in it. */
 export type Operands<F> = { readonly [Name: string]: Operand<F> }
 
 /** One field, or several joined, most significant first; joined ones say their width: `["imm9h:6", "imm9l:3"]`. */
 export type Names<N extends string> = N | readonly N[]
+/** The name in a name that says its width: "imm9h" of "imm9h:6". */
 export type Bare<N extends string> = N extends `${infer Name}:${number}` ? Name : N
+/** Field values that an operand needs, by name. */
 export type With<N extends string> = { readonly [K in N]: number }
 
 interface Part {

@@ -1,6 +1,7 @@
 /** Operands that are registers or lists of them. */
 import { type Bare, type Candidate, joinedFields, type Known, matchAt, type Names, type Operand, type Place, type With } from "./operand.ts"
 
+/** How the number 31 is read, and what else a register name may be. */
 export interface RegisterOptions {
   /** How 31 is spelt; the names then end at 30. */
   readonly zero?: string
@@ -59,6 +60,7 @@ export const sized = <const N extends string, const By extends string>(field: N,
   }
 }
 
+/** Which registers a list may have, and how they are written. */
 export interface ListOptions<F> {
   /** The first register's number is field * scale. */
   readonly scale?: number

@@ -46,6 +46,7 @@ export const systemSpelling = (encoding: number): string => {
   const { op0, op1, CRn, CRm, op2 } = systemFields(encoding)
   return `s${op0}_${op1}_c${CRn}_c${CRm}_${op2}`
 }
+/** A system register's encoding as the fields of MRS and MSR. */
 export const systemFields = (encoding: number) => ({
   op0: encoding >> 14,
   op1: (encoding >> 11) & 7,

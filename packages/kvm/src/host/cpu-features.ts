@@ -5,6 +5,7 @@ import type { SupportedLengths } from "./vector-lengths.ts"
 /** Reads an ID register by name; 0 where the machine has none. */
 export type ReadId = (register: string) => bigint
 
+/** What the host kernel found out about its processors at boot. */
 export interface CpuFeatures extends SupportedLengths {
   readonly fp: boolean
   readonly sve: boolean
@@ -45,6 +46,7 @@ const NOT_IMPLEMENTED = 15
 
 const NO_VECTORS: SupportedLengths = { sveVls: [], smeVls: [] }
 
+/** Reads the ID registers as the kernel does. */
 export const cpuFeatures = (read: ReadId, lengths = NO_VECTORS): CpuFeatures => {
   const field = (register: string, low: number): number => Number((read(`ID_AA64${register}_EL1`) >> BigInt(low)) & 15n)
   const has = (register: string, low: number, level = 1): boolean => field(register, low) >= level

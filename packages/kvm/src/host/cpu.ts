@@ -22,6 +22,7 @@ export interface RegisterList {
 
 const PROTECTED_PAGE = (address: bigint): string => `Unable to handle kernel access to hypervisor-protected memory at 0x${address.toString(16)}`
 
+/** A CPU of the host, with what the kernel keeps for each: the port, the current task, FP owner, counters. */
 export class PhysicalCpu {
   readonly index: number
   readonly pe: Pe

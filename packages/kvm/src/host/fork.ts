@@ -49,6 +49,7 @@ export const inheritState = (cpu: PhysicalCpu, parent: Task, child: Task, shares
 
 /** Flags of clone. */
 export const CLONE = { VM: 0x100n, SETTLS: 0x80000n } as const
+/** Arguments of clone(2). */
 export interface CloneRequest {
   readonly flags: bigint
   /** Stack pointer of the child; 0: its parent's. */

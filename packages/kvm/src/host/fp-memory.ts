@@ -35,6 +35,7 @@ export interface FpMemory {
   vl: VectorLengths
   fpType: FpType
 }
+/** FP state of a new owner: registers zero, no memory for SVE and SME yet. */
 export const fpMemory = (name: string, vl: VectorLengths = { sve: 0, sme: 0 }): FpMemory => ({
   name,
   fpsimd: new Uint8Array(FPSIMD_BYTES),
@@ -57,16 +58,22 @@ export const clearFpMemory = (memory: FpMemory): void => {
 
 /** SVCR bits. */
 export const SVCR = { SM: 1n, ZA: 2n } as const
+/** PSTATE.SM of saved state. */
 export const isStreaming = ({ svcr }: FpMemory): boolean => (svcr & SVCR.SM) !== 0n
+/** PSTATE.ZA of saved state. */
 export const hasZa = ({ svcr }: FpMemory): boolean => (svcr & SVCR.ZA) !== 0n
 
 /** Layout of `sve` at a vector length in bytes: Zn at n x VL, then P0..P15 and FFR of VL/8 bytes each. */
 export const predicateOffset = (vl: number): number => 32 * vl
+/** Byte of FFR in an SVE image of vectors of `vl` bytes. */
 export const ffrOffset = (vl: number): number => 34 * vl
+/** Bytes of an SVE image, Z, P and FFR, at a vector length of `vl` bytes. */
 export const sveBytes = (vl: number): number => 34 * vl + vl / 8
 /** Layout of `sme`: ZA by rows of VL bytes, then ZT0. */
 export const ZT_BYTES = 64
+/** Byte of ZT0 in an SME image. */
 export const ztOffset = (vl: number): number => vl * vl
+/** Bytes of an SME image, ZA and ZT0, at a streaming vector length of `vl` bytes. */
 export const smeBytes = (vl: number): number => vl * vl + ZT_BYTES
 
 /** Format the saver must use: as the current task's flags say, or as whoever bound the registers said. */
@@ -79,6 +86,7 @@ export interface Binding {
   sveVl: number
   smeVl: number
 }
+/** A binding to nobody. */
 export const unbound = (): Binding => ({ st: null, toSave: "CURRENT", sveVl: 0, smeVl: 0 })
 
 /** fp_owner: who hyp code believes to own the FP registers. */

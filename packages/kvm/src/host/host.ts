@@ -24,6 +24,7 @@ import { type HostFile, Task } from "./task.ts"
 import { defaultLengths, probeVectorLengths } from "./vector-lengths.ts"
 import { vmmIoctl, vmmTask } from "./vmm-task.ts"
 
+/** What a host is booted on. */
 export interface HostOptions {
   /** A board with its processing elements in reset, and RAM for the host and all its guests. */
   readonly board: Board
@@ -39,6 +40,7 @@ const SMALLEST_IPA_BITS = 32
 const ANY_REQUEST = 0
 const ASID_SHIFT = 48n
 
+/** A booted host kernel: /dev/kvm and what is under it. Calls give their result, an Errno, or the Crash that ended it. */
 export class Host {
   readonly board: Board
   readonly mode: Mode

@@ -23,6 +23,7 @@ export class Masking {
   }
 }
 
+/** local_irq_disable. */
 export const localIrqDisable = ({ masking }: PhysicalCpu): void => {
   masking.irqsOff = true
 }
@@ -37,9 +38,11 @@ export const localIrqSave = ({ masking }: PhysicalCpu): boolean => {
   masking.irqsOff = true
   return irqsOff
 }
+/** local_irq_restore: pending interrupts are taken when they are on again. */
 export const localIrqRestore = (cpu: PhysicalCpu, irqsOff: boolean): void => {
   if (!irqsOff) localIrqEnable(cpu)
 }
+/** local_bh_disable. */
 export const localBhDisable = ({ masking }: PhysicalCpu): void => {
   masking.softirqsOff++
 }
@@ -51,9 +54,11 @@ export const localBhEnable = (cpu: PhysicalCpu): void => {
   masking.softirqsOff--
   serveSoftirqs(cpu)
 }
+/** preempt_disable. */
 export const preemptDisable = ({ masking }: PhysicalCpu): void => {
   masking.preemptionOff++
 }
+/** preempt_enable. */
 export const preemptEnable = (cpu: PhysicalCpu): void => {
   if (cpu.masking.preemptionOff === 0) throw cpu.bug("lockdep: preemption is enabled that nobody disabled")
   cpu.masking.preemptionOff--
@@ -79,6 +84,7 @@ export const getFpContext = (cpu: PhysicalCpu): boolean => {
 export const putFpContext = (cpu: PhysicalCpu, irqsOff: boolean): void => {
   if (!irqsOff) localBhEnable(cpu)
 }
+/** Runs code between get_cpu_fpsimd_context and put_cpu_fpsimd_context. */
 export const withFpContext = <T>(cpu: PhysicalCpu, code: () => T): T => {
   const irqsOff = getFpContext(cpu)
   const result = code()
@@ -89,6 +95,7 @@ export const withFpContext = <T>(cpu: PhysicalCpu, code: () => T): T => {
 export const assertFpContext = (cpu: PhysicalCpu, code: string): void => {
   if (!cpu.masking.fpContext) throw cpu.bug(`lockdep: ${code} without the FPSIMD context and with interrupts on`)
 }
+/** lockdep_assert_irqs_disabled: a kernel bug otherwise. `code` names who asks. */
 export const assertIrqsOff = (cpu: PhysicalCpu, code: string): void => {
   if (!cpu.masking.irqsOff) throw cpu.bug(`lockdep: ${code} with interrupts on`)
 }

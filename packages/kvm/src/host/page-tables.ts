@@ -32,6 +32,7 @@ export interface Leaf {
 }
 const bytesOf = (level: number): number => 2 ** (PAGE_BITS + STRIDE * (LAST_LEVEL - level))
 
+/** Translation tables in memory of the machine, of stage 1 or stage 2. */
 export class PageTables {
   /** Physical address of the first table. */
   readonly root: number

@@ -6,6 +6,7 @@ import { type FpMemory, sveBytes, ZT_BYTES, ztOffset } from "./fp-memory.ts"
 const STATUS = 512
 const STATUS_BYTES = 8
 
+/** How Z, P and FFR are moved. */
 export interface VectorLayout {
   /** Vector length in bytes. */
   readonly vl: number
@@ -55,6 +56,7 @@ export const saveArray = (cpu: PhysicalCpu, memory: FpMemory, vl: number, hasTab
   cpu.save("za", memory.name, sme.subarray(0, ztOffset(vl)))
   if (hasTable) cpu.save("zt", memory.name, sme.subarray(ztOffset(vl), ztOffset(vl) + ZT_BYTES))
 }
+/** za_load and zt_load: ZA at `vl` bytes, and ZT0 where the processor has it. */
 export const loadArray = (cpu: PhysicalCpu, memory: FpMemory, vl: number, hasTable: boolean): void => {
   const sme = arrayOf(cpu, memory, vl)
   cpu.load("za", memory.name, sme.subarray(0, ztOffset(vl)))

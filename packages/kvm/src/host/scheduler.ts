@@ -24,6 +24,7 @@ import type { Task } from "./task.ts"
 import { type ThreadSchedule, timeLeft } from "./thread.ts"
 import { askForRun, vmmThread } from "./vmm-task.ts"
 
+/** Lengths of turns in instructions, and how threads move between CPUs. */
 export interface SchedulerOptions {
   /** Of everything random. */
   readonly seed: number
@@ -37,14 +38,17 @@ export interface SchedulerOptions {
    */
   readonly migration: "affinity" | "random"
 }
+/** A schedule without chance. */
 export const DEFAULT_SCHEDULE: SchedulerOptions = { seed: 0, slice: 400_000, quantum: 100_000, migration: "affinity" }
 
+/** Where a thread may run. */
 export interface ThreadOptions {
   /** CPUs it may run on, by number; all of them when left out. */
   readonly affinity?: readonly number[]
 }
 /** What user space does when KVM_RUN came back in a thread of the VMM: call again, or leave the thread stopped until `resume`. */
 export type AfterRun = "run" | "stop"
+/** User space of a vCPU thread: what it does with an exit. */
 export type ExitHandler = (exit: RunExit | Errno) => AfterRun
 
 /** Why Scheduler.run came back. `idle`: every thread sleeps or has stopped, and no time wakes one. `interrupted`: somebody called `interrupt`. */
@@ -58,6 +62,7 @@ interface VcpuThread {
   asked: boolean
 }
 
+/** Decides which thread each CPU runs, in rounds of virtual time: the same seed gives the same schedule. */
 export class Scheduler {
   readonly host: Host
   options: SchedulerOptions

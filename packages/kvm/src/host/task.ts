@@ -31,6 +31,7 @@ export class UserRegisters {
   pstate = 0n
 }
 
+/** A thread of the host: struct task_struct as far as FP state, signals and scheduling look at it. */
 export class Task {
   readonly id: number
   /** For events: "task1". */

@@ -75,6 +75,7 @@ export const firstRunHcr = (features: CpuFeatures): bigint =>
   (features.mte ? 0n : HCR.TID5)
 
 const HCRX = { MCE2: bits(10), MSCEn: bits(11), TCR2En: bits(14), SCTLR2En: bits(15), SMPME: bits(5), EnFPM: bits(23) } as const
+/** HCRX_EL2 while the host runs. */
 export const hostHcrx = (features: CpuFeatures): bigint =>
   (features.mops ? HCRX.MSCEn : 0n) | (features.tcr2 ? HCRX.TCR2En : 0n) | (features.fpmr ? HCRX.EnFPM : 0n)
 /** A guest has what the host has of these. SMPME is written always: on a machine without SME it does not exist. */
@@ -87,7 +88,9 @@ export const guestHcrx = (features: CpuFeatures): bigint =>
 
 /** Fine-grained traps of HFGRTR_EL2 and HFGWTR_EL2 for what a guest lacks though the host has it, and the permissive bits of what it has. */
 const FINE = { nPIR: bits(58, 57), SME: bits(55, 54), APKeys: bits(8, 7, 6, 5, 4) } as const
+/** Fine-grained trap bits while the host runs. */
 export const hostFineTraps = (features: CpuFeatures): bigint => (features.indirectPermissions ? FINE.nPIR : 0n) | (features.sme ? FINE.SME : 0n)
+/** Fine-grained trap bits while a guest runs. */
 export const guestFineTraps = (features: CpuFeatures): bigint => (features.indirectPermissions ? FINE.nPIR : 0n) | (features.pauth ? FINE.APKeys : 0n)
 
 /** MDCR_EL2 bits by their architectural names. */
@@ -103,6 +106,7 @@ export const MDCR = {
 } as const
 /** MDCR_EL2 of a guest that does not own the debug registers; the host has no event counters (HPMN 0). */
 export const GUEST_MDCR = MDCR.TPMCR | MDCR.TPM | MDCR.TDA | MDCR.TDOSA | MDCR.TDRA | MDCR.TPMS | MDCR.TTRF
+/** MDCR_EL2 while the host runs. */
 export const HOST_MDCR = 0n
 
 /** HSTR_EL2: cp15 c15 traps. */

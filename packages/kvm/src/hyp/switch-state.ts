@@ -22,8 +22,10 @@ const commonTraps = (hstr: bigint, hcrx: bigint, fine: bigint, features: CpuFeat
       ] as const)
     : [])
 ]
+/** Trap registers written on every entry, whatever the guest. */
 export const guestCommonTraps = (features: CpuFeatures): RegisterValues =>
   commonTraps(GUEST_HSTR, guestHcrx(features), guestFineTraps(features), features)
+/** Trap registers written on every exit. */
 export const hostCommonTraps = (features: CpuFeatures): RegisterValues => commonTraps(0n, hostHcrx(features), hostFineTraps(features), features)
 
 /** HCR_EL2 of the guest, and the syndrome of its pending virtual SError. */

@@ -21,6 +21,7 @@ const LAYOUTS: Readonly<Record<TrapSpelling, Layout>> = {
 const CLASSIC_RES1 = 0x33ffn
 const OPEN = 3n
 
+/** Words of the register that traps FP, SVE and SME at EL2, in one of its two spellings. */
 export interface TrapWords {
   readonly register: Layout["register"]
   /** Back in the host: everything the machine has is open. */

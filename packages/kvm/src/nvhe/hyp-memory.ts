@@ -9,6 +9,7 @@ import type { Host } from "../host/host.ts"
 import { PageTables } from "../host/page-tables.ts"
 import type { Stage2 } from "../stage2.ts"
 
+/** Bits of a virtual address of hyp code. */
 export const HYP_INPUT_BITS = 48
 /** What a kernel address keeps, and the bit that no physical address of the identity map has. */
 const VA_MASK = (1n << 47n) - 1n
@@ -132,6 +133,7 @@ export const createHypMemory = (host: Host): HypMemory => {
   return memory
 }
 
+/** Hyp code's own translation: its tables and how memory gets into them. */
 export interface HypMmu {
   readonly vtcr: bigint
   readonly vttbr: bigint

@@ -79,6 +79,7 @@ const restore = (cpu: PhysicalCpu, host: Host, guestLists: GuestLists, { context
   ])
 }
 
+/** The world switch of modes whose kernel is at EL1, by a policy. */
 export const worldSwitchBy = (policy: SwitchPolicy): WorldSwitch => ({
   loadDebug() {},
   load() {},

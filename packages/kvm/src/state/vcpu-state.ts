@@ -31,6 +31,7 @@ const FP = shape({
     fpmr: "u64"
   }
 })
+/** A vCPU as a snapshot has it. */
 export const VCPU_STATE = shape({
   fields: {
     id: "u32",
@@ -65,6 +66,7 @@ export const VCPU_STATE = shape({
     deviceIrqLevel: "u32"
   }
 })
+/** A value of VCPU_STATE. */
 export type VcpuState = Saved<typeof VCPU_STATE>
 
 const numbered = (map: ReadonlyMap<number, bigint>) => [...map].map(([number, value]) => ({ number, value })).sort((a, b) => a.number - b.number)

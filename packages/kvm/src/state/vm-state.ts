@@ -16,6 +16,7 @@ import { restoreVcpu, VCPU_STATE, vcpuProblem, vcpuState } from "./vcpu-state.ts
 
 const MOST_SLOTS = 32767
 
+/** A VM as a snapshot has it, but for its memory. */
 export const VM_STATE = shape({
   fields: {
     ipaBits: "u32",
@@ -56,6 +57,7 @@ export const VM_STATE = shape({
     account: ACCOUNT_STATE
   }
 })
+/** A value of VM_STATE. */
 export type VmState = Saved<typeof VM_STATE>
 
 /** Why a VM cannot be saved now. */
@@ -63,6 +65,7 @@ export interface VmBusy {
   readonly busy: string
   readonly protected?: true
 }
+/** Whether vmState gave a reason instead of a state. */
 export const isVmBusy = (value: VmState | VmBusy): value is VmBusy => "busy" in value
 
 /** The state of the only VM of a host, between two calls of KVM_RUN. */

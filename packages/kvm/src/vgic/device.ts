@@ -16,6 +16,7 @@ export const DEVICE_TYPE = { VGIC_V2: 5, VGIC_V3: 7, VGIC_ITS: 8 } as const
 export const VGIC_GROUP = { ADDR: 0, DIST_REGS: 1, CPU_REGS: 2, NR_IRQS: 3, CTRL: 4, REDIST_REGS: 5, CPU_SYSREGS: 6, LEVEL_INFO: 7 } as const
 /** Attributes of ADDR and CTRL. */
 export const VGIC_ADDRESS = { V2_DIST: 0, V2_CPU: 1, V3_DIST: 2, V3_REDIST: 3, V3_ITS: 4, V3_REDIST_REGION: 5 } as const
+/** KVM_DEV_ARM_VGIC_CTRL_*: attributes of the interrupt controller's control group. */
 export const VGIC_CTRL = { INIT: 0 } as const
 
 const FRAME_ALIGNMENT = 0x10000

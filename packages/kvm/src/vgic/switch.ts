@@ -32,6 +32,7 @@ const RESET_VMCR = (2n << 21n) | (3n << 18n) | (1n << 3n)
 const LR_STATE = 3n << 62n
 const LR_NAMES = Array.from({ length: LIST_REGISTERS }, (_, n) => `ICH_LR${n}_EL2`)
 
+/** State of a vCPU in the virtual CPU interface of the processor, as it is switched. */
 export class InterruptInterface {
   /** ICH_VMCR_EL2 as last seen. */
   vmcr = RESET_VMCR

@@ -7,6 +7,10 @@ import type { TRACES } from "../options.ts"
 import { listenersOf } from "../Program.ts"
 import { cpuTrace, type TraceListener, type Tracer } from "../Trace.ts"
 
+/**
+ * Kinds of events: executed instructions, exceptions of the guest, FP state and its guards, traps and returns, pages changing hands, scheduling,
+ * system calls.
+ */
 export type EventKind = (typeof TRACES)[number]
 
 const together = (hooks: readonly (((pc: bigint, word: number) => unknown) | undefined)[]) => {

@@ -16,6 +16,7 @@ export interface RealPkvm extends Pkvm {
   readonly hostStage2: RealHostStage2
   readonly hypStage1: RealHypStage1
 }
+/** What hyp code keeps of the host, its VMs and who owns which page. */
 export interface HypState {
   readonly host: Host
   readonly pkvm: RealPkvm
