@@ -33,6 +33,7 @@ export interface RestoreRequest
   readonly streams?: HostStreams
 }
 
+/** A guest between two pieces of its run. Vm is the same with more to do. */
 export class Guest {
   readonly #prepared: Prepared
   readonly #live: Live

@@ -8,6 +8,7 @@ import type { GuestKind, RunOptions } from "./options.ts"
 import { isFileProblem, Platform } from "./platform.ts"
 import { Schema, TreeFormatter } from "./schema.ts"
 
+/** A guest that was read and checked. */
 export type GuestImage =
   | { readonly format: "elf"; readonly path: string; readonly kind: GuestKind; readonly el?: ExceptionLevel; readonly elf: Elf }
   /** Loaded at the start of RAM and started there. */

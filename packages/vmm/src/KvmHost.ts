@@ -48,6 +48,7 @@ export const bootHost = (
     })
   )
 
+/** What the modelled kernel and hyp code did in a run, in counts and bytes. */
 export interface SwitchAccount {
   /** Exits from the guest by exception class. */
   readonly exits: Readonly<Record<string, number>>

@@ -11,6 +11,7 @@ import type { Platform } from "./platform.ts"
 /** Guest-physical address of RAM. */
 export const RAM_BASE = 0x4000_0000
 
+/** A machine that is composed but not built: its instruction set, plugins and vector lengths. */
 export interface MachineModel {
   /** The composed instruction set: features, instructions, registers, gates. */
   readonly isa: Machine

@@ -9,7 +9,9 @@ import { PluginLoadError } from "./errors.ts"
 import { Platform, type PlatformService, type PluginPlace } from "./platform.ts"
 import { type Issue, issuesOf, Schema, withDefault } from "./schema.ts"
 
+/** What a plugin may be. */
 export type Plugin = Extension | Mode
+/** A plugin, and where it came from. */
 export interface LoadedPlugin {
   readonly plugin: Plugin
   /** What was asked for: a name, a path, a package, or "value". */

@@ -8,6 +8,7 @@ import { type HostEvent, hostEventText } from "./host-events.ts"
 import type { TRACES } from "./options.ts"
 import { signalName } from "./signal-schedule.ts"
 
+/** Name and version of the form that events have as JSON lines. */
 export const EVENT_SCHEMA = "eltwo.events/1"
 
 /** What happened, and when: `step` counts retired instructions. Addresses and register values are bigints. */

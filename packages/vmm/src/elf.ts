@@ -23,6 +23,7 @@ export interface ElfProblem {
   readonly message: string
 }
 
+/** A part of a program that is loaded; addresses and lengths in bytes. */
 export interface Segment {
   /** Virtual address of the first byte, and the physical one that bare-metal images are loaded at. */
   readonly address: bigint
@@ -35,6 +36,7 @@ export interface Segment {
   readonly executable: boolean
 }
 
+/** A static program, checked: all of its segments lie inside the file and the address space. */
 export interface Elf {
   readonly entry: bigint
   /** Position-independent (ET_DYN): addresses are relative to a base of the loader's choice. */
@@ -60,6 +62,7 @@ const EM_AARCH64 = 183
 
 const hex = (n: bigint | number) => `0x${n.toString(16)}`
 const problem = (reason: ElfProblem["reason"], at: number, message: string): ElfProblem => ({ reason, at, message })
+/** Whether parseElf gave a reason instead of a program. */
 export const isElfProblem = (result: Elf | ElfProblem): result is ElfProblem => "reason" in result
 /** True when the bytes begin like an ELF file of any kind. */
 export const looksLikeElf = (file: Uint8Array): boolean =>

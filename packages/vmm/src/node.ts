@@ -408,6 +408,7 @@ export const nodePlatform = (distribution?: Distribution): PlatformService => {
     onSignal
   }
 }
+/** Node as the service Platform. */
 export const NodePlatform = Layer.sync(Platform, () => nodePlatform())
 
 /** Runs a guest with this process's streams; rejects with a VmmError, or when `signal` is aborted. */

@@ -11,8 +11,14 @@ import { parseSignal, type SignalSchedule } from "./signal-schedule.ts"
 
 /** The modes of this repository; a plugin may bring others. */
 export const MODES = ["vhe", "nvhe", "hvhe", "pkvm"] as const
+/** Eras of the modelled kernel, the present one last. */
 export const ERAS = ["A", "B", "C", "D", "E", "F", "G", "H"] as const
+/** Engines: translated code, and the interpreter that is its reference. */
 export const ENGINES = ["jit", "interp"] as const
+/**
+ * Kinds of trace events: executed instructions, exceptions of the guest, FP state and its guards, traps and returns, pages changing hands,
+ * scheduling, system calls.
+ */
 export const TRACES = ["insn", "exc", "fp", "trap", "page", "sched", "syscalls"] as const
 export const MIGRATIONS = ["affinity", "random"] as const
 /**
@@ -105,9 +111,11 @@ const machineFields = {
   /** More plugins: a name, a path or a package, then `,option=value`s; or the plugin itself. */
   plugin: withDefault(Schema.Array(Schema.Union(Schema.String, Schema.Object)), [])
 }
+/** Options of a machine without a guest. */
 export const MachineOptions = Schema.Struct(machineFields)
 export type MachineOptions = typeof MachineOptions.Type
 
+/** Options of a run, checked and complete. */
 export const RunOptions = Schema.Struct({
   ...machineFields,
   /** Path of an ELF file, a flat image, a source (.s) or a folder with program.s. */
@@ -144,6 +152,7 @@ export const RunOptions = Schema.Struct({
   trace: withDefault(Schema.Array(oneOf(TRACES)), [])
 })
 export type RunOptions = typeof RunOptions.Type
+/** Options of a run as they are given: text or value each, those with a default may be left out. */
 export type RunInput = typeof RunOptions.Encoded
 
 const HINT = "`eltwo run --help` lists the options with their forms."

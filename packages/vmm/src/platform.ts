@@ -7,6 +7,7 @@ export interface FileProblem {
   readonly problem: "missing" | "refused" | "too-large"
   readonly message: string
 }
+/** Whether a file call gave a reason instead of its result. */
 export const isFileProblem = (value: object | string): value is FileProblem => typeof value === "object" && "problem" in value
 
 /** Where a plugin comes from. */
@@ -37,4 +38,5 @@ export interface PlatformService {
   /** Calls `listener` with the number of each signal this process receives, until the result is called. */
   readonly onSignal: (listener: (signal: number) => void) => () => void
 }
+/** The service that the VMM asks for everything outside of it. */
 export class Platform extends Context.Tag("@eltwo/vmm/Platform")<Platform, PlatformService>() {}

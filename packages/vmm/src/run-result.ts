@@ -54,6 +54,7 @@ export interface RunMachine {
   /** FEAT_ names. */
   readonly features: readonly string[]
 }
+/** How a run ended, what it did, and on what. */
 export interface RunResult {
   readonly end: RunEnd
   readonly account: RunAccount

@@ -26,6 +26,9 @@ export type RunRequest = RunInput & {
   /** A snapshot on the way. */
   readonly snapshot?: SnapshotRequest | undefined
 }
+/**
+ * Runs a guest to its end, a limit or a snapshot. What the guest does is a result; failures are of options, files, plugins and the modelled kernel.
+ */
 export const run = ({ snapshot, ...request }: RunRequest): Effect.Effect<RunResult, VmmError, Platform> =>
   Effect.gen(function* () {
     const { prepared, live } = yield* begin(request)

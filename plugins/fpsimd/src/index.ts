@@ -10,6 +10,7 @@ import { fields, registers } from "./registers.ts"
 import { components } from "./state.ts"
 import { traps } from "./traps.ts"
 
+/** Scalar floating point, AdvSIMD and cryptography. */
 export const instructions: readonly Instruction[] = [...floatInstructions, ...simdInstructions, ...cryptoInstructions, ...simdLoadStoreInstructions]
 
 /** The plugin. */

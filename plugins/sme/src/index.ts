@@ -11,6 +11,7 @@ import { contributions, registers } from "./registers.ts"
 import { components } from "./state.ts"
 import { traps } from "./traps.ts"
 
+/** Instructions of SME and SME2. */
 export const instructions: readonly Instruction[] = [
   ...streamingInstructions,
   ...arrayInstructions,

@@ -19,6 +19,7 @@ import { contributions, registers } from "./registers.ts"
 import { components } from "./state.ts"
 import { traps } from "./traps.ts"
 
+/** Instructions of SVE. */
 export const instructions: readonly Instruction[] = [
   ...loadStoreInstructions,
   ...contiguousInstructions,

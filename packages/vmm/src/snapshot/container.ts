@@ -26,6 +26,7 @@ const HASH_BYTES = 32
 /** Most bytes of a header, of a section of values, and of a file unless its reader says otherwise. */
 const HEADER_LIMIT = 1 << 20
 const VALUES_LIMIT = 64 << 20
+/** Most bytes of a snapshot that is read, unless its reader says otherwise: 256 MiB. */
 export const FILE_LIMIT = 256 << 20
 const CHANGED = "The file is damaged: get another copy of it."
 

@@ -37,6 +37,7 @@ const keepPages = (board: Board): { readonly kept: Kept; readonly stop: () => vo
   return { kept, stop }
 }
 
+/** The state of a guest at a moment. */
 export class Moment {
   readonly #header: Omit<Header, "format" | "sections">
   readonly #sections: readonly Section[]

@@ -37,6 +37,7 @@ export const valueText = (value: Plain | undefined, most = 32): string => {
   )
 }
 
+/** A place in which two snapshots differ, and what is there in each. */
 export interface Difference {
   readonly path: string
   readonly before: string

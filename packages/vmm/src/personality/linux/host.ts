@@ -30,6 +30,7 @@ export interface HostTree {
   }
 }
 
+/** A guest's standard input, output and error. */
 export interface HostStreams {
   /** At most `bytes` bytes of standard input; empty at its end, undefined when there is nothing yet. */
   readInput(bytes: number): Uint8Array | undefined
@@ -39,6 +40,7 @@ export interface HostStreams {
   isTerminal(stream: 0 | 1 | 2): boolean
 }
 
+/** The world outside of a guest. */
 export interface Host {
   readonly streams: HostStreams
   readonly tree: HostTree | undefined
