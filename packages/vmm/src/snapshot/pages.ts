@@ -31,17 +31,18 @@ export interface Pages {
 
 /** Pages of `memory`: all that are not zero, or those that differ from `base`. */
 export const pagesOf = (memory: Uint8Array, base?: Pages): Pages => {
-  const words = new Uint32Array(memory.buffer, memory.byteOffset, memory.length >> 2)
+  const words = new Uint32Array(memory.buffer, memory.byteOffset, memory.length >>> 2)
   const total = memory.length / PAGE_BYTES
   const data: number[] = []
   const zero: number[] = []
   const starts = base && startsOf(base)
+  const stored = base && viewOf(base.stored)
   for (let page = 0, next = 0; page < total; page++) {
     const inBase = base !== undefined && base.data[next] === page
     const index = inBase ? next++ : -1
-    if (isZeroPage(words, (page * PAGE_BYTES) >> 2)) {
+    if (isZeroPage(words, (page * PAGE_BYTES) / 4)) {
       if (inBase) zero.push(page)
-    } else if (!inBase || !isPageOf(base.stored.subarray(starts![index], starts![index + 1]), memory, page * PAGE_BYTES)) data.push(page)
+    } else if (!inBase || !isPageOf(stored!, starts![index]!, words, page * PAGE_BYTES)) data.push(page)
   }
   const offsets = data.map((page) => page * PAGE_BYTES)
   return { total, data: Uint32Array.from(data), zero: Uint32Array.from(zero), stored: encodeLines(memory, offsets) }
@@ -130,9 +131,10 @@ export const flattenPages = (chain: readonly Pages[]): Pages => {
 }
 const MAP_BYTES = 8
 const LINE_BYTES = 64
+const viewOf = ({ buffer, byteOffset, length }: Uint8Array): DataView => new DataView(buffer, byteOffset, length)
 /** Byte where each stored page begins, and behind the last where it ends. */
 const startsOf = ({ data, stored }: Pages): readonly number[] => {
-  const view = new DataView(stored.buffer, stored.byteOffset, stored.length)
+  const view = viewOf(stored)
   const starts = [0]
   for (let i = 0, at = 0; i < data.length; i++) {
     at += MAP_BYTES + LINE_BYTES * (ones(view.getUint32(at, true)) + ones(view.getUint32(at + 4, true)))
@@ -140,8 +142,9 @@ const startsOf = ({ data, stored }: Pages): readonly number[] => {
   }
   return starts
 }
+/** Bits of a 32-bit word that are 1. */
 const ones = (word: number): number => {
-  let count = 0
-  for (let rest = word; rest !== 0; rest = (rest & (rest - 1)) >>> 0) count++
-  return count
+  const pairs = word - ((word >>> 1) & 0x55555555)
+  const nibbles = (pairs & 0x33333333) + ((pairs >>> 2) & 0x33333333)
+  return Math.imul((nibbles + (nibbles >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24
 }
