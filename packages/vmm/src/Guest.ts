@@ -19,9 +19,11 @@ import { SignalClock } from "./signal-schedule.ts"
 import { containersOf } from "./snapshot/chain.ts"
 import type { Container } from "./snapshot/container.ts"
 import { Moment } from "./snapshot/fork.ts"
+import { partsOf } from "./snapshot/parts.ts"
 import { reading, refusal } from "./snapshot/refusal.ts"
 import { readRun, restoreLive } from "./snapshot/restore.ts"
-import { saveLive } from "./snapshot/save.ts"
+import { type SaveOptions, saveLive } from "./snapshot/save.ts"
+import { noteFrom } from "./snapshot/since.ts"
 import type { TraceListener } from "./Trace.ts"
 
 /** What a guest goes on with; what is left out is as it was when the snapshot was made. */
@@ -29,6 +31,8 @@ export interface RestoreRequest
   extends Omit<Partial<RunInput>, "guest" | "args" | "kind" | "el" | "env" | "signal" | "mem" | "seed" | "era" | "clock"> {
   /** The snapshot; before it those it builds on, the full one first. */
   readonly snapshots: readonly Uint8Array[]
+  /** What the guest writes is noted from now on: a snapshot that builds on these costs only that. */
+  readonly note?: boolean
   readonly onEvent?: TraceListener
   readonly streams?: HostStreams
 }
@@ -59,11 +63,12 @@ export class Guest {
   account(): Omit<RunAccount, "milliseconds"> {
     return accountOf(this.#live)
   }
-  /** The bytes of a snapshot; the guest does not notice. With `parents`, the full one first, only what has changed since the last of them. */
-  snapshot({ parents = [] }: { readonly parents?: readonly Uint8Array[] } = {}): Uint8Array | SnapshotError {
-    const { platform } = this.#prepared
-    const chain = containersOf(parents, platform)
-    return chain instanceof SnapshotError ? chain : saveLive(this.#prepared, this.#live, this.#clock, { parents: chain, hash: platform.sha256 })
+  /**
+   * The bytes of a snapshot; the guest does not notice. With `parents`, the full one first, only what has changed since the last of them: found by what the guest
+   * wrote, when that was noted since (see SaveOptions), else by comparing all its memory.
+   */
+  snapshot(options: SaveOptions = {}): Uint8Array | SnapshotError {
+    return saveLive(this.#prepared, this.#live, this.#clock, options)
   }
   /** Keeps the guest as it is now, in next to no time: guests that go on from here can be made of it at any time, with `forked`. */
   keep(): Moment | SnapshotError {
@@ -99,6 +104,7 @@ export const restoreGuest = (request: RestoreRequest): Effect.Effect<Guest, VmmE
 /** What a restored guest is made of. */
 export const beginRestored = ({
   snapshots,
+  note = false,
   onEvent,
   streams,
   ...given
@@ -118,6 +124,7 @@ export const beginRestored = ({
     const prepared = { ...composed, host: { ...composed.host, startTime: readRun(last).startTime } }
     const mode = last.header.kind === "bare" ? undefined : yield* findMode(prepared.model)
     const { live, clock } = yield* restoreLive(prepared, mode, chain)
+    if (note) noteFrom(live, last.id, partsOf(live).memories)
     return { prepared, live, clock }
   })
 /** A machine that nobody asked for but the file. */
@@ -131,7 +138,7 @@ const machineRefusal = (error: VmmError): VmmError => {
   const reason = { path: "section run", expected: "a machine as it was saved", actual: error.message, hint: "Give the machine's plugins and --cpu." }
   return refusal(codes[error._tag as keyof typeof codes], reason)
 }
-const inputOf = (container: Container, given: Omit<RestoreRequest, "snapshots" | "onEvent" | "streams">): RunInput => {
+const inputOf = (container: Container, given: Omit<RestoreRequest, "snapshots" | "note" | "onEvent" | "streams">): RunInput => {
   const { header } = container
   const { features, vl, svl, plugins, guest } = readRun(container)
   const { mode, era, memory, seed } = header.machine

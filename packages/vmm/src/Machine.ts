@@ -46,9 +46,24 @@ const attempt = (extensions: readonly Extension[], features: MachineOptions["cpu
     return [`A declaration is malformed: ${(error as Error).message}`]
   }
 }
+/** Instruction sets composed last, newest first: the same plugins with the same selection are the same machine, and composing takes longer than restoring a guest. */
+const composed: { readonly extensions: readonly Extension[]; readonly selection: string; readonly isa: Machine }[] = []
+const MOST_COMPOSED = 8
+const composedOnce = (extensions: readonly Extension[], features: MachineOptions["cpu"]["features"]): Machine | readonly string[] => {
+  const selection = JSON.stringify(Object.entries(features).sort(([a], [b]) => (a < b ? -1 : 1)))
+  const known = composed.find(
+    (one) => one.selection === selection && one.extensions.length === extensions.length && one.extensions.every((each, i) => each === extensions[i])
+  )
+  if (known !== undefined) return known.isa
+  const isa = attempt(extensions, features)
+  if (!isMachine(isa)) return isa
+  composed.unshift({ extensions, selection, isa })
+  composed.length = Math.min(composed.length, MOST_COMPOSED)
+  return isa
+}
 const isMachine = (result: Machine | readonly string[]): result is Machine => !Array.isArray(result)
 const join = (extensions: readonly Extension[], { cpu: { features } }: MachineOptions): Effect.Effect<Machine, PluginConflictError | OptionError> => {
-  const result = attempt(extensions, features)
+  const result = composedOnce(extensions, features)
   if (isMachine(result)) return Effect.succeed(result)
   // Plugins that fit together without the selection were asked for something they do not have.
   if (Object.keys(features).length > 0 && isMachine(attempt(extensions, {}))) return Effect.fail(cpuError(result))

@@ -5,7 +5,6 @@ import { MachineError, OptionError, SnapshotError, type VmmError } from "./error
 import { accountOf, endOf, type Live, runnableOf } from "./live.ts"
 import type { Outcome, Prepared, RunEnd, SnapshotRequest } from "./run-result.ts"
 import { SignalClock } from "./signal-schedule.ts"
-import { containersOf } from "./snapshot/chain.ts"
 import { saveLive } from "./snapshot/save.ts"
 
 const HINTS = { linux: "--trace exc,syscalls shows what led there.", vm: "--trace exc shows what led there.", bare: "" } as const
@@ -52,8 +51,7 @@ const saved = (
       return yield* OptionError.of([{ option: "snapshotAt", message }], "Take it earlier.")
     }
     if (end.kind !== "limit") return end
-    const chain = containersOf(parents, prepared.platform)
-    const bytes = chain instanceof SnapshotError ? chain : saveLive(prepared, live, clock, { parents: chain, hash: prepared.platform.sha256 })
+    const bytes = saveLive(prepared, live, clock, { parents })
     if (bytes instanceof SnapshotError) return yield* bytes
     const problem = take(bytes)
     if (problem !== undefined) return yield* problem

@@ -6,7 +6,6 @@ import type { Begun } from "../run.ts"
 import { machineOf } from "../run.ts"
 import type { RunAccount, RunEnd, RunMachine } from "../run-result.ts"
 import type { SignalClock } from "../signal-schedule.ts"
-import { containersOf } from "../snapshot/chain.ts"
 import { reading } from "../snapshot/refusal.ts"
 import { saveLive } from "../snapshot/save.ts"
 import type { TraceEvent, TraceListener } from "../Trace.ts"
@@ -160,10 +159,7 @@ export class MachineState {
   }
 
   snapshot(parents: readonly Uint8Array[]): Uint8Array | SnapshotError | VmStateError {
-    return this.#with(({ prepared, live, clock }) => {
-      const chain = containersOf(parents, prepared.platform)
-      return chain instanceof SnapshotError ? chain : saveLive(prepared, live, clock, { parents: chain, hash: prepared.platform.sha256 })
-    })
+    return this.#with(({ prepared, live, clock }) => saveLive(prepared, live, clock, { parents }))
   }
 
   registers(cpu: number): readonly RegisterInfo[] | AccessError | VmStateError {

@@ -89,6 +89,9 @@ export const writeContainer = (header: Omit<Header, "format" | "sections">, sect
   return file
 }
 
+/** The id that a file says it has. */
+export const idAtEnd = (file: Uint8Array): Uint8Array => file.slice(Math.max(0, file.length - HASH_BYTES))
+
 /** A snapshot file that holds together: every hash in it is right. */
 export interface Container {
   readonly header: Header
@@ -115,7 +118,7 @@ export const open = (file: Uint8Array, { limit = FILE_LIMIT, hash = sha256 }: Re
       hint: "Raise the limit if you trust the file."
     })
   const { header, end } = readHeader(file)
-  const id = file.slice(file.length - HASH_BYTES)
+  const id = idAtEnd(file)
   const places = placesOf(file, header, end)
   if (!sameBytes(hash(file.subarray(0, file.length - HASH_BYTES)), id))
     refuse("SNAPSHOT_CHECKSUM", { path: "file", expected: hex(id), actual: "another hash", hint: CHANGED })

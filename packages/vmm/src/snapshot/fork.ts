@@ -8,34 +8,12 @@ import type { Prepared } from "../run-result.ts"
 import type { SignalClock } from "../signal-schedule.ts"
 import type { Container, Section } from "./container.ts"
 import { type Header, MAJOR, MINOR, type SectionEntry } from "./header.ts"
+import { firstPage, type Kept, keepPages } from "./kept-pages.ts"
 import { encodeLines, isZeroPage } from "./lines.ts"
 import { type Pages, pageSections } from "./pages.ts"
 import { type Memory, partsOf, section } from "./parts.ts"
 import { runState } from "./run-state.ts"
 import { headerOf } from "./save.ts"
-
-/** The pages of a board as they were, in so far as they have been written since; by number from the start of RAM. */
-type Kept = Map<number, Uint8Array>
-const keeping = new WeakMap<Board, Set<Kept>>()
-
-/** Begins to keep a board's pages; `stop` ends it. */
-const keepPages = (board: Board): { readonly kept: Kept; readonly stop: () => void } => {
-  const all = keeping.get(board) ?? new Set<Kept>()
-  keeping.set(board, all)
-  const kept: Kept = new Map()
-  all.add(kept)
-  const { physical, ram } = board
-  board.written.watch((page) => {
-    const at = ram.offset + page * PAGE_BYTES
-    let copy: Uint8Array | undefined
-    for (const each of all) if (!each.has(page)) each.set(page, (copy ??= physical.bytes.slice(at, at + PAGE_BYTES)))
-  })
-  const stop = () => {
-    all.delete(kept)
-    if (all.size === 0) board.written.stop()
-  }
-  return { kept, stop }
-}
 
 /** The state of a guest at a moment. */
 export class Moment {
@@ -69,7 +47,6 @@ export class Moment {
   /** No guest will be made of it any more: what it keeps is given back. */
   discard(): void {
     this.#stop()
-    this.#kept.clear()
   }
   /** The moment as a snapshot that was read. Once it was asked for, nothing more is copied. */
   container(): Container {
@@ -84,14 +61,14 @@ export class Moment {
   }
   /** The pages of a memory as they were. */
   #then({ bytes }: Memory): Pages {
-    const first = (bytes.byteOffset - this.#board.ram.offset) / PAGE_BYTES
+    const first = firstPage(this.#board, bytes)
     const total = bytes.length / PAGE_BYTES
     const words = wordsOf(bytes)
     const data: number[] = []
     const contents: Uint8Array[] = []
     for (let page = 0; page < total; page++) {
       const kept = this.#kept.get(first + page)
-      if (kept === undefined ? isZeroPage(words, (page * PAGE_BYTES) >> 2) : isZeroPage(wordsOf(kept), 0)) continue
+      if (kept === undefined ? isZeroPage(words, (page * PAGE_BYTES) / 4) : isZeroPage(wordsOf(kept), 0)) continue
       data.push(page)
       contents.push(kept ?? bytes.subarray(page * PAGE_BYTES, (page + 1) * PAGE_BYTES))
     }
@@ -101,6 +78,6 @@ export class Moment {
     return { total, data: Uint32Array.from(data), zero: new Uint32Array(0), stored: encodeLines(together, offsets) }
   }
 }
-const wordsOf = (bytes: Uint8Array): Uint32Array => new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length >> 2)
+const wordsOf = (bytes: Uint8Array): Uint32Array => new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length >>> 2)
 /** What is not written to a file needs no checksum. */
 const NO_HASH = new Uint8Array(32)

@@ -61,12 +61,7 @@ const nextLine = (low: number, high: number, line: number): number => {
 const endOfRun = (low: number, high: number, line: number): number => nextLine(~low, ~high, line)
 
 /** Calls `run` for each run of neighbouring lines of `pages` pages: which page, its byte offset there, where its bytes are in `stored`, how many. Throws SnapshotError. */
-const walk = (
-  stored: Uint8Array,
-  pages: number,
-  path: string,
-  run: (page: number, to: number, from: number, bytes: number) => void
-): void => {
+const walk = (stored: Uint8Array, pages: number, path: string, run: (page: number, to: number, from: number, bytes: number) => void): void => {
   const view = new DataView(stored.buffer, stored.byteOffset, stored.length)
   const wrong = (page: number, expected: string, actual: string) =>
     refuse("SNAPSHOT_ENCODING", { path: `${path} page ${page}`, expected, actual, hint: "The file was not written by eltwo, or was changed." })

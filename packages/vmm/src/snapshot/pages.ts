@@ -1,6 +1,7 @@
 /** Memory in a snapshot: which pages there are, and their bytes. Pages of zeroes are left out; with a parent, so are those that have not changed. */
 import { PAGE_BYTES, type Saved, shape } from "@eltwo/cpu"
 import { type Container, readValues, type Section, valuesSection } from "./container.ts"
+import type { Kept } from "./kept-pages.ts"
 import { checkLines, decodeLines, encodeLines, isPageOf, isZeroPage } from "./lines.ts"
 import { refuse } from "./refusal.ts"
 
@@ -31,7 +32,7 @@ export interface Pages {
 
 /** Pages of `memory`: all that are not zero, or those that differ from `base`. */
 export const pagesOf = (memory: Uint8Array, base?: Pages): Pages => {
-  const words = new Uint32Array(memory.buffer, memory.byteOffset, memory.length >>> 2)
+  const words = wordsOf(memory)
   const total = memory.length / PAGE_BYTES
   const data: number[] = []
   const zero: number[] = []
@@ -40,13 +41,36 @@ export const pagesOf = (memory: Uint8Array, base?: Pages): Pages => {
   for (let page = 0, next = 0; page < total; page++) {
     const inBase = base !== undefined && base.data[next] === page
     const index = inBase ? next++ : -1
-    if (isZeroPage(words, (page * PAGE_BYTES) / 4)) {
+    if (isZeroPage(words, page * PAGE_WORDS)) {
       if (inBase) zero.push(page)
     } else if (!inBase || !isPageOf(stored!, starts![index]!, words, page * PAGE_BYTES)) data.push(page)
   }
-  const offsets = data.map((page) => page * PAGE_BYTES)
-  return { total, data: Uint32Array.from(data), zero: Uint32Array.from(zero), stored: encodeLines(memory, offsets) }
+  return { total, data: Uint32Array.from(data), zero: Uint32Array.from(zero), stored: encodePages(memory, data) }
 }
+/** What has changed in `memory`: only pages of `kept`, as they were, can have. `first` is the number that the first page of the memory has there. */
+export const pagesChanged = (memory: Uint8Array, first: number, kept: Kept): Pages => {
+  const words = wordsOf(memory)
+  const total = memory.length / PAGE_BYTES
+  const data: number[] = []
+  const zero: number[] = []
+  for (const page of Array.from(kept.keys(), (number) => number - first).sort((a, b) => a - b)) {
+    if (page < 0 || page >= total || isSamePage(wordsOf(kept.get(first + page)!), words, page * PAGE_WORDS)) continue
+    if (isZeroPage(words, page * PAGE_WORDS)) zero.push(page)
+    else data.push(page)
+  }
+  return { total, data: Uint32Array.from(data), zero: Uint32Array.from(zero), stored: encodePages(memory, data) }
+}
+const PAGE_WORDS = PAGE_BYTES / 4
+const wordsOf = ({ buffer, byteOffset, length }: Uint8Array): Uint32Array => new Uint32Array(buffer, byteOffset, length / 4)
+const isSamePage = (one: Uint32Array, words: Uint32Array, at: number): boolean => {
+  for (let i = 0; i < PAGE_WORDS; i++) if (one[i] !== words[at + i]) return false
+  return true
+}
+const encodePages = (memory: Uint8Array, pages: readonly number[]): Uint8Array =>
+  encodeLines(
+    memory,
+    pages.map((page) => page * PAGE_BYTES)
+  )
 
 const bytesOf = (numbers: Uint32Array): Uint8Array => {
   const out = new Uint8Array(4 * numbers.length)
@@ -77,8 +101,17 @@ const numbersOf = (bytes: Uint8Array, total: number, path: string): Uint32Array 
   }
   return numbers
 }
+/** Pages read from containers: they are checked once. */
+const known = new WeakMap<Container, Map<string, Pages>>()
 /** The pages of a snapshot, checked to the last line. Throws SnapshotError. */
 export const readPages = (container: Container, memory: string): Pages => {
+  const of = known.get(container) ?? new Map<string, Pages>()
+  known.set(container, of)
+  const pages = of.get(memory) ?? checkedPages(container, memory)
+  of.set(memory, pages)
+  return pages
+}
+const checkedPages = (container: Container, memory: string): Pages => {
   const path = `section ${indexSection(memory)}`
   const { total, data: dataBytes, zero: zeroBytes } = readValues(container, indexSection(memory), VERSION, INDEX)
   const data = numbersOf(dataBytes, total, `${path}.data`)

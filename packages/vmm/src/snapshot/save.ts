@@ -1,34 +1,53 @@
 /** A guest between two slices, as the bytes of a snapshot: the same bytes for the same state. Looking at it changes nothing. */
 import { virtualTime } from "@eltwo/cpu"
-import type { SnapshotError } from "../errors.ts"
+import { SnapshotError } from "../errors.ts"
 import { accountOf, boardOf, type Live } from "../live.ts"
+import type { PlatformService } from "../platform.ts"
 import type { Prepared } from "../run-result.ts"
 import type { SignalClock } from "../signal-schedule.ts"
-import { type Container, type Hash, type Section, writeContainer } from "./container.ts"
+import { checkChain, containersOf } from "./chain.ts"
+import { idAtEnd, writeContainer } from "./container.ts"
 import { type Header, WRITER } from "./header.ts"
-import { flattenPages, pageSections, pagesOf, readPages } from "./pages.ts"
-import { partsOf, section } from "./parts.ts"
+import { flattenPages, type Pages, pageSections, pagesOf, readPages } from "./pages.ts"
+import { type Memory, partsOf, section } from "./parts.ts"
 import { reading } from "./refusal.ts"
 import { runState } from "./run-state.ts"
+import { changedSince, noteFrom } from "./since.ts"
 
 export interface SaveOptions {
   /** Snapshots this one is the changes to: the full one first, each the parent of the next. None: it is full. */
-  readonly parents?: readonly Container[]
-  readonly hash?: Hash | undefined
+  readonly parents?: readonly Uint8Array[] | undefined
+  /** What the guest writes is noted from now on: the next snapshot that builds on this one costs only that. Those with parents do so anyway. */
+  readonly note?: boolean | undefined
 }
 /** The snapshot of a guest; SNAPSHOT_BUSY when it is in the middle of something. */
-export const saveLive = (prepared: Prepared, live: Live, clock: SignalClock, { parents = [], hash }: SaveOptions = {}): Uint8Array | SnapshotError =>
+export const saveLive = (prepared: Prepared, live: Live, clock: SignalClock, { parents = [], note }: SaveOptions = {}): Uint8Array | SnapshotError =>
   reading(() => {
-    const { options, host, random } = prepared
+    const { options, host, random, platform } = prepared
     const { sections, memories } = partsOf(live)
     const run = runState(options, host.startTime, random.state, clock)
-    const pages = memories.flatMap(({ name, bytes }): readonly Section[] => {
-      const base = parents.length === 0 ? undefined : flattenPages(parents.map((parent) => readPages(parent, name)))
-      return pageSections(name, pagesOf(bytes, base))
-    })
-    const all = [section("run", run), ...sections, ...pages]
-    return writeContainer(headerOf(prepared, live, run.guest, parents.at(-1)?.id ?? null), all, hash)
+    const { id, pages } =
+      parents.length === 0 ? { id: null, pages: memories.map(({ bytes }) => pagesOf(bytes)) } : changes(live, memories, parents, platform)
+    const stored = memories.flatMap(({ name }, i) => pageSections(name, pages[i]!))
+    const file = writeContainer(headerOf(prepared, live, run.guest, id), [section("run", run), ...sections, ...stored], platform.sha256)
+    if (note ?? parents.length > 0) noteFrom(live, idAtEnd(file), memories)
+    return file
   })
+/** What a guest has different from the last of some snapshots, and that one's id. */
+const changes = (
+  live: Live,
+  memories: readonly Memory[],
+  parents: readonly Uint8Array[],
+  platform: PlatformService
+): { readonly id: Uint8Array; readonly pages: readonly Pages[] } => {
+  const id = idAtEnd(parents.at(-1)!)
+  const noted = changedSince(live, id, memories)
+  if (noted !== undefined) return { id, pages: noted }
+  const chain = containersOf(parents, platform)
+  if (chain instanceof SnapshotError) throw chain
+  checkChain(chain)
+  return { id, pages: memories.map(({ name, bytes }) => pagesOf(bytes, flattenPages(chain.map((parent) => readPages(parent, name))))) }
+}
 
 const ascending = (a: number, b: number): number => a - b
 /** What the header says of a guest and its machine. */

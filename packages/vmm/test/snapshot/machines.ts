@@ -42,8 +42,8 @@ export const consoleOf = (text = ""): Console => {
 
 export const start = (request: RunRequest): Promise<Guest> => perform(startGuest(request))
 export const restore = (request: RestoreRequest): Promise<Guest> => perform(restoreGuest(request))
-export const saved = (guest: Guest, parents: readonly Uint8Array[] = []): Uint8Array => {
-  const bytes = guest.snapshot({ parents })
+export const saved = (guest: Guest, parents: readonly Uint8Array[] = [], note?: boolean): Uint8Array => {
+  const bytes = guest.snapshot({ parents, note })
   if (bytes instanceof SnapshotError) throw bytes
   return bytes
 }

@@ -1,0 +1,34 @@
+/**
+ * What a guest wrote since one of its snapshots, so that the next one, which builds on that, looks at nothing else. It costs the guest a copy of each page that it
+ * writes, once; who does not ask for changes again and again does without and has all pages compared.
+ */
+import { boardOf, type Live } from "../live.ts"
+import { sameBytes } from "./codec.ts"
+import { firstPage, type Kept, keepPages } from "./kept-pages.ts"
+import { type Pages, pagesChanged } from "./pages.ts"
+import type { Memory } from "./parts.ts"
+
+interface Since {
+  /** Of the snapshot. */
+  readonly id: Uint8Array
+  readonly memories: readonly Memory[]
+  readonly kept: Kept
+  readonly stop: () => void
+}
+const last = new WeakMap<Live, Since>()
+
+/** The guest is now as a snapshot says: what it writes is noted from here on, and what was noted before is forgotten. */
+export const noteFrom = (live: Live, id: Uint8Array, memories: readonly Memory[]): void => {
+  last.get(live)?.stop()
+  last.set(live, { id, memories, ...keepPages(boardOf(live)) })
+}
+const sameMemories = (a: readonly Memory[], b: readonly Memory[]): boolean =>
+  a.length === b.length &&
+  a.every(({ name, bytes }, i) => name === b[i]!.name && bytes.byteOffset === b[i]!.bytes.byteOffset && bytes.length === b[i]!.bytes.length)
+
+/** What has changed in each memory since a snapshot; undefined when that was not noted. */
+export const changedSince = (live: Live, id: Uint8Array, memories: readonly Memory[]): readonly Pages[] | undefined => {
+  const since = last.get(live)
+  if (since === undefined || !sameBytes(since.id, id) || !sameMemories(since.memories, memories)) return undefined
+  return memories.map(({ bytes }) => pagesChanged(bytes, firstPage(boardOf(live), bytes), since.kept))
+}
