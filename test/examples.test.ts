@@ -1,6 +1,7 @@
 /** The examples run, and say what their documents say. */
 import { describe, expect, it } from "vitest"
 import { squares } from "../examples/guest-pool.ts"
+import { keepSecret } from "../examples/protected-guest.ts"
 import { runExample } from "../examples/run-kvm-program.ts"
 
 describe("a ported virtual machine monitor", () => {
@@ -20,5 +21,16 @@ describe("a ported virtual machine monitor", () => {
 describe("a pool of guests", () => {
   it("starts once and answers by forks", async () => {
     expect(await squares([0, 3, 14, 4095])).toEqual({ answers: [0n, 9n, 196n, 4095n * 4095n], boot: 2 + 5 * 4096, each: 3 })
+  })
+})
+
+describe("a protected guest", () => {
+  it("keeps its secret until it shares it", () => {
+    expect(keepSecret()).toEqual([
+      "before the guest runs, user space reads 0x0",
+      "when it has stored its secret, user space reads EFAULT",
+      "when it has shared the page, user space reads 0x5ec2e7",
+      "the host's kernel loads from the guest's code and is trapped by its own stage 2"
+    ])
   })
 })

@@ -1,32 +1,18 @@
 /** The built command as a process: bytes, exit codes, pipes, signals, plugins from elsewhere. */
-import { execFileSync, spawn, spawnSync } from "node:child_process"
-import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs"
+import { spawn, spawnSync } from "node:child_process"
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { builtCommand } from "./built.ts"
 
 const root = fileURLToPath(new URL("../../..", import.meta.url))
 const eltwo = join(root, "packages/cli/bin/eltwo.js")
 const folder = mkdtempSync(join(tmpdir(), "eltwo-process-"))
 afterAll(() => rmSync(folder, { recursive: true }))
 
-const newest = (path: string): number =>
-  Math.max(
-    0,
-    ...readdirSync(path, { withFileTypes: true }).map((entry) =>
-      entry.isDirectory() ? newest(join(path, entry.name)) : statSync(join(path, entry.name)).mtimeMs
-    )
-  )
-/** Builds when a source is newer than what is built. */
-beforeAll(() => {
-  const built = join(root, "packages/cli/dist/main.cjs")
-  const sources = ["packages", "plugins"]
-    .flatMap((parent) => readdirSync(join(root, parent)).map((name) => join(root, parent, name, "src")))
-    .filter(existsSync)
-  if (existsSync(built) && statSync(built).mtimeMs > Math.max(...sources.map(newest))) return
-  execFileSync(process.execPath, [join(root, "node_modules/tsup/dist/cli-default.js")], { cwd: root, stdio: ["ignore", "ignore", "inherit"] })
-}, 120_000)
+beforeAll(() => void builtCommand(), 120_000)
 
 const source = (name: string, text: string): string => {
   const path = join(folder, `${name}.s`)
