@@ -1,4 +1,5 @@
 /** What a mode plugin is: how the host kernel and hyp code share the processor. A value; nothing registers itself. */
+import type { Shape } from "@eltwo/cpu"
 import type { Errno } from "./errno.ts"
 import type { PhysicalCpu } from "./host/cpu.ts"
 import type { Host } from "./host/host.ts"
@@ -77,6 +78,24 @@ export interface VmServices {
   /** Whether the host, and so user space, can reach all of `bytes` bytes of memory now. */
   isHosts(host: Host, physical: number, bytes: number): boolean
 }
+/**
+ * What a mode keeps of a VM beside the VM's own state, as values of a shape: a snapshot holds it in a section of its own, `mode/` and the mode's name. `State`
+ * is what the shape says. Absent: between two calls of KVM_RUN nothing is kept, or it is found again when it is missed.
+ */
+export interface ModeState<State = unknown> {
+  /** Of the shape: another one is another section, which is refused. */
+  readonly version: number
+  readonly shape: Shape
+  /** The state of the only VM of a host, between two calls of KVM_RUN, or why it cannot be said now. Changes nothing, and uses no CPU. */
+  save(vm: Vm): { readonly state: State } | { readonly busy: string }
+  /** The bits of KVM_CREATE_VM's `type` above the address size, for the VM that `restore` is given. */
+  vmType(state: State): bigint
+  /**
+   * Makes the state again, in the kernel, when the VM has its slots and vCPUs: a string says why it cannot be. Until then none of its vCPUs has run. The values
+   * are a stranger's, of the right shape and nothing more. A host on which it failed is not used any further.
+   */
+  restore(cpu: PhysicalCpu, vm: Vm, state: State): string | undefined
+}
 /** A stage 2 fault of a guest, for the kernel to resolve. */
 export interface GuestFault {
   readonly slot: MemorySlot
@@ -142,6 +161,7 @@ export interface Mode {
   /** The kernel may not have a page that it tried to use at an address of its own: false if it cannot get it back, and the access is a bug. */
   readonly reclaimPage?: (cpu: PhysicalCpu, address: bigint) => boolean
   readonly vms?: VmServices
+  readonly state?: ModeState
   readonly fp: FpPolicy
 }
 

@@ -27,7 +27,7 @@ const EMPTY: HostUse = { kind: "empty" }
 const hex = (pfn: number): string => `0x${pfn.toString(16)}`
 
 /** Reads tables as they are in RAM. */
-const asTheyAre = ({ board }: Host): TableMemory => {
+export const asTheyAre = ({ board }: Host): TableMemory => {
   const refuse = (): never => {
     throw new RangeError("the check changes nothing")
   }

@@ -11,6 +11,7 @@ import { hostHcr, hypStateOn, loadedHypVcpu } from "./hyp/state.ts"
 import { HANDLE_OFFSET } from "./ownership/vm-table.ts"
 import { ordinaryExit } from "./vcpu/exits.ts"
 import { saveHost, viewOf } from "./vcpu/vcpu.ts"
+import { vmState } from "./vm-state.ts"
 
 /** The mode that hyp code is written for before it is protected from its host. */
 export type Base = "hvhe" | "nvhe"
@@ -33,6 +34,7 @@ export const protectedMode = (base: Base): Mode =>
     hostTrap,
     reclaimPage,
     vms,
+    state: vmState,
     services: {
       ...unprotected.services,
       // hyp code does it when it loads the vCPU

@@ -68,10 +68,10 @@ export interface VmBusy {
 /** Whether vmState gave a reason instead of a state. */
 export const isVmBusy = (value: VmState | VmBusy): value is VmBusy => "busy" in value
 
-/** The state of the only VM of a host, between two calls of KVM_RUN. */
-export const vmState = (vm: Vm): VmState | VmBusy => {
+/** The state of the only VM of a host, between two calls of KVM_RUN. `sealed`: nobody but the holder of a key will see it, so that it may be a protected VM's. */
+export const vmState = (vm: Vm, { sealed = false }: { readonly sealed?: boolean } = {}): VmState | VmBusy => {
   const { host } = vm
-  const busy = busyWith(vm)
+  const busy = (vm.protected && !sealed ? PRIVATE : undefined) ?? busyWith(vm)
   if (busy !== undefined) return busy
   const { pe } = host.cpus[0]!
   return {
@@ -102,9 +102,9 @@ export const vmState = (vm: Vm): VmState | VmBusy => {
     account: accountState(host.account)
   }
 }
+const PRIVATE: VmBusy = { busy: "its memory is the guest's alone", protected: true }
 const busyWith = (vm: Vm): VmBusy | undefined => {
   const { host } = vm
-  if (vm.protected) return { busy: "its memory is the guest's alone", protected: true }
   if (vm.closed) return { busy: "it is closed" }
   if (vm.vgic) return { busy: "its interrupt controller is not among what is kept" }
   if (vm.vgic) return { busy: "an interrupt controller in the kernel, which snapshots do not hold yet" }
@@ -142,12 +142,17 @@ const mappedOf = ({ host, stage2 }: Vm, { guestPhysical, length, hostPhysical }:
   return new Uint8Array(BigUint64Array.from(found).buffer)
 }
 
-/** Why a state cannot be restored, or the VM with everything but its memory. A host on which it failed is not used any further. */
-export const restoreVm = (host: Host, state: VmState): Vm | string => {
+/**
+ * Why a state cannot be restored, or the VM with everything but its memory. `kept` is what the host's mode saved beside it, as its shape says; without it, the
+ * mode finds out again what it misses. A host on which it failed is not used any further.
+ */
+export const restoreVm = (host: Host, state: VmState, kept?: unknown): Vm | string => {
   if (state.ipaBits < 1 || state.ipaBits > 255) return `an address space of ${state.ipaBits} bits`
-  const vm = host.createVm({ type: BigInt(state.ipaBits) })
+  const mode = kept === undefined ? undefined : host.mode.state
+  const vm = host.createVm({ type: BigInt(state.ipaBits) | (mode?.vmType(kept) ?? 0n) })
   if (isErrno(vm)) return `KVM_CREATE_VM: ${vm}`
-  const problem = settings(vm, state) ?? slots(vm, state) ?? vcpus(vm, state)
+  const again = () => (mode ? inKernel(host, () => mode.restore(host.cpus[0]!, vm, kept)) : firstRuns(vm))
+  const problem = settings(vm, state) ?? slots(vm, state) ?? vcpus(vm, state) ?? again()
   if (problem !== undefined) return problem
   vm.psciVersion = state.psciVersion
   vm.features = state.features ?? undefined
@@ -231,11 +236,25 @@ const vcpus = (vm: Vm, state: VmState): string | undefined => {
     const problem = vcpuProblem(vcpu, saved)
     if (problem !== undefined) return `vCPU ${saved.id}: ${problem}`
     restoreVcpu(vcpu, saved)
-    const { vms } = vm.host.mode
-    const refused = saved.hasRun && vms ? vm.host.inKernel(() => vms.firstRun(vm.host.cpus[0]!, vcpu)) : undefined
-    if (refused !== undefined) return `the first KVM_RUN: ${isErrno(refused) ? refused : refused.message}`
   }
   return idRegisters(vm, state)
+}
+/** Kernel code that says what is wrong; a crash of the kernel is a problem like any other. */
+const inKernel = (host: Host, code: () => string | undefined): string | undefined => {
+  const problem = host.inKernel(code)
+  return typeof problem === "object" ? problem.message : problem
+}
+/** Where hyp code keeps VMs it learns of them when they run first; all vCPUs are there by then. */
+const firstRuns = ({ host, vcpus }: Vm): string | undefined => {
+  const { vms } = host.mode
+  if (!vms) return undefined
+  return inKernel(host, () => {
+    for (const vcpu of vcpus) {
+      const refused = vcpu?.hasRun ? vms.firstRun(host.cpus[0]!, vcpu) : undefined
+      if (refused !== undefined) return `the first KVM_RUN: ${refused}`
+    }
+    return undefined
+  })
 }
 /** VH is the mode's, and nothing to a guest that has no EL2: whatever it was, the guest goes on reading it. */
 const VH = 15n << 8n

@@ -144,7 +144,8 @@ const put = (cpu: PhysicalCpu): void => {
   side.call(HostCall.pkvm_vcpu_put)
 }
 
-const topUp = (side: HostSide, vcpu: Vcpu): boolean => {
+/** Fills the kernel's list of pages for a vCPU's tables to what mapping one page can need. False: no memory. */
+export const topUp = (side: HostSide, vcpu: Vcpu): boolean => {
   const { memcache } = side.vcpus.get(vcpu)!
   while (memcache.length < LIST_PAGES) {
     const page = side.host.pages.allocate(PAGE_BYTES)

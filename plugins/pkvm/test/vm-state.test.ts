@@ -1,0 +1,115 @@
+/** A VM on a protected host is saved and restored as it was: the run goes on event by event, and the tables of a restored host say what hyp code believes. */
+import { createHash } from "node:crypto"
+import { type Host, isErrno, isVmBusy, type KvmEvent, type RunExit, restoreVm, type Vm, type VmState, vmState } from "@eltwo/kvm"
+import { describe, expect, it } from "vitest"
+import { bootHost, GUEST_RAM, type VmGuest, vmGuest } from "../../../test/vm-guests/machine.ts"
+import { type Base, protectedMode, tableProblems } from "../src/index.ts"
+import { PROTECTED } from "./protected-host.ts"
+
+const BASES: readonly Base[] = ["hvhe", "nvhe"]
+const GUESTS = ["faults", "two-vcpus", "stage1", "sve-sums", "timer-polled"]
+interface Snapshot {
+  readonly vm: VmState
+  readonly kept: unknown
+  readonly memory: readonly Uint8Array[]
+}
+const text = (value: unknown): string =>
+  JSON.stringify(value, (_, inner: unknown) =>
+    typeof inner === "bigint"
+      ? `0x${inner.toString(16)}`
+      : ArrayBuffer.isView(inner)
+        ? Buffer.from(inner.buffer, inner.byteOffset, inner.byteLength).toString("hex")
+        : inner
+  )
+
+/** Everything of a snapshot, memory as a hash. */
+const values = ({ vm, kept, memory }: Snapshot): unknown =>
+  JSON.parse(text([vm, kept, memory.map((bytes) => createHash("sha256").update(bytes).digest("hex"))]))
+
+/** A guest, its exits answered, everything that happens written down. */
+class Running {
+  readonly vm: Vm
+  readonly events: string[] = []
+  readonly reports: string[] = []
+  end: string | undefined
+
+  constructor(vm: Vm) {
+    this.vm = vm
+    vm.host.subscribe((event: KvmEvent) => this.events.push(text(event)))
+  }
+  static start(host: Host, { image, needs, vcpus }: VmGuest, type: bigint): Running {
+    const vm = ok(host.createVm({ type }))
+    ok(vm.setMemoryRegion({ slot: 0, guestPhysical: GUEST_RAM, bytes: 1 << 20 }))
+    vm.write(GUEST_RAM, image)
+    for (let id = 0; id < vcpus; id++) {
+      const vcpu = ok(vm.createVcpu(id))
+      const features = (1 << 2) | (id > 0 ? 1 : 0) | (needs.has("sve") ? 16 : 0)
+      const refused = vcpu.init({ features }) ?? (needs.has("sve") ? vcpu.finalize(4) : undefined)
+      if (refused) throw new Error(refused)
+      vcpu.registers.pc = BigInt(GUEST_RAM)
+      vcpu.registers.x[20] = BigInt(id)
+    }
+    return new Running(vm)
+  }
+  /** One KVM_RUN of each vCPU that is on. */
+  turn(instructions: number): void {
+    for (const vcpu of this.vm.vcpus) {
+      if (vcpu?.mpState !== "runnable" || this.end !== undefined) continue
+      const exit: RunExit | string = vcpu.run(instructions)
+      this.reports.push(text(exit))
+      if (typeof exit === "string" || exit.reason === "systemEvent" || exit.reason === "crash") this.end = text(exit)
+      else if (exit.reason === "mmio" && !exit.isWrite) vcpu.setMmioData(7n)
+    }
+  }
+  save(): Snapshot {
+    const { vm } = this
+    const { host } = vm
+    const state = vmState(vm, { sealed: true })
+    if (isVmBusy(state)) throw new Error(state.busy)
+    const kept = host.mode.state!.save(vm)
+    if ("busy" in kept) throw new Error(kept.busy)
+    return { vm: state, kept: kept.state, memory: [...vm.slots].map(({ hostPhysical, length }) => host.pages.view(hostPhysical, length).slice()) }
+  }
+}
+const ok = <T>(result: T): Exclude<T, string | { readonly kind: string }> => {
+  if (isErrno(result) || (typeof result === "object" && result !== null && "kind" in result)) throw new Error(text(result))
+  return result as never
+}
+const restored = (host: Host, { vm: state, kept, memory }: Snapshot): Running => {
+  const vm = restoreVm(host, state, kept)
+  if (typeof vm === "string") throw new Error(vm)
+  for (const [i, { hostPhysical, length }] of [...vm.slots].entries()) host.pages.view(hostPhysical, length).set(memory[i]!)
+  return new Running(vm)
+}
+
+describe.each(BASES)("base %s", (base) => {
+  describe.each([
+    ["an ordinary", 0n],
+    ["a protected", PROTECTED]
+  ])("%s VM", (_, type) => {
+    it.each(base === "hvhe" ? GUESTS : GUESTS.slice(0, 2))("goes on exactly: %s", (name) => {
+      const boot = () => bootHost({ mode: protectedMode(base), engine: "interp" })
+      const guest = vmGuest(name)
+      const whole = Running.start(boot(), guest, type)
+      for (let piece = 0; whole.end === undefined && piece < 5; piece++) {
+        const before = whole.save()
+        const twin = restored(boot(), before)
+        expect(tableProblems(twin.vm.host)).toEqual([])
+        expect(values(twin.save())).toEqual(values(before))
+        whole.events.length = 0
+        whole.reports.length = 0
+        const length = [0, 40, 3, 200, 2000][piece]!
+        for (let i = 0; i < 2; i++) {
+          whole.turn(length)
+          twin.turn(length)
+        }
+        expect(twin.reports).toEqual(whole.reports)
+        expect(twin.events).toEqual(whole.events)
+        if (whole.end === undefined) expect(values(twin.save())).toEqual(values(whole.save()))
+        if (piece % 2 === 0) continue
+        twin.vm.destroy()
+        expect(tableProblems(twin.vm.host)).toEqual([])
+      }
+    })
+  })
+})
