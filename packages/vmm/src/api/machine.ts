@@ -48,6 +48,10 @@ export class MachineState {
   /** How the guest ended, once it has. */
   #ended: VmExit | MachineError | undefined
   #running = false
+  /** The guest executes, and whoever calls is a hook. */
+  #inSlice = false
+  /** What a hook threw: the run throws it at the end of the slice. */
+  #hookFailure: { readonly error: unknown } | undefined
   #pauseAsked = false
   /** Settled when the run that is going on has come to rest. */
   #rest: Promise<unknown> = Promise.resolve()
@@ -65,6 +69,12 @@ export class MachineState {
   #made(): Open | VmStateError {
     const state = this.#open
     if (state === undefined) return closed()
+    if (this.#inSlice)
+      return new VmStateError({
+        reason: "running",
+        message: "a hook has the event and nothing else: the machine is in the middle of a step",
+        hint: "Do it between two runs."
+      })
     if ("live" in state) return state
     const forked = state.from.materialise(state.streams)
     if (forked instanceof VmStateError) return forked
@@ -86,7 +96,9 @@ export class MachineState {
     const state = this.#open
     if (state === undefined) return closed()
     if (!("live" in state)) return new MachineState({ from: state.from.share(), streams: streams ?? state.streams })
-    const { prepared, live, clock } = state
+    const open = this.#made()
+    if (open instanceof VmStateError) return open
+    const { prepared, live, clock } = open
     const moment = this.#moment ?? reading(() => new SharedMoment(prepared, live, clock))
     if (moment instanceof SnapshotError) return moment
     this.#moment = moment
@@ -187,7 +199,17 @@ export class MachineState {
   }
   /** Calls `listener` as events happen, until the result is called. */
   observe(kinds: readonly EventKind[], listener: TraceListener): (() => void) | VmStateError {
-    return this.#with(({ observers }) => observers.add(kinds, listener))
+    return this.#with(({ observers }) =>
+      observers.add(kinds, (event) => {
+        if (this.#hookFailure !== undefined) return
+        try {
+          listener(event)
+        } catch (error) {
+          // thrown from here it would leave the machine in the middle of something
+          this.#hookFailure = { error }
+        }
+      })
+    )
   }
   /**
    * Events from now until the reader stops or the machine is closed. It runs in short slices then, and waits for its readers. Throws VmStateError when it is
@@ -253,7 +275,7 @@ export class MachineState {
     const guest = runnableOf(live)
     const executed = guest.executed()
     if (clock.until(executed) === 0) for (const due of clock.take(executed)) guest.signal?.(due)
-    const stop = guest.run(Math.min(instructions, clock.until(executed)))
+    const stop = this.#execute(guest, Math.min(instructions, clock.until(executed)))
     if (stop === undefined) return undefined
     if (stop.kind === "waiting") {
       if (stop.for === "input" || !clock.pending) return stop
@@ -265,6 +287,18 @@ export class MachineState {
     this.#ended =
       typeof said === "string" ? new MachineError({ message: said, hint: "An event listener of kind exc shows what led there." }) : exitOf(said)
     return this.#ended
+  }
+  #execute<T>(guest: { run(instructions: number): T }, instructions: number): T {
+    this.#inSlice = true
+    this.#hookFailure = undefined
+    let result: T
+    try {
+      result = guest.run(instructions)
+    } finally {
+      this.#inSlice = false
+    }
+    if (this.#hookFailure !== undefined) throw (this.#hookFailure as { readonly error: unknown }).error
+    return result
   }
   /** One instruction, or an exception in its place. */
   #stepOne(open: Open): VmExit | MachineError | undefined {

@@ -182,6 +182,65 @@ describe.each(KINDS)("a %s guest", (kind) => {
   })
 })
 
+describe("hooks", () => {
+  it.each(KINDS)("have the event and nothing else (%s)", async (kind) => {
+    const { vm } = await make({ guest: { source: kind === "linux" ? HELLO : COUNTER }, kind })
+    const refusals: unknown[] = []
+    const calls = [
+      () => vm.readRegister("X0"),
+      () => vm.readMemory(RAM, 4),
+      () => vm.snapshot(),
+      () => vm.fork(),
+      () => vm.writeRegister("X0", 1n),
+      () => vm.executed
+    ]
+    vm.observe(["insn"], () => {
+      for (const call of calls.splice(0))
+        try {
+          call()
+        } catch (error) {
+          refusals.push(error)
+        }
+    })
+    await vm.run({ maxInstructions: 10 })
+    expect(refusals).toHaveLength(6)
+    for (const refusal of refusals) expect(refusal).toMatchObject({ _tag: "VmStateError", reason: "running" })
+    expect(vm.executed).toBe(10)
+  })
+  it("that throw end the run with what they threw; the machine is whole", async () => {
+    const [{ vm }, other] = [await make({ guest: { source: COUNTER }, kind: "vm" }), await make({ guest: { source: COUNTER }, kind: "vm" })]
+    const remove = vm.observe(["insn"], () => {
+      throw new Error("mine")
+    })
+    await expect(vm.run({ maxInstructions: 10 })).rejects.toThrow("mine")
+    remove()
+    expect(vm.executed).toBe(10)
+    await vm.run({ maxInstructions: 90 })
+    await other.vm.run({ maxInstructions: 100 })
+    expect(vm.readRegister("X0")).toBe(other.vm.readRegister("X0"))
+  })
+  it("may close the machine they are of", async () => {
+    const { vm } = await make({ guest: { source: COUNTER }, kind: "vm" })
+    vm.observe(["insn"], () => vm.close())
+    expect(await vm.run({ maxInstructions: 10 })).toMatchObject({ kind: expect.stringMatching("paused|limit") })
+    expect(await failureOf(() => vm.executed)).toMatchObject({ reason: "closed" })
+  })
+})
+
+describe("several CPUs", () => {
+  it("run, stop and are looked at one by one", async () => {
+    const { vm } = await make({ guest: { source: COUNTER }, kind: "vm", vcpus: 2, pcpus: 2 })
+    expect(await vm.run({ maxInstructions: 1000 })).toEqual({ kind: "limit" })
+    expect(vm.executed).toBeGreaterThanOrEqual(1000)
+    expect(vm.readRegister("X0", 0)).toBeGreaterThan(100n)
+    expect(vm.readRegister("X0", 1)).toBe(0n)
+    expect(await failureOf(() => vm.readRegister("X0", 2))).toMatchObject({ reason: "no-vcpu" })
+    const running = vm.run()
+    setTimeout(() => void vm.pause(), 20)
+    expect(await running).toEqual({ kind: "paused" })
+  })
+})
+
 describe("programs", () => {
   it("tell of calls, traps and FP state in the order in which they happen", async () => {
     const { vm } = await make({ guest: { source: HELLO } })
