@@ -34,11 +34,42 @@ const undocumented = (entry: string): readonly string[] => {
   })
 }
 
+/** Types of the VMM, and of KVM's calls, of which every member is described too. */
+const WHOLE: Readonly<Record<string, RegExp>> = {
+  "packages/vmm/src/index.ts": /./,
+  "packages/vmm/src/promise.ts": /./,
+  "packages/vmm/src/node.ts": /./,
+  "packages/kvm/src/index.ts":
+    /^(Host|HostOptions|Vm|Vcpu|Account|MemoryRequest|MemoryRegion|MemorySlot|ClearRequest|CapabilityRequest|FilterRange|IrqLine|VcpuInit|VcpuEvents|RunLimits)$/
+}
+const isPublic = (member: ts.Symbol): boolean => {
+  const [declaration] = member.declarations ?? []
+  if (declaration === undefined || member.name.startsWith("__")) return false
+  const name = (declaration as ts.NamedDeclaration).name
+  return (
+    name !== undefined && !ts.isPrivateIdentifier(name) && !(ts.getCombinedModifierFlags(declaration as ts.Declaration) & ts.ModifierFlags.Private)
+  )
+}
+const undocumentedMembers = (entry: string, which: RegExp): readonly string[] => {
+  const module = checker.getSymbolAtLocation(program.getSourceFile(join(root, entry))!)!
+  return checker.getExportsOfModule(module).flatMap((exported) => {
+    const symbol = targetOf(exported)
+    const isOurs = symbol.declarations?.[0]?.getSourceFile().fileName.includes("node_modules") === false
+    if (!which.test(exported.name) || !isOurs || !(symbol.flags & (ts.SymbolFlags.Class | ts.SymbolFlags.Interface))) return []
+    return [...(symbol.members?.values() ?? [])].flatMap((member) =>
+      isPublic(member) && member.getDocumentationComment(checker).length === 0 ? [`${exported.name}.${member.name}`] : []
+    )
+  })
+}
+
 describe("exports are documented", () => {
   it("looks at every package and plugin", () => {
     expect(entries.length).toBeGreaterThanOrEqual(13)
   })
   it.each(entries)("%s", (entry) => {
     expect(undocumented(entry)).toEqual([])
+  })
+  it.each(Object.entries(WHOLE))("%s: members", (entry, which) => {
+    expect(undocumentedMembers(entry, which)).toEqual([])
   })
 })

@@ -25,8 +25,11 @@ export class Account {
   fpTraps = 0
   /** Whole register files stored and loaded, and the bytes of their images. */
   saves = 0
+  /** Bytes stored by saves. */
   savedBytes = 0
+  /** Register files loaded. */
   loads = 0
+  /** Bytes loaded. */
   loadedBytes = 0
   /** The same by register file: "fpsimd", "sve", "za". */
   readonly moves = new Map<string, Moves>()
@@ -39,12 +42,15 @@ export class Account {
   /** KVM_RUN calls by the reason they came back with. */
   readonly #runs = new Map<string, number>()
 
+  /** Counts an exit. */
   exit(name: ExitName): void {
     add(this.#exits, name)
   }
+  /** Counts the end of a KVM_RUN. */
   run(reason: string): void {
     add(this.#runs, reason)
   }
+  /** Counts a register file stored. */
   saved(component: string, bytes: number): void {
     const moves = this.#movesOf(component)
     this.saves++
@@ -52,6 +58,7 @@ export class Account {
     moves.saves++
     moves.savedBytes += bytes
   }
+  /** Counts a register file loaded. */
   loaded(component: string, bytes: number): void {
     const moves = this.#movesOf(component)
     this.loads++
@@ -64,15 +71,19 @@ export class Account {
     if (!moves) this.moves.set(component, (moves = { saves: 0, savedBytes: 0, loads: 0, loadedBytes: 0 }))
     return moves
   }
+  /** Counts a write of a control register. */
   wrote(register: string): void {
     add(this.writes, register)
   }
+  /** Counts a call of hyp code. */
   hostCall(call: number): void {
     add(this.hostCalls, call)
   }
+  /** Exits by name. */
   get exits(): ReadonlyMap<ExitName, number> {
     return this.#exits
   }
+  /** KVM_RUN by the reason it came back with. */
   get runs(): ReadonlyMap<string, number> {
     return this.#runs
   }

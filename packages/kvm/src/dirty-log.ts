@@ -67,6 +67,7 @@ export const getDirtyLog = (vm: Vm, number: number): DirtyBitmap | Errno => {
 
 /** struct kvm_clear_dirty_log: which pages of a slot, by bits, count as clean from now on. */
 export interface ClearRequest {
+  /** Number of the slot. */
   readonly slot: number
   /** A multiple of 64. */
   readonly firstPage: number

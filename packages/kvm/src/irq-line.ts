@@ -8,11 +8,13 @@ export const IRQ_TYPE = { CPU: 0, SPI: 1, PPI: 2 } as const
 
 /** struct kvm_irq_level, taken apart. */
 export interface IrqLine {
+  /** KVM_ARM_IRQ_TYPE_*. */
   readonly type: number
   /** Id of the vCPU, for CPU and PPI. */
   readonly vcpu: number
   /** CPU: 0 is IRQ, 1 is FIQ. */
   readonly number: number
+  /** Asserted or not. */
   readonly level: boolean
 }
 /** EINVAL: no such kind, vCPU or input; ENXIO: lines of a controller that is not there, or of vCPUs where one is; EBUSY: it is not initialised. */

@@ -5,10 +5,13 @@ import type { Errno } from "./errno.ts"
 
 /** A memory slot of a VM; addresses and lengths in bytes. */
 export interface MemorySlot {
+  /** Its number. */
   readonly slot: number
   /** First guest-physical address and length, in bytes: multiples of the page size. */
   guestPhysical: number
+  /** Bytes. */
   readonly length: number
+  /** KVM_MEM_READONLY. */
   readonly readonly: boolean
   /** Host-physical address of the first byte: the range is contiguous. */
   readonly hostPhysical: number
@@ -17,9 +20,13 @@ export interface MemorySlot {
 }
 /** What KVM_SET_USER_MEMORY_REGION asks. `bytes` 0 deletes the slot. */
 export interface MemoryRequest {
+  /** Number of the slot, from 0. */
   readonly slot: number
+  /** Guest-physical address: a multiple of the page size. */
   readonly guestPhysical: number
+  /** Length in bytes, a multiple of the page size; 0 deletes the slot. */
   readonly bytes: number
+  /** KVM_MEM_READONLY: writes of the guest are MMIO exits. */
   readonly readonly?: boolean
   /** KVM_MEM_LOG_DIRTY_PAGES: pages that the guest writes are logged. */
   readonly logDirty?: boolean

@@ -7,6 +7,7 @@ export type FilterAction = "handle" | "deny" | "forward"
 export interface FilterRange {
   /** First function id, 32 bits, and how many. */
   readonly base: number
+  /** Number of function ids. */
   readonly count: number
 }
 interface Entry extends FilterRange {

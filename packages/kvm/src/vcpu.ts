@@ -43,7 +43,9 @@ const FIRST = 1
 
 /** A vCPU descriptor: its ioctls as methods. They give their result, or the Errno of their failure. */
 export class Vcpu {
+  /** The VM it is of. */
   readonly vm: Vm
+  /** Number given to KVM_CREATE_VCPU. */
   readonly id: number
   /** For events: "vcpu1" is the first of its VM. */
   readonly name: string
@@ -71,7 +73,9 @@ export class Vcpu {
 
   /** Features word of VCPU_INIT without POWER_OFF; undefined: not initialised. */
   features: number | undefined
+  /** KVM_GET_MP_STATE. */
   mpState: MpState = "runnable"
+  /** KVM_RUN has entered the guest at least once. */
   hasRun = false
   /** Set by PSCI CPU_ON: reset to this before running. */
   pendingReset: { readonly pc: bigint; readonly context: bigint } | undefined
@@ -89,11 +93,15 @@ export class Vcpu {
   halt: number | undefined
   /** Breakpoint, watchpoint and AArch32 registers by encoding, CCSIDR_EL1 by selector, banked SPSRs: kept for user space and the guest, without effect. */
   readonly debugPoints = new Map<number, bigint>()
+  /** CCSIDR_EL1 by selector, where user space set it. */
   readonly caches = new Map<number, bigint>()
+  /** SPSR_ABT, SPSR_UND, SPSR_IRQ and SPSR_FIQ from element 1 on. */
   readonly bankedSpsr = new BigUint64Array(5)
   /** Timer outputs user space has been told of (bit 0 virtual, bit 1 physical). */
   deviceIrqLevel = 0
+  /** What the KVM_RUN that is going on may still use up. */
   slice: Slice = { left: 0, options: {} }
+  /** kvm_run.immediate_exit. */
   immediateExit = false
   /** What the last KVM_RUN came back with. */
   lastExit: RunExit | Errno = { reason: "unknown" }
@@ -164,6 +172,7 @@ export class Vcpu {
   hasAttribute(group: number, attribute: number): Errno | undefined {
     return hasVcpuAttribute(group, attribute)
   }
+  /** KVM_SET_DEVICE_ATTR of the vCPU. */
   setAttribute(group: number, attribute: number, value: number): Errno | undefined {
     return setVcpuAttribute(this.vm, group, attribute, value)
   }

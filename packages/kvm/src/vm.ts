@@ -18,8 +18,11 @@ import type { Vgic } from "./vgic/vgic.ts"
 
 /** A memory region as user space sees it. */
 export interface MemoryRegion {
+  /** Number of the slot. */
   readonly slot: number
+  /** Guest-physical address of the first byte. */
   readonly guestPhysical: number
+  /** KVM_MEM_READONLY. */
   readonly readonly: boolean
   /**
    * User space's mapping of the guest's memory: the host's physical pages themselves. Whoever writes code the guest may have run already says so with
@@ -39,18 +42,25 @@ export type FirmwareBitmap = keyof typeof FIRMWARE_BITMAPS
 
 /** A VM descriptor: its ioctls as methods. They give their result, the Errno of their failure, or the Crash of the kernel. */
 export class Vm {
+  /** The host that it is of. */
   readonly host: Host
+  /** Number of the VM on its host, from 1. */
   readonly id: number
   /** Its tables are the kernel's own, unless hyp code keeps stage 2 (see VmServices): then only the first of them exists, as memory to give to hyp code. */
   readonly stage2: Stage2
   /** Guest memory is the guest's alone. */
   readonly protected: boolean
+  /** Its memory. */
   readonly slots = new MemorySlots()
+  /** What happens to SMCCC calls. */
   readonly filter = new SmcccFilter()
+  /** By number; undefined: not created. */
   readonly vcpus: (Vcpu | undefined)[] = []
   /** ID registers as guests of this VM read them, by encoding. */
   readonly idRegisters: IdRegisters
+  /** Values of the firmware feature registers. */
   readonly firmware: Record<FirmwareBitmap, bigint>
+  /** KVM_REG_ARM_PSCI_VERSION. */
   psciVersion: number = PSCI_VERSIONS.v1_3
   /** vCPU features word of the first vCPU initialised, without POWER_OFF; undefined until then. */
   features: number | undefined
@@ -63,6 +73,7 @@ export class Vm {
   nisvToUser = false
   /** KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2: user space clears what it has seen; pages count as dirty when a log begins. */
   manualProtection = false
+  /** KVM_DIRTY_LOG_INITIALLY_SET: pages count as dirty when a log begins. */
   dirtyAtFirst = false
   /** The interrupt controller in the kernel. */
   vgic: Vgic | undefined

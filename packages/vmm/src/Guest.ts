@@ -33,7 +33,9 @@ export interface RestoreRequest
   readonly snapshots: readonly Uint8Array[]
   /** What the guest writes is noted from now on: a snapshot that builds on these costs only that. */
   readonly note?: boolean
+  /** Sees the events that `trace` asks for, as they happen. */
   readonly onEvent?: TraceListener
+  /** Where the guest's input comes from and its output goes; the platform's streams when left out. */
   readonly streams?: HostStreams
 }
 
@@ -60,6 +62,7 @@ export class Guest {
     if (typeof end === "string") throw new Error(end)
     return end
   }
+  /** What it did so far. */
   account(): Omit<RunAccount, "milliseconds"> {
     return accountOf(this.#live)
   }

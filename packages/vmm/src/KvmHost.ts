@@ -56,13 +56,17 @@ export interface SwitchAccount {
   readonly fpTraps: number
   /** Whole register files stored to and loaded from memory, and the bytes of their images. */
   readonly saves: number
+  /** Bytes of the images that were stored. */
   readonly savedBytes: number
+  /** Whole register files loaded from memory. */
   readonly loads: number
+  /** Bytes of the images that were loaded. */
   readonly loadedBytes: number
   /** The last four by register file. */
   readonly registerFiles: Readonly<Record<string, Readonly<Moves>>>
   /** Guest entries, and context synchronisations by kernel and hyp code. */
   readonly entries: number
+  /** Context synchronisations by kernel and hyp code. */
   readonly barriers: number
   /** Writes of trap words, HCR_EL2, vector lengths ... by the name the instruction had. */
   readonly writes: Readonly<Record<string, number>>

@@ -15,8 +15,11 @@ export const RAM_BASE = 0x4000_0000
 export interface MachineModel {
   /** The composed instruction set: features, instructions, registers, gates. */
   readonly isa: Machine
+  /** What it was composed of, the base first. */
   readonly plugins: readonly LoadedPlugin[]
+  /** Vector lengths in bits. */
   readonly lengths: VectorLengths
+  /** What was asked for. */
   readonly options: MachineOptions
 }
 type MachineProblem = PluginLoadError | PluginConflictError | OptionError

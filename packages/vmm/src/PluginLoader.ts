@@ -13,6 +13,7 @@ import { type Issue, issuesOf, Schema, withDefault } from "./schema.ts"
 export type Plugin = Extension | Mode
 /** A plugin, and where it came from. */
 export interface LoadedPlugin {
+  /** The plugin itself, its options applied. */
   readonly plugin: Plugin
   /** What was asked for: a name, a path, a package, or "value". */
   readonly from: string

@@ -5,6 +5,7 @@
 
 /** Why a file is not loadable. `at` is the byte offset in the file where the reason lies. */
 export interface ElfProblem {
+  /** Stable name of what is wrong. */
   readonly reason:
     | "not-elf"
     | "truncated"
@@ -19,7 +20,9 @@ export interface ElfProblem {
     | "too-large"
     | "bad-entry"
     | "dynamic"
+  /** Byte offset in the file. */
   readonly at: number
+  /** What is wrong, in one sentence. */
   readonly message: string
 }
 
@@ -27,17 +30,23 @@ export interface ElfProblem {
 export interface Segment {
   /** Virtual address of the first byte, and the physical one that bare-metal images are loaded at. */
   readonly address: bigint
+  /** Physical address it is made for. */
   readonly physical: bigint
   /** Bytes from the file; the rest up to `memoryBytes` is zero. */
   readonly contents: Uint8Array
+  /** Bytes in memory: those of the file, and zeroes behind them. */
   readonly memoryBytes: number
+  /** PF_R. */
   readonly readable: boolean
+  /** PF_W. */
   readonly writable: boolean
+  /** PF_X. */
   readonly executable: boolean
 }
 
 /** A static program, checked: all of its segments lie inside the file and the address space. */
 export interface Elf {
+  /** Virtual address of the first instruction. */
   readonly entry: bigint
   /** Position-independent (ET_DYN): addresses are relative to a base of the loader's choice. */
   readonly relocatable: boolean
@@ -45,6 +54,7 @@ export interface Elf {
   readonly segments: readonly Segment[]
   /** Where the program headers lie in memory and how many there are: AT_PHDR, AT_PHNUM. Undefined when no segment holds them. */
   readonly headersAddress: bigint | undefined
+  /** Number of program headers. */
   readonly headerCount: number
   /** Alignment, in bytes, of the image's base: the largest p_align. */
   readonly alignment: number

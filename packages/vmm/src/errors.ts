@@ -8,7 +8,9 @@ const common = { message: Schema.String, hint: Schema.String }
 
 /** One option that has a value it cannot have. `option` is its name in RunOptions (the command's `--max-insns` is `maxInsns`). */
 export interface OptionProblem {
+  /** Name of the option. */
   readonly option: string
+  /** What is wrong with its value. */
   readonly message: string
 }
 /** Options have values they cannot have, alone or together; every problem is listed. */
@@ -16,6 +18,7 @@ export class OptionError extends Schema.TaggedError<OptionError>()("OptionError"
   problems: Schema.Array(Schema.Struct({ option: Schema.String, message: Schema.String })),
   ...common
 }) {
+  /** Stable. */
   readonly code = "OPTION_INVALID"
   static of(problems: readonly OptionProblem[], hint: string): OptionError {
     return new OptionError({ problems, message: problems.map(({ option, message }) => `${option}: ${message}`).join("; "), hint })
@@ -26,6 +29,7 @@ export class PluginLoadError extends Schema.TaggedError<PluginLoadError>()("Plug
   problems: Schema.Array(Schema.Struct({ plugin: Schema.String, message: Schema.String })),
   ...common
 }) {
+  /** Stable. */
   readonly code = "PLUGIN_LOAD"
 }
 /** The plugins do not fit together; every problem is listed. */
@@ -33,10 +37,12 @@ export class PluginConflictError extends Schema.TaggedError<PluginConflictError>
   problems: Schema.Array(Schema.String),
   ...common
 }) {
+  /** Stable. */
   readonly code = "PLUGIN_CONFLICT"
 }
 /** There is no guest at this path. */
 export class GuestNotFoundError extends Schema.TaggedError<GuestNotFoundError>()("GuestNotFoundError", { path: Schema.String, ...common }) {
+  /** Stable. */
   readonly code = "GUEST_NOT_FOUND"
 }
 /** The guest is there but cannot be run; `reason` is stable, `at` the byte offset or line where it lies, `problems` everything wrong with a source. */
@@ -47,14 +53,17 @@ export class GuestImageError extends Schema.TaggedError<GuestImageError>()("Gues
   problems: Schema.optional(Schema.Array(Schema.String)),
   ...common
 }) {
+  /** Stable. */
   readonly code = "GUEST_IMAGE"
 }
 /** The machine stopped in a state its guest cannot cause: a panic of the modelled kernel, or a wait for what can never come. */
 export class MachineError extends Schema.TaggedError<MachineError>()("MachineError", { ...common }) {
+  /** Stable. */
   readonly code = "MACHINE_STOPPED"
 }
 /** A file or folder cannot be read or written. */
 export class FileError extends Schema.TaggedError<FileError>()("FileError", { path: Schema.String, ...common }) {
+  /** Stable. */
   readonly code = "FILE"
 }
 
@@ -130,6 +139,7 @@ export class AccessError extends Schema.TaggedError<AccessError>()("AccessError"
   reason: Schema.Literal(...ACCESS_REASONS),
   ...common
 }) {
+  /** Stable. */
   readonly code = "VM_ACCESS"
 }
 /** A virtual machine cannot do this now: it is closed, it runs already, it is of a kind that cannot, or this computer lacks memory. */
@@ -137,5 +147,6 @@ export class VmStateError extends Schema.TaggedError<VmStateError>()("VmStateErr
   reason: Schema.Literal("closed", "running", "several-cpus", "not-made"),
   ...common
 }) {
+  /** Stable. */
   readonly code = "VM_STATE"
 }

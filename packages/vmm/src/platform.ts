@@ -4,7 +4,9 @@ import type { HostStreams, HostTree } from "./personality/linux/host.ts"
 
 /** What went wrong with a file or folder: a value, not an exception. */
 export interface FileProblem {
+  /** Not there, not allowed or of the wrong kind, more bytes than the limit. */
   readonly problem: "missing" | "refused" | "too-large"
+  /** The reason, in one sentence. */
   readonly message: string
 }
 /** Whether a file call gave a reason instead of its result. */
@@ -14,6 +16,7 @@ export const isFileProblem = (value: object | string): value is FileProblem => t
 export interface PluginPlace {
   /** A plain name (`fpsimd`, short for the package @eltwo/plugin-fpsimd), a path, or another package. */
   readonly kind: "name" | "path" | "package"
+  /** The name, path or package. */
   readonly specifier: string
 }
 
@@ -21,9 +24,11 @@ export interface PluginPlace {
 export interface PlatformService {
   /** All of a file; `limit` in bytes. */
   readonly readFile: (path: string, limit: number) => Uint8Array | FileProblem
+  /** Whether a path names a folder. */
   readonly isFolder: (path: string) => boolean
   /** A folder as the guest's file system. Nothing outside of it can be reached through the result. */
   readonly openTree: (path: string, writable: boolean) => HostTree | FileProblem
+  /** Streams of guests that are given no others. */
   readonly streams: HostStreams
   /** The module of a plugin; rejects with the reason when there is none. */
   readonly importPlugin: (place: PluginPlace) => Promise<object>

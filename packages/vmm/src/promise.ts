@@ -25,6 +25,7 @@ export { type PlatformValues, SILENT, textOutput, valuesPlatform } from "./value
 
 /** Where files and plugins come from; a platform of nothing when left out. On Node, nodePlatform() of @eltwo/vmm/node. */
 export interface OnPlatform {
+  /** valuesPlatform() when left out. */
   readonly platform?: PlatformService
 }
 

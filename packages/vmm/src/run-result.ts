@@ -31,6 +31,7 @@ export type RunEnd =
 
 /** What the run did. */
 export interface RunAccount {
+  /** Instructions the guest retired. */
   readonly instructions: bigint
   /** Time of the host for the run itself, without loading. */
   readonly milliseconds: number
@@ -38,26 +39,35 @@ export interface RunAccount {
   readonly kvm?: SwitchAccount
   /** Of a Linux program: its system calls, and the numbers of those answered ENOSYS with their counts. */
   readonly systemCalls?: number
+  /** System calls answered ENOSYS: counts by number. */
   readonly unimplemented?: Readonly<Record<string, number>>
 }
 /** What it ran on. */
 export interface RunMachine {
+  /** What the guest is. */
   readonly kind: GuestKind
+  /** What executed it. */
   readonly engine: RunOptions["engine"]
   /** The modelled kernel's; undefined for a bare image. */
   readonly mode?: RunOptions["mode"]
+  /** Which Linux the modelled kernel behaved like; undefined for a bare image. */
   readonly era?: RunOptions["era"]
+  /** Seed of everything random. */
   readonly seed: number
   /** Bytes of guest RAM. */
   readonly memory: number
+  /** Names of the plugins. */
   readonly plugins: readonly string[]
   /** FEAT_ names. */
   readonly features: readonly string[]
 }
 /** How a run ended, what it did, and on what. */
 export interface RunResult {
+  /** How it ended. */
   readonly end: RunEnd
+  /** What it did. */
   readonly account: RunAccount
+  /** What it ran on. */
   readonly machine: RunMachine
 }
 

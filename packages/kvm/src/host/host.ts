@@ -28,9 +28,11 @@ import { vmmIoctl, vmmTask } from "./vmm-task.ts"
 export interface HostOptions {
   /** A board with its processing elements in reset, and RAM for the host and all its guests. */
   readonly board: Board
+  /** How the kernel uses EL2. */
   readonly mode: Mode
   /** How host and guests run, as for cpu's run(). */
   readonly engine?: RunOptions["engine"]
+  /** How threads take turns; without chance when left out. */
   readonly scheduler?: Partial<SchedulerOptions>
 }
 const PROTECTED = 1n << 31n
@@ -42,13 +44,21 @@ const ASID_SHIFT = 48n
 
 /** A booted host kernel: /dev/kvm and what is under it. Calls give their result, an Errno, or the Crash that ended it. */
 export class Host {
+  /** Processing elements and memory it runs on. */
   readonly board: Board
+  /** How it uses EL2. */
   readonly mode: Mode
+  /** How the FP code of its era uses the registers around guests. */
   readonly hooks: FpHooks = ERA_H
+  /** Physical memory by pages. */
   readonly pages: PhysicalPages
+  /** Memory of page tables. */
   readonly tables: TableMemory
+  /** What its processors have. */
   readonly features: CpuFeatures
+  /** Its CPUs, by number. */
   readonly cpus: readonly PhysicalCpu[]
+  /** What it counted since it booted. */
   readonly account = new Account()
   /** Which thread runs on which CPU, and when; see Scheduler. */
   readonly scheduler: Scheduler
@@ -56,11 +66,15 @@ export class Host {
   cpu: PhysicalCpu
   /** MIDR_EL1 of the first CPU, which guests see. */
   readonly midr: bigint
+  /** Words of the register that traps FP, SVE and SME, as the mode spells it. */
   readonly trapWords: TrapWords
+  /** Registers that are switched with guests. */
   readonly guestLists: GuestLists
+  /** What guests and user space see of each system register, by encoding. */
   readonly systemRegisters: SystemRegisterTable
   /** Addresses of the kernel's and hyp code's exception vectors, as VBAR holds them. */
   readonly vectors: bigint
+  /** VBAR of the vectors for exceptions of guests. */
   readonly guestVectors: bigint
   /** The thread that calls KVM through this interface: a real program at EL0 whose system calls the methods of Vm and Vcpu make. */
   readonly vmm: Task

@@ -31,6 +31,7 @@ export interface RestoreConfig extends Omit<RestoreRequest, OfTheCommand | "snap
 
 /** What a forked machine has of its own. */
 export interface ForkOptions {
+  /** Where its input comes from and its output goes; those of the machine it is forked from when left out. */
   readonly streams?: HostStreams
 }
 /** How far a machine runs. */

@@ -53,6 +53,7 @@ export const ramOf = (live: Live): GuestRam => {
 export interface MemoryRange {
   /** Guest-physical address of the first byte, and length in bytes. */
   readonly base: number
+  /** Length in bytes. */
   readonly bytes: number
 }
 export const rangesOf = (live: Live): readonly MemoryRange[] =>

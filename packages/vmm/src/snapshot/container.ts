@@ -94,7 +94,9 @@ export const idAtEnd = (file: Uint8Array): Uint8Array => file.slice(Math.max(0, 
 
 /** A snapshot file that holds together: every hash in it is right. */
 export interface Container {
+  /** What the file says of itself. */
   readonly header: Header
+  /** SHA-256 of the file: 32 bytes. */
   readonly id: Uint8Array
   /** Stored bytes of a section; throws SnapshotError when there is none. Views into the file. */
   section(name: string): { readonly entry: SectionEntry; readonly bytes: Uint8Array }

@@ -37,6 +37,7 @@ export class Moment {
     this.#kept = kept
     this.#stop = stop
   }
+  /** What the guest is. */
   get kind(): Header["kind"] {
     return this.#header.kind
   }

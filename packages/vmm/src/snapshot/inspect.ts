@@ -39,8 +39,11 @@ export const valueText = (value: Plain | undefined, most = 32): string => {
 
 /** A place in which two snapshots differ, and what is there in each. */
 export interface Difference {
+  /** Section, field, offset. */
   readonly path: string
+  /** What the first has there, as text. */
   readonly before: string
+  /** What the second has there, as text. */
   readonly after: string
 }
 /** What two snapshots have different, at most `most` places; memory by page. */

@@ -1,9 +1,13 @@
 /** What the personality needs of the outside world. Implemented over node: in one file, and over arrays in tests. */
 
 export interface FileStatus {
+  /** What it is. */
   readonly kind: "file" | "directory" | "link" | "pipe" | "device" | "other"
+  /** Bytes. */
   readonly size: number
+  /** Permission bits, 12 of them. */
   readonly mode: number
+  /** Its number on the host. */
   readonly inode: number
   /** Milliseconds since 1970. */
   readonly modified: number
@@ -11,10 +15,13 @@ export interface FileStatus {
 
 /** A directory tree given to the guest with --root. Paths begin with "/" and contain no "." or ".." parts; links are resolved by the caller. */
 export interface HostTree {
+  /** What is at a path; undefined: nothing. */
   status(path: string): FileStatus | undefined
   /** Target of a link; undefined when it is none. */
   readLink(path: string): string | undefined
+  /** At most `bytes` bytes of a file from `offset` on; undefined when it cannot be read. */
   read(path: string, offset: number, bytes: number): Uint8Array | undefined
+  /** Names in a folder; undefined when it is none. */
   list(path: string): readonly string[] | undefined
   /** Absent when the tree is read-only. Gives false when the host refuses. */
   readonly change?: {
@@ -42,7 +49,9 @@ export interface HostStreams {
 
 /** The world outside of a guest. */
 export interface Host {
+  /** Standard input, output and error. */
   readonly streams: HostStreams
+  /** The folder that the guest sees as "/"; undefined: it sees no files. */
   readonly tree: HostTree | undefined
   /** Nanoseconds since 1970 when the machine started. */
   readonly startTime: bigint
