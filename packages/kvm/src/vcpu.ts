@@ -108,8 +108,8 @@ export class Vcpu {
   /** struct kvm_run. */
   readonly page: KvmRunPage
 
-  /** Use Vm.createVcpu. */
-  constructor(vm: Vm, id: number) {
+  /** Use Vm.createVcpu. `descriptor`: the one it has in the VMM thread already. */
+  constructor(vm: Vm, id: number, descriptor?: number) {
     const { host } = vm
     this.vm = vm
     this.id = id
@@ -120,7 +120,7 @@ export class Vcpu {
       ioctl: (request, argument) => this.#ioctl(request, argument),
       page: () => this.page.physical
     }
-    this.descriptor = host.vmm.open(this.file)
+    this.descriptor = descriptor ?? host.vmm.open(this.file)
     vm.counterOffset ??= physicalCount(host.cpu.pe)
   }
 

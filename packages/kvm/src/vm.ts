@@ -105,7 +105,10 @@ export class Vm {
     const vm = new Vm(host, id, new Stage2(host.tables, root, ipaBits, vmid, host.features), isProtected)
     const { vms } = host.mode
     const refused = vms && host.inKernel(() => vms.createVm(host.cpu, vm))
-    if (refused === undefined) return vm
+    if (refused === undefined) {
+      host.vms.set(id, vm)
+      return vm
+    }
     host.pages.free(root, rootBytes)
     return isErrno(refused) ? refused : "EIO"
   }
@@ -147,6 +150,13 @@ export class Vm {
   read(guestPhysical: number, length: number): Uint8Array | Errno {
     const physical = this.#reachable(guestPhysical, length)
     return physical === undefined ? "EFAULT" : this.host.pages.view(physical, length).slice()
+  }
+
+  /** A VM of a saved host, whose tables are in memory: without vCPUs, slots and settings. */
+  static restored(host: Host, id: number, stage2: Stage2): Vm {
+    const vm = new Vm(host, id, stage2, false)
+    host.vms.set(id, vm)
+    return vm
   }
 
   /** KVM_CREATE_VCPU. */
@@ -220,6 +230,7 @@ export class Vm {
     const { host, stage2 } = this
     if (this.#destroyed) return undefined
     this.#destroyed = true
+    host.vms.delete(this.id)
     return host.inKernel(() => {
       host.scheduler.abandonRuns(this)
       host.mode.vms?.destroyVm(host.cpu, this)

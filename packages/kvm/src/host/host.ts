@@ -35,6 +35,19 @@ export interface HostOptions {
   /** How threads take turns; without chance when left out. */
   readonly scheduler?: Partial<SchedulerOptions>
 }
+/** Where a host's kernel put what it needs first: its tables, a table without mappings, the page of its exception vectors. Physical addresses. */
+export interface KernelPages {
+  readonly root: number
+  readonly emptyRoot: number
+  readonly vectors: number
+}
+/** The next of each that is given out. */
+export interface Numbers {
+  task: number
+  vm: number
+  vmid: number
+  asid: number
+}
 const PROTECTED = 1n << 31n
 const IPA_SIZE = 0xffn
 const DEFAULT_IPA_BITS = 40
@@ -87,15 +100,13 @@ export class Host {
 
   /** Tasks by their number, until they are destroyed. */
   readonly tasks = new Map<number, Task>()
+  /** VMs by their number, until they are destroyed. */
+  readonly vms = new Map<number, Vm>()
 
   readonly #events = new EventStream()
-  /** Physical addresses of the kernel's tables, of a table without mappings, and of the page of exception vectors. */
-  readonly #kernel: { readonly root: number; readonly emptyRoot: number; readonly vectors: number }
+  readonly #kernel: KernelPages
   #tableMapOn = false
-  #nextTask = 1
-  #nextVm = 1
-  #nextVmid = 1
-  #nextAsid = 1
+  #next: Numbers = { task: 1, vm: 1, vmid: 1, asid: 1 }
 
   /** Throws RangeError when the mode or the machine do not fit: another version of the mode contract, no FEAT_VHE for a mode that needs it, too little RAM. */
   constructor({ board, mode, engine, scheduler }: HostOptions) {
@@ -167,20 +178,20 @@ export class Host {
     if (type & PROTECTED && !vms?.protectedVms) return "EINVAL"
     // where stage 2 is hyp code's, nobody asks for its size
     if (!vms && (ipaBits < SMALLEST_IPA_BITS || ipaBits > this.features.physicalBits)) return "EINVAL"
-    return Vm.create(this, this.#nextVm++, vms?.ipaBits(this) ?? ipaBits, (type & PROTECTED) !== 0n)
+    return Vm.create(this, this.#next.vm++, vms?.ipaBits(this) ?? ipaBits, (type & PROTECTED) !== 0n)
   }
   /** A host program's process: an empty address space and no files. */
   createTask(): Task | Errno {
     const root = this.tables.allocate()
     if (root === undefined) return "ENOMEM"
-    const task = new Task(this.#nextTask++, new AddressSpace(this.tables, root, this.#nextAsid++, (physical) => this.touch(physical)))
+    const task = new Task(this.#next.task++, new AddressSpace(this.tables, root, this.#next.asid++, (physical) => this.touch(physical)))
     task.fp.vl = defaultLengths(this.features)
     this.tasks.set(task.id, task)
     return task
   }
   /** Another thread of a task's program: the same memory and files, registers of its own. */
   createThread(sibling: Task): Task {
-    const task = new Task(this.#nextTask++, sibling.space, sibling)
+    const task = new Task(this.#next.task++, sibling.space, sibling)
     task.fp.vl = defaultLengths(this.features)
     this.tasks.set(task.id, task)
     return task
@@ -288,10 +299,20 @@ export class Host {
       return runUser(this, cpu, instructions)
     })
   }
+  get kernel(): KernelPages {
+    return this.#kernel
+  }
+  get numbers(): Readonly<Numbers> {
+    return this.#next
+  }
+  /** For a host that goes on as another one. */
+  restoreNumbers(numbers: Readonly<Numbers>): void {
+    this.#next = { ...numbers }
+  }
   /** VMIDs are not reused: 16 bits of them outlast any run of this model. */
   allocateVmid(): number | undefined {
     const limit = this.features.vmid16 ? 0x10000 : 0x100
-    return this.#nextVmid < limit ? this.#nextVmid++ : undefined
+    return this.#next.vmid < limit ? this.#next.vmid++ : undefined
   }
 
   /** Runs kernel code; a crash in it becomes a value, and the host's end. */

@@ -27,6 +27,13 @@ export class KvmRunPage {
     this.#physical ??= this.#host.pages.allocate(PAGE_BYTES)
     return this.#physical
   }
+  /** The same if somebody has asked. */
+  get mapped(): number | undefined {
+    return this.#physical
+  }
+  restore(physical: number | undefined): void {
+    this.#physical = physical
+  }
   free(): void {
     if (this.#physical !== undefined) this.#host.pages.free(this.#physical, PAGE_BYTES)
     this.#physical = undefined

@@ -2,7 +2,7 @@
 import { type Board, PAGE_BYTES } from "@eltwo/cpu"
 
 /** A free run, in page numbers from the start of RAM. */
-interface Run {
+export interface Run {
   from: number
   pages: number
 }
@@ -51,6 +51,22 @@ export class PhysicalPages {
   /** Pages that are free. */
   get available(): number {
     return this.#free.reduce((sum, run) => sum + run.pages, 0)
+  }
+
+  /** The free runs by address, none next to another. */
+  get runs(): readonly Readonly<Run>[] {
+    return this.#free
+  }
+  /** These runs are free, and nothing else is. A string: they cannot be. */
+  restore(runs: readonly Readonly<Run>[]): string | undefined {
+    const total = this.#board.ram.bytes / PAGE_BYTES
+    let behind = -1
+    for (const { from, pages } of runs) {
+      if (from <= behind || pages < 1 || from + pages > total) return `${pages} free pages from page ${from}`
+      behind = from + pages
+    }
+    this.#free.splice(0, this.#free.length, ...runs.map((run) => ({ ...run })))
+    return undefined
   }
 
   #join(): void {

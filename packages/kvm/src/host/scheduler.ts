@@ -54,8 +54,17 @@ export type ExitHandler = (exit: RunExit | Errno) => AfterRun
 /** Why Scheduler.run came back. `idle`: every thread sleeps or has stopped, and no time wakes one. `interrupted`: somebody called `interrupt`. */
 export type SchedulerStop = "limit" | "idle" | "interrupted"
 
+/** Where a scheduler stands between two runs. */
+export interface SchedulerPosition {
+  /** Of the random choices. */
+  readonly random: number
+  readonly roundEnd: bigint
+  /** The CPU whose turn was interrupted. */
+  readonly turn: number | undefined
+}
+
 /** A thread of the VMM at user level, of which a method of ours is the program. */
-interface VcpuThread {
+export interface VcpuThread {
   readonly vcpu: Vcpu
   readonly onExit: ExitHandler
   /** It has been told what to ask the kernel for. */
@@ -143,6 +152,23 @@ export class Scheduler {
   /** To be called by an ExitHandler or listener: `run` comes back as soon as it can. */
   interrupt(): void {
     this.#interrupted = true
+  }
+
+  get position(): SchedulerPosition {
+    return { random: this.#random, roundEnd: this.#roundEnd, turn: this.#turn }
+  }
+  /** The program of a thread of the VMM. */
+  program(task: Task): Readonly<VcpuThread> | undefined {
+    return this.#programs.get(task)
+  }
+  /** A scheduler of another host goes on here: its threads by creation, with the programs of those that spawnVcpu made. */
+  restore({ random, roundEnd, turn }: SchedulerPosition, threads: readonly Task[], programs: ReadonlyMap<Task, VcpuThread>): void {
+    this.#random = random
+    this.#roundEnd = roundEnd
+    this.#turn = turn
+    this.threads.splice(0, this.threads.length, ...threads)
+    this.#programs.clear()
+    for (const [task, program] of programs) this.#programs.set(task, program)
   }
 
   /** Runs all threads for at least `instructions` of virtual time, to the end of a round. */

@@ -72,9 +72,9 @@ export class Task {
   ended: { readonly status: number } | { readonly signal: string; readonly esr: bigint; readonly far: bigint } | undefined
 
   /** `sibling`: a thread of the program it belongs to; undefined: it is the first thread of a new one. */
-  constructor(id: number, space: AddressSpace, sibling?: Task, name = `task${id}`) {
+  constructor(id: number, space: AddressSpace, sibling?: Task, name = `task${id}`, programId = sibling?.programId ?? id) {
     this.id = id
-    this.programId = sibling?.programId ?? id
+    this.programId = programId
     this.name = name
     this.fp = fpMemory(this.name)
     this.space = space
@@ -103,6 +103,8 @@ export class Task {
 
 /** An open file of a host task: answers system calls on its descriptor. Results are as the kernel's: negative error numbers. */
 export interface HostFile {
+  /** By which whoever restores a saved host finds the file again; a host with a file that has none, and is no vCPU's, is not saved. */
+  readonly name?: string
   ioctl?(request: number, argument: bigint): number
   /** Gives the physical page that mmap of the file maps, or undefined. */
   page?(): number | undefined

@@ -2,7 +2,7 @@
  * A VM as data: its registers, memory slots and settings, without the memory itself and without anything of the host it ran on. That is enough to go on as if
  * nothing had happened, on a host of the same mode or another: between two calls of KVM_RUN the host keeps nothing of a guest but this.
  */
-import { PAGE_BYTES, PE, type Saved, shape } from "@eltwo/cpu"
+import { PAGE_BYTES, PE, type Saved, type SavedFields, shape } from "@eltwo/cpu"
 import { type Errno, isErrno } from "../errno.ts"
 import type { Host } from "../host/host.ts"
 import type { TableMemory } from "../host/page-tables.ts"
@@ -10,12 +10,32 @@ import { setIdRegister } from "../id-registers.ts"
 import type { MemorySlot } from "../memory-slots.ts"
 import type { FilterAction } from "../smccc-filter.ts"
 import { BLOCK_BYTES, Stage2 } from "../stage2.ts"
+import type { Vcpu } from "../vcpu.ts"
 import { FIRMWARE_BITMAPS, type FirmwareBitmap, MAX_VCPUS, type Vm } from "../vm.ts"
 import { ACCOUNT_STATE, accountState, restoreAccount } from "./account-state.ts"
-import { restoreVcpu, VCPU_STATE, vcpuProblem, vcpuState } from "./vcpu-state.ts"
+import { restoreVcpu, VCPU_STATE, type VcpuState, vcpuProblem, vcpuState } from "./vcpu-state.ts"
 
 const MOST_SLOTS = 32767
 
+/** What user space has chosen for a VM. */
+export const VM_SETTINGS = {
+  filter: { list: { fields: { base: "u32", count: "size", action: { oneOf: ["handle", "deny", "forward"] } } }, most: 10_000 },
+  /** By encoding. */
+  idRegisters: { list: { fields: { number: "u32", value: "u64" } }, most: 4096 },
+  firmware: { list: { fields: { name: "text", value: "u64" } }, most: 16 },
+  psciVersion: "u32",
+  features: { maybe: "u32" },
+  hasRun: "flag",
+  nisvToUser: "flag",
+  manualProtection: "flag",
+  dirtyAtFirst: "flag",
+  /** Interrupts of the virtual, the physical, and the virtual hypervisor's virtual and physical timer. */
+  timerInterrupts: { list: "u32", most: 4 },
+  counterOffset: { maybe: "u64" },
+  /** User space chose it. */
+  counterOffsetFixed: "flag",
+} as const
+export type VmSettings = SavedFields<typeof VM_SETTINGS>
 /** A VM as a snapshot has it, but for its memory. */
 export const VM_STATE = shape({
   fields: {
@@ -33,21 +53,7 @@ export const VM_STATE = shape({
       },
       most: MOST_SLOTS
     },
-    filter: { list: { fields: { base: "u32", count: "size", action: { oneOf: ["handle", "deny", "forward"] } } }, most: 10_000 },
-    /** By encoding. */
-    idRegisters: { list: { fields: { number: "u32", value: "u64" } }, most: 4096 },
-    firmware: { list: { fields: { name: "text", value: "u64" } }, most: 16 },
-    psciVersion: "u32",
-    features: { maybe: "u32" },
-    hasRun: "flag",
-    nisvToUser: "flag",
-    manualProtection: "flag",
-    dirtyAtFirst: "flag",
-    /** Interrupts of the virtual, the physical, and the virtual hypervisor's virtual and physical timer. */
-    timerInterrupts: { list: "u32", most: 4 },
-    counterOffset: { maybe: "u64" },
-    /** User space chose it. */
-    counterOffsetFixed: "flag",
+    ...VM_SETTINGS,
     vcpus: { list: VCPU_STATE, most: MAX_VCPUS },
     /** The vCPU that ran last on the first CPU, whose translations that may still have; null: none did. */
     lastRan: { maybe: "u32" },
@@ -83,18 +89,7 @@ export const vmState = (vm: Vm, { sealed = false }: { readonly sealed?: boolean 
       readonly: slot.readonly,
       mapped: mappedOf(vm, slot)
     })),
-    filter: vm.filter.entries.map(({ base, count, action }) => ({ base, count, action })),
-    idRegisters: [...vm.idRegisters].map(([number, value]) => ({ number, value })).sort((a, b) => a.number - b.number),
-    firmware: Object.entries(vm.firmware).map(([name, value]) => ({ name, value })),
-    psciVersion: vm.psciVersion,
-    features: vm.features ?? null,
-    hasRun: vm.hasRun,
-    nisvToUser: vm.nisvToUser,
-    manualProtection: vm.manualProtection,
-    dirtyAtFirst: vm.dirtyAtFirst,
-    timerInterrupts: [...vm.timerInterrupts],
-    counterOffset: vm.counterOffset ?? null,
-    counterOffsetFixed: vm.counterOffsetFixed,
+    ...settingsOf(vm),
     vcpus: vm.vcpus.flatMap((vcpu) => (vcpu ? [vcpuState(vcpu)] : [])),
     lastRan: host.cpus[0]!.lastRan.get(vm.id) ?? null,
     retired: pe.retired,
@@ -102,11 +97,24 @@ export const vmState = (vm: Vm, { sealed = false }: { readonly sealed?: boolean 
     account: accountState(host.account)
   }
 }
+export const settingsOf = (vm: Vm): VmSettings => ({
+  filter: vm.filter.entries.map(({ base, count, action }) => ({ base, count, action })),
+  idRegisters: [...vm.idRegisters].map(([number, value]) => ({ number, value })).sort((a, b) => a.number - b.number),
+  firmware: Object.entries(vm.firmware).map(([name, value]) => ({ name, value })),
+  psciVersion: vm.psciVersion,
+  features: vm.features ?? null,
+  hasRun: vm.hasRun,
+  nisvToUser: vm.nisvToUser,
+  manualProtection: vm.manualProtection,
+  dirtyAtFirst: vm.dirtyAtFirst,
+  timerInterrupts: [...vm.timerInterrupts],
+  counterOffset: vm.counterOffset ?? null,
+  counterOffsetFixed: vm.counterOffsetFixed
+})
 const PRIVATE: VmBusy = { busy: "its memory is the guest's alone", protected: true }
 const busyWith = (vm: Vm): VmBusy | undefined => {
   const { host } = vm
   if (vm.closed) return { busy: "it is closed" }
-  if (vm.vgic) return { busy: "its interrupt controller is not among what is kept" }
   if (vm.vgic) return { busy: "an interrupt controller in the kernel, which snapshots do not hold yet" }
   if ([...vm.slots].some(({ dirty }) => dirty)) return { busy: "a log of dirty pages" }
   if (host.crash) return { busy: "the host kernel has crashed" }
@@ -152,17 +160,9 @@ export const restoreVm = (host: Host, state: VmState, kept?: unknown): Vm | stri
   const vm = host.createVm({ type: BigInt(state.ipaBits) | (mode?.vmType(kept) ?? 0n) })
   if (isErrno(vm)) return `KVM_CREATE_VM: ${vm}`
   const again = () => (mode ? inKernel(host, () => mode.restore(host.cpus[0]!, vm, kept)) : firstRuns(vm))
-  const problem = settings(vm, state) ?? slots(vm, state) ?? vcpus(vm, state) ?? again()
+  const problem = times(state) ?? beforeVcpus(vm, state) ?? slots(vm, state) ?? vcpus(vm, state) ?? restoreIdRegisters(vm, state) ?? again()
   if (problem !== undefined) return problem
-  vm.psciVersion = state.psciVersion
-  vm.features = state.features ?? undefined
-  vm.hasRun = state.hasRun
-  vm.nisvToUser = state.nisvToUser
-  vm.manualProtection = state.manualProtection
-  vm.dirtyAtFirst = state.dirtyAtFirst
-  vm.timerInterrupts.splice(0, 4, ...state.timerInterrupts)
-  vm.counterOffset = state.counterOffset ?? undefined
-  vm.counterOffsetFixed = state.counterOffsetFixed
+  restoreFlags(vm, state)
   if (state.lastRan !== null) host.cpus[0]!.lastRan.set(vm.id, state.lastRan)
   restoreAccount(host.account, state.account)
   // last, because every call of the host's interface takes time
@@ -174,10 +174,11 @@ export const restoreVm = (host: Host, state: VmState, kept?: unknown): Vm | stri
 }
 const asked = (what: string, result: Errno | undefined): string | undefined => (result === undefined ? undefined : `${what}: ${result}`)
 
-const settings = (vm: Vm, { filter, firmware, retired, idle, timerInterrupts }: VmState): string | undefined => {
+const times = ({ retired, idle }: VmState): string | undefined => (retired >> 63n || idle >> 63n ? "a virtual time beyond all ages" : undefined)
+/** Puts settings that can be into a new VM; a string says which cannot. KVM_ARM_VCPU_INIT changes others. */
+export const beforeVcpus = (vm: Vm, { filter, firmware, timerInterrupts }: VmSettings): string | undefined => {
   if (timerInterrupts.length !== 4 || timerInterrupts.some((interrupt) => interrupt < 16 || interrupt > 31))
     return "timers with other interrupts than PPIs"
-  if (retired >> 63n || idle >> 63n) return "a virtual time beyond all ages"
   for (const { base, count, action } of filter) {
     const problem = asked("KVM_ARM_VM_SMCCC_FILTER", vm.filter.add({ base, count }, action as FilterAction, false))
     if (problem !== undefined) return problem
@@ -219,25 +220,31 @@ const mapAgain = (vm: Vm, guestPhysical: number, length: number, readonly: boole
   const done = host.inKernel(() => ranges.every(({ at, physical, bytes }) => stage2.map(at, physical, bytes, !readonly)))
   return done === true ? undefined : "no memory for stage 2"
 }
+/** Initialises and finalises a new vCPU and gives it a state; a string says why it cannot have that. */
+export const intoVcpu = (vcpu: Vcpu, saved: VcpuState): string | undefined => {
+  if (saved.features !== null) {
+    const problem = asked("KVM_ARM_VCPU_INIT", vcpu.init({ features: saved.features }))
+    if (problem !== undefined) return problem
+  }
+  if (saved.fp.sve !== null) {
+    vcpu.fp.vl.sve = saved.fp.sveBytes
+    if (!vcpu.vm.host.features.sveVls.includes(saved.fp.sveBytes)) return `vectors of ${saved.fp.sveBytes} bytes`
+    const problem = asked("KVM_ARM_VCPU_FINALIZE", vcpu.finalize(SVE_FEATURE))
+    if (problem !== undefined) return problem
+  }
+  const problem = vcpuProblem(vcpu, saved)
+  if (problem !== undefined) return `vCPU ${saved.id}: ${problem}`
+  restoreVcpu(vcpu, saved)
+  return undefined
+}
 const vcpus = (vm: Vm, state: VmState): string | undefined => {
   for (const saved of state.vcpus) {
     const vcpu = vm.createVcpu(saved.id)
     if (isErrno(vcpu)) return `KVM_CREATE_VCPU: ${vcpu}`
-    if (saved.features !== null) {
-      const problem = asked("KVM_ARM_VCPU_INIT", vcpu.init({ features: saved.features }))
-      if (problem !== undefined) return problem
-    }
-    if (saved.fp.sve !== null) {
-      vcpu.fp.vl.sve = saved.fp.sveBytes
-      if (!vm.host.features.sveVls.includes(saved.fp.sveBytes)) return `vectors of ${saved.fp.sveBytes} bytes`
-      const problem = asked("KVM_ARM_VCPU_FINALIZE", vcpu.finalize(SVE_FEATURE))
-      if (problem !== undefined) return problem
-    }
-    const problem = vcpuProblem(vcpu, saved)
-    if (problem !== undefined) return `vCPU ${saved.id}: ${problem}`
-    restoreVcpu(vcpu, saved)
+    const problem = intoVcpu(vcpu, saved)
+    if (problem !== undefined) return problem
   }
-  return idRegisters(vm, state)
+  return undefined
 }
 /** Kernel code that says what is wrong; a crash of the kernel is a problem like any other. */
 const inKernel = (host: Host, code: () => string | undefined): string | undefined => {
@@ -262,7 +269,7 @@ const asHere = ({ name, host }: { readonly name: string; readonly host: bigint }
   name === "ID_AA64MMFR1_EL1" ? (value & ~VH) | (host & VH) : value
 const SVE_FEATURE = 4
 /** After VCPU_INIT, which resets them. */
-const idRegisters = (vm: Vm, { idRegisters }: VmState): string | undefined => {
+export const restoreIdRegisters = (vm: Vm, { idRegisters }: VmSettings): string | undefined => {
   for (const { number, value } of idRegisters) {
     const register = vm.host.systemRegisters.get(number)
     if (register?.kind !== "id") return `ID register 0x${number.toString(16)}, which this machine does not have`
@@ -270,4 +277,16 @@ const idRegisters = (vm: Vm, { idRegisters }: VmState): string | undefined => {
     else return `${register.name} = 0x${value.toString(16)}; this machine offers 0x${register.host.toString(16)}`
   }
   return undefined
+}
+/** What else user space has chosen. */
+export const restoreFlags = (vm: Vm, state: VmSettings): void => {
+  vm.psciVersion = state.psciVersion
+  vm.features = state.features ?? undefined
+  vm.hasRun = state.hasRun
+  vm.nisvToUser = state.nisvToUser
+  vm.manualProtection = state.manualProtection
+  vm.dirtyAtFirst = state.dirtyAtFirst
+  vm.timerInterrupts.splice(0, 4, ...state.timerInterrupts)
+  vm.counterOffset = state.counterOffset ?? undefined
+  vm.counterOffsetFixed = state.counterOffsetFixed
 }
