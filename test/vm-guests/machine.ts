@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url"
 import { attachJit, createBoard } from "@eltwo/cpu"
 import { assemble, base, composeOrThrow, type Machine, toFlat } from "@eltwo/isa"
 import {
+  type AfterRun,
   createHost,
   DEVICE_TYPE,
   type Errno,
@@ -74,10 +75,11 @@ export interface HostChoice {
   readonly cpus?: number
   readonly machine?: Machine
 }
+const PLAIN_BOARD = { ramBase: HOST_RAM, ramBytes: 48 << 20 } as const
+export const HOST_BOARD = { ...PLAIN_BOARD, vectorLengths: [128, 256, 512], streamingVectorLengths: [128, 256] } as const
 /** A host whose processor has SVE of 16 to 64 bytes and SME of 16 and 32. */
 export const bootHost = ({ mode, engine, cpus = 1, machine = isa }: HostChoice): Host => {
-  const lengths = machine === isa ? { vectorLengths: [128, 256, 512], streamingVectorLengths: [128, 256] } : {}
-  const board = createBoard({ isa: machine, ramBase: HOST_RAM, ramBytes: 48 << 20, pes: cpus, ...lengths })
+  const board = createBoard({ ...(machine === isa ? HOST_BOARD : PLAIN_BOARD), isa: machine, pes: cpus })
   if (engine === "jit") attachJit(board)
   return createHost({ board, mode, engine })
 }
@@ -87,6 +89,12 @@ const must = <T>(result: T): Exclude<T, string | undefined> => {
   return result as never
 }
 
+/** A VM that was restored, and what its guest had reported. */
+export interface RestoredGuest {
+  readonly vm: Vm
+  readonly reports: readonly Report[]
+  readonly end: string | undefined
+}
 /** A guest in a VM of its own, and what it has reported so far. */
 export class RunningGuest {
   readonly vm: Vm
@@ -95,7 +103,15 @@ export class RunningGuest {
   /** How it ended. */
   end: string | undefined
 
-  constructor(host: Host, { image, needs, vcpus }: VmGuest, type = 0n) {
+  constructor(host: Host, guest: VmGuest | RestoredGuest, type = 0n) {
+    if ("vm" in guest) {
+      this.vm = guest.vm
+      this.vcpus = guest.vm.vcpus.flatMap((vcpu) => vcpu ?? [])
+      this.reports.push(...guest.reports)
+      this.end = guest.end
+      return
+    }
+    const { image, needs, vcpus } = guest
     this.vm = must(host.createVm({ type }))
     must(this.vm.setMemoryRegion({ slot: 0, guestPhysical: GUEST_RAM, bytes: GUEST_BYTES }))
     const problem = this.vm.write(GUEST_RAM, image)
@@ -130,12 +146,13 @@ export class RunningGuest {
   }
   /** Gives each vCPU a thread of the host's scheduler. */
   schedule(host: Host): this {
-    for (const [which, vcpu] of this.vcpus.entries())
-      host.scheduler.spawnVcpu(vcpu, (exit) => {
-        this.#answer(exit, which)
-        return this.end === undefined ? "run" : "stop"
-      })
+    for (const [which, vcpu] of this.vcpus.entries()) host.scheduler.spawnVcpu(vcpu, (exit) => this.afterRun(exit, which))
     return this
+  }
+  /** User space of a vCPU's thread. */
+  afterRun(exit: RunExit | Errno, which: number): AfterRun {
+    this.#answer(exit, which)
+    return this.end === undefined ? "run" : "stop"
   }
   #answer(exit: RunExit | Errno, which: number): void {
     if (isErrno(exit)) {

@@ -55,6 +55,19 @@ export { KVM_RUN } from "./run.ts"
 export * from "./run-exit.ts"
 export type { FilterAction, FilterRange } from "./smccc-filter.ts"
 export { BLOCK_BYTES, Stage2, vtcrOf } from "./stage2.ts"
+export {
+  CPU_STATE,
+  GIC_STATE,
+  type HostState,
+  hostState,
+  KERNEL_STATE,
+  MACHINE_VCPU_STATE,
+  MACHINE_VM_STATE,
+  type RestoreHostOptions,
+  restoreHost,
+  SCHEDULER_STATE,
+  TASK_STATE
+} from "./state/host-state.ts"
 export { VCPU_STATE, type VcpuState } from "./state/vcpu-state.ts"
 export { isVmBusy, restoreVm, VM_STATE, type VmBusy, type VmState, vmState } from "./state/vm-state.ts"
 export { guestFeatures, hasFpmr } from "./system-registers.ts"

@@ -1,41 +1,22 @@
 /** A vCPU as data: what its guest, and user space by KVM's interface, can ever see of it. It is not loaded: its registers are in memory. */
 import { type Saved, shape } from "@eltwo/cpu"
 import { CONTEXT, SLOT } from "../guest-context.ts"
-import type { FpType } from "../host/fp-memory.ts"
 import { HCR } from "../hyp/controls.ts"
 import { NO_IPA } from "../hyp/guest.ts"
 import type { PendingChange } from "../inject.ts"
 import type { MmioAccess } from "../mmio.ts"
 import type { MpState, Vcpu } from "../vcpu.ts"
+import { FP_STATE, fpProblem, fpState, restoreFp } from "./fp-state.ts"
 
 const GENERAL_BYTES = 31 * 8
-const FPSIMD_BYTES = 528
 const MOST_REGISTERS = 4096
 const NUMBERED = { list: { fields: { number: "u32", value: "u64" } }, most: MOST_REGISTERS } as const
 
-/**
- * FP state says of itself in which format it is, whatever order its fields are read in: `svcr` first, then the format, then the images at these vector lengths.
- */
-const FP = shape({
-  fields: {
-    svcr: "u64",
-    fpType: { oneOf: ["FPSIMD", "SVE"] },
-    /** Vector lengths in bytes; 0: the vCPU has none. */
-    sveBytes: "u32",
-    smeBytes: "u32",
-    /** V0..V31, FPSR, FPCR, and 8 bytes of nothing. */
-    fpsimd: { bytes: FPSIMD_BYTES },
-    /** Z0..Z31, P0..P15, FFR; ZA by rows, ZT0. Null: there is no memory for them. */
-    sve: { maybe: "bytes" },
-    sme: { maybe: "bytes" },
-    fpmr: "u64"
-  }
-})
 /** A vCPU as a snapshot has it. */
 export const VCPU_STATE = shape({
   fields: {
     id: "u32",
-    fp: FP,
+    fp: FP_STATE,
     general: { bytes: GENERAL_BYTES },
     sp: "u64",
     pc: "u64",
@@ -76,16 +57,7 @@ export const vcpuState = (vcpu: Vcpu): VcpuState => {
   const { registers, system, fp, fault, mmio, pending } = vcpu
   return {
     id: vcpu.id,
-    fp: {
-      svcr: fp.svcr,
-      fpType: fp.fpType,
-      sveBytes: fp.vl.sve,
-      smeBytes: fp.vl.sme,
-      fpsimd: fp.fpsimd.slice(),
-      sve: fp.sve?.slice() ?? null,
-      sme: fp.sme?.slice() ?? null,
-      fpmr: fp.fpmr
-    },
+    fp: fpState(fp),
     general: registers.general.slice(),
     sp: registers.sp,
     pc: registers.pc,
@@ -121,8 +93,8 @@ export const vcpuProblem = (vcpu: Vcpu, state: VcpuState): string | undefined =>
     return `vectors of ${state.fp.sveBytes} and ${state.fp.smeBytes} bytes instead of ${fp.vl.sve} and ${fp.vl.sme}`
   const image = same("vectors", state.fp.sve, fp.sve) ?? same("ZA", state.fp.sme, fp.sme)
   if (image !== undefined) return image
-  if (state.fp.svcr > 3n || (state.fp.svcr !== 0n && fp.sme === null)) return `SVCR ${state.fp.svcr}`
-  if (state.fp.fpType === "SVE" && fp.sve === null) return "the SVE format without memory for it"
+  const contradiction = fpProblem(state.fp)
+  if (contradiction !== undefined) return contradiction
   if (state.pstate >> 32n) return `PSTATE 0x${state.pstate.toString(16)}`
   if (state.mmio !== null && (![1, 2, 4, 8].includes(state.mmio.bytes) || state.mmio.register > 31)) return "an access to a device of no size"
   if (state.pending?.kind === "exception" && state.pending.offset > 0x7ff) return `a vector offset 0x${state.pending.offset.toString(16)}`
@@ -133,13 +105,7 @@ export const vcpuProblem = (vcpu: Vcpu, state: VcpuState): string | undefined =>
 export const restoreVcpu = (vcpu: Vcpu, state: VcpuState): void => {
   const { registers, system, fp } = vcpu
   const { e2h } = vcpu.vm.host.mode
-  // what the images mean comes first
-  fp.svcr = state.fp.svcr
-  fp.fpType = state.fp.fpType as FpType
-  fp.fpmr = state.fp.fpmr
-  fp.fpsimd.set(state.fp.fpsimd)
-  if (state.fp.sve !== null) fp.sve?.set(state.fp.sve)
-  if (state.fp.sme !== null) fp.sme?.set(state.fp.sme)
+  restoreFp(fp, state.fp)
   registers.general.set(state.general)
   registers.sp = state.sp
   registers.pc = state.pc

@@ -33,7 +33,7 @@ export const VM_SETTINGS = {
   timerInterrupts: { list: "u32", most: 4 },
   counterOffset: { maybe: "u64" },
   /** User space chose it. */
-  counterOffsetFixed: "flag",
+  counterOffsetFixed: "flag"
 } as const
 export type VmSettings = SavedFields<typeof VM_SETTINGS>
 /** A VM as a snapshot has it, but for its memory. */

@@ -6,12 +6,13 @@ import { describe, expect, it } from "vitest"
 import { fieldsOf } from "./fields.ts"
 
 /**
- * How a field comes back: `saved` in a section; `made` with the object, from the options of the run or by whoever holds it; `derived` from what is saved;
+ * How a field comes back: `saved` in a section; `machine` in one of a snapshot of a whole host, and of no meaning, made anew, or refused without that; `made` with the object, from the options of the run or by whoever holds it; `derived` from what is saved;
  * `passing` within one call of run, empty between two; `refused`: a machine in which it is in use cannot be saved; `told`: what a crash or a listener is told, not
  * what a guest can see.
  */
 interface Fields {
   readonly saved?: string
+  readonly machine?: string
   readonly made?: string
   readonly derived?: string
   readonly passing?: string
@@ -43,18 +44,19 @@ const CLASSES: Readonly<Record<string, Fields>> = {
   "kvm/src/vcpu.ts Vcpu": {
     saved:
       "id registers system fp hcr mdcr vsesr fault features mpState hasRun pendingReset pending mmio halt debugPoints caches bankedSpsr deviceIrqLevel",
-    made: "vm name descriptor file page",
-    passing: "slice immediateExit lastExit sleep",
-    refused: "loadedOn thread interrupts"
+    made: "vm name descriptor file",
+    passing: "slice lastExit",
+    machine: "immediateExit page sleep loadedOn thread interrupts"
   },
   "kvm/src/vm.ts Vm": {
     saved:
       "slots filter vcpus idRegisters firmware psciVersion features hasRun nisvToUser manualProtection dirtyAtFirst timerInterrupts counterOffset counterOffsetFixed stage2",
-    made: "host id",
-    refused: "protected dead #destroyed vgic"
+    made: "host",
+    machine: "id dead vgic",
+    refused: "protected #destroyed"
   },
   "kvm/src/memory-slots.ts MemorySlots": { saved: "#slots" },
-  "kvm/src/memory-slots.ts MemorySlot": { saved: "slot guestPhysical length readonly", made: "hostPhysical", refused: "dirty" },
+  "kvm/src/memory-slots.ts MemorySlot": { saved: "slot guestPhysical length readonly", machine: "hostPhysical dirty" },
   "kvm/src/smccc-filter.ts SmcccFilter": { saved: "#entries" },
   "kvm/src/host/fp-memory.ts FpMemory": { saved: "fpsimd sve sme svcr fpmr vl fpType", made: "name" },
   "kvm/src/host/fp-memory.ts VectorLengths": { saved: "sve sme" },
@@ -63,21 +65,59 @@ const CLASSES: Readonly<Record<string, Fields>> = {
     saved: "instructions entries #exits fpTraps saves savedBytes loads loadedBytes moves isbs writes hostCalls #runs"
   },
   "kvm/src/account.ts Moves": { saved: "saves savedBytes loads loadedBytes" },
-  // Between two calls of KVM_RUN, and with the VMM's thread alone, a host keeps nothing of its guests.
   "kvm/src/host/host.ts Host": {
     saved: "account",
-    made: "board mode hooks pages tables features cpus scheduler cpu midr trapWords guestLists systemRegisters vectors guestVectors vmm caller run #kernel #tableMapOn #nextTask #nextVm #nextVmid #nextAsid apiVersion",
-    refused: "crash tasks",
+    made: "board mode hooks tables features cpus midr trapWords guestLists systemRegisters vectors guestVectors vmm run #kernel #tableMapOn apiVersion",
+    machine: "tasks vms pages scheduler cpu #next",
+    refused: "crash caller",
     told: "#events"
   },
+  "kvm/src/host/host.ts KernelPages": { made: "root emptyRoot vectors" },
+  "kvm/src/host/host.ts Numbers": { machine: "task vm vmid asid" },
   "kvm/src/host/cpu.ts PhysicalCpu": {
     saved: "lastRan",
-    made: "index pe port account context hostEl mode hostContext hostReturn features last current idle schedule userUntil",
-    passing: "masking failAllocations #fpOwner",
-    refused: "loaded softirqs",
+    made: "index port account hostEl mode features",
+    machine: "pe hostContext hostReturn last #fpOwner current idle schedule userUntil masking failAllocations loaded",
+    refused: "softirqs context",
     told: "events trail warnings"
   },
-  "kvm/src/stage2.ts Stage2": { saved: "ipaBits tables", made: "vtcr vmid rootBytes #attributes" },
+  "kvm/src/host/masking.ts Masking": { machine: "irqsOff softirqsOff preemptionOff inSoftirq inHardirq" },
+  "kvm/src/host/fp-memory.ts Binding": { machine: "st toSave sveVl smeVl" },
+  "kvm/src/host/thread.ts CpuSchedule": { machine: "power queue sliceEnd turnEnd work needResched" },
+  "kvm/src/host/thread.ts ThreadSchedule": { machine: "state cpu affinity wakeAt notBefore interrupted" },
+  "kvm/src/host/thread.ts KernelPosition": { machine: "in vcpu begun" },
+  "kvm/src/host/task.ts Task": {
+    machine:
+      "id programId registers fp space tpidr tpidr2 flags fpsimdCpu vlOnexec kernelFpsimd kernelFpsimdCpu isKernelThread signals files pages schedule position ended",
+    made: "name",
+    derived: "threads"
+  },
+  "kvm/src/host/task.ts HostFile": { machine: "name" },
+  "kvm/src/host/signal-state.ts SignalState": { machine: "actions pending blocked" },
+  "kvm/src/host/signal-state.ts SignalAction": { machine: "handler flags restorer mask" },
+  "kvm/src/host/signal-state.ts PendingSignal": { machine: "number code address esr" },
+  "kvm/src/host/address-space.ts AddressSpace": { machine: "asid tables regions", made: "touch" },
+  "kvm/src/host/address-space.ts Region": { machine: "address physical bytes permissions" },
+  "kvm/src/host/address-space.ts Permissions": { machine: "write execute" },
+  "kvm/src/host/page-tables.ts PageTables": { machine: "root", made: "#memory #startLevel #inputBits" },
+  "kvm/src/host/physical-pages.ts PhysicalPages": { machine: "#free", made: "#board" },
+  "kvm/src/host/physical-pages.ts Run": { machine: "from pages" },
+  "kvm/src/host/kvm-run-page.ts KvmRunPage": { machine: "#physical", made: "#host" },
+  "kvm/src/host/scheduler.ts Scheduler": { machine: "options threads #programs #random #roundEnd #turn", made: "host", passing: "#interrupted" },
+  "kvm/src/host/scheduler.ts SchedulerOptions": { machine: "seed slice quantum migration" },
+  "kvm/src/host/scheduler.ts VcpuThread": { machine: "vcpu asked", made: "onExit" },
+  "kvm/src/vgic/vgic.ts Vgic": {
+    machine: "enabled distributor regions spiCount spis initialised #cpus",
+    made: "vm",
+    derived: "redistributors"
+  },
+  "kvm/src/vgic/vgic.ts VgicCpu": { machine: "privates listed inRegisters" },
+  "kvm/src/vgic/irq.ts Irq": { machine: "intid enabled group priority edge line latch active route physical listed", made: "owner" },
+  "kvm/src/vgic/redistributors.ts RedistributorRegion": { machine: "index base count" },
+  "kvm/src/vgic/switch.ts InterruptInterface": { machine: "vmcr ap0r0 ap1r0 hcr lists used" },
+  // Boot makes it, and nothing changes it where the kernel keeps stage 2.
+  "kvm/src/nvhe/hyp-memory.ts HypMemory": { made: "vectors hostVectors guestVectors #objects #host #tables #root" },
+  "kvm/src/stage2.ts Stage2": { saved: "ipaBits tables", machine: "vmid", made: "vtcr rootBytes #attributes" },
   "vmm/src/personality/linux/process.ts Process": {
     saved: "space files signals timers options name limits unimplemented systemCalls faults",
     made: "cpu host id",
@@ -105,8 +145,8 @@ const CLASSES: Readonly<Record<string, Fields>> = {
   "vmm/src/personality/vm/machine.ts VmMachine": {
     saved: "#image #options #entry #uart #terminal #semihosting #uartAsserts #barren #budget",
     made: "#kvm #vm #vcpu",
-    passing: "#end",
-    refused: "#threads"
+    machine: "#threads",
+    passing: "#end"
   },
   "vmm/src/signal-schedule.ts SignalClock": { saved: "#due" },
   "vmm/src/signal-schedule.ts SignalSchedule": { saved: "signal at every" }

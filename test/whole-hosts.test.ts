@@ -1,0 +1,137 @@
+/**
+ * Laws of whole hosts over random guests, schedules and points: a host that is saved and restored is the host it was, and goes on as if nothing had happened,
+ * event by event, in either engine.
+ */
+import { createHash } from "node:crypto"
+import { isDeepStrictEqual } from "node:util"
+import { attachJit, createBoard } from "@eltwo/cpu"
+import { assembleLines } from "@eltwo/isa"
+import { type Host, type HostState, hostState, isErrno, type Mode, restoreHost, type Task } from "@eltwo/kvm"
+import { hvhe } from "@eltwo/plugin-hvhe"
+import { nvhe } from "@eltwo/plugin-nvhe"
+import { vhe } from "@eltwo/plugin-vhe"
+import fc from "fast-check"
+import { describe, expect, it } from "vitest"
+import { bootHost, HOST_BOARD, isa, RunningGuest, vmGuest, vmGuests } from "./vm-guests/machine.ts"
+
+interface World {
+  readonly host: Host
+  readonly guests: readonly RunningGuest[]
+}
+interface Saved {
+  readonly state: HostState
+  readonly ram: Uint8Array
+  readonly told: readonly Pick<RunningGuest, "reports" | "end">[]
+}
+const PROGRAM = 0x400000
+/** Host programs that use SVE, streaming mode and ZA, at changing vector lengths. */
+const PROGRAMS: readonly (readonly string[])[] = [
+  [
+    "mov x0, #50",
+    "mov x1, #64",
+    "mov x8, #167",
+    "svc #0",
+    "again:",
+    "index z0.s, #1, #3",
+    "add z1.s, z0.s, z1.s",
+    "ptrue p3.b",
+    "add x20, x20, #1",
+    "b again"
+  ],
+  ["smstart", "again:", "ptrue p0.b", "mov w12, #0", "mov za0h.b[w12, 0], p0/m, z1.b", "add z1.b, z1.b, #3", "add x20, x20, #1", "b again"],
+  ["again:", "add v1.4s, v1.4s, v2.4s", "fmov v2.4s, #1.5", "mov x8, #124", "svc #0", "b again"]
+]
+const spawnProgram = (host: Host, lines: readonly string[]): Task => {
+  const { words, problems } = assembleLines(lines, PROGRAM, isa)
+  const task = host.createTask()
+  if (problems || isErrno(task)) throw new Error(JSON.stringify(problems ?? task))
+  host.mapMemory(task, PROGRAM, new Uint8Array(words.buffer), { execute: true })
+  task.registers.pc = BigInt(PROGRAM)
+  return host.scheduler.spawn(task)
+}
+
+interface Plan {
+  readonly mode: Mode
+  readonly engine: "interp" | "jit"
+  readonly cpus: number
+  readonly guests: readonly string[]
+  readonly programs: readonly number[]
+  readonly seed: number
+}
+const begin = ({ mode, engine, cpus, guests, programs, seed }: Plan): World => {
+  const host = bootHost({ mode, engine, cpus })
+  host.scheduler.configure({ seed, slice: 300, quantum: 200, migration: cpus > 1 ? "random" : "affinity" })
+  for (const program of programs) spawnProgram(host, PROGRAMS[program]!)
+  return { host, guests: guests.map((name) => new RunningGuest(host, vmGuest(name)).schedule(host)) }
+}
+const ramOf = ({ board: { physical, ram } }: Host): Uint8Array => physical.bytes.subarray(ram.offset, ram.offset + ram.bytes)
+const save = ({ host, guests }: World): Saved => {
+  const state = hostState(host)
+  if ("busy" in state) throw new Error(state.busy)
+  return { state, ram: ramOf(host).slice(), told: guests.map(({ reports, end }) => ({ reports: [...reports], end })) }
+}
+const restore = ({ state, ram, told }: Saved, mode: Mode, engine: "interp" | "jit"): World => {
+  const board = createBoard({ ...HOST_BOARD, isa, pes: state.cpus.length })
+  if (engine === "jit") attachJit(board)
+  const guests: RunningGuest[] = []
+  const host = restoreHost(state, {
+    board,
+    mode,
+    fill: (memory) => memory.set(ram),
+    onExit: (vcpu) => (exit) => guests[vcpu.vm.id - 1]!.afterRun(exit, vcpu.id)
+  })
+  if (typeof host === "string") throw new Error(host)
+  for (const vm of host.vms.values()) guests.push(new RunningGuest(host, { vm, ...told[vm.id - 1]! }))
+  return { host, guests }
+}
+/** Runs on; every event counts. */
+const goOn = ({ host, guests }: World, instructions: number) => {
+  const hash = createHash("sha256")
+  let events = 0
+  const stop = host.subscribe((event) => {
+    events++
+    hash.update(JSON.stringify(event, (_, value: unknown) => (typeof value === "bigint" ? String(value) : value)))
+  })
+  const end = host.scheduler.run(instructions)
+  stop()
+  return { end, events, hash: hash.digest("hex"), reports: guests.map(({ reports }) => reports), ends: guests.map(({ end }) => end) }
+}
+
+const modes = fc.constantFrom(vhe, nvhe, hvhe)
+const engines = fc.constantFrom<"interp" | "jit">("interp", "jit")
+const names = vmGuests()
+  .map(({ name }) => name)
+  .filter((name) => name !== "sme-refused")
+const plans: fc.Arbitrary<Plan> = fc.record({
+  mode: modes,
+  engine: engines,
+  cpus: fc.integer({ min: 1, max: 3 }),
+  guests: fc.array(fc.constantFrom(...names, "two-vcpus", "vgic-sgi", "vgic-timer", "sve-sums"), { minLength: 1, maxLength: 2 }),
+  programs: fc.array(fc.integer({ min: 0, max: PROGRAMS.length - 1 }), { maxLength: 2 }),
+  seed: fc.integer({ min: 0, max: 1000 })
+})
+
+/** Quickly, and with all there is to see when it is not so. */
+const mustBeSame = (a: Saved, b: Saved): void => {
+  if (!isDeepStrictEqual(a.state, b.state)) expect(a.state).toEqual(b.state)
+  expect(Buffer.compare(a.ram, b.ram)).toBe(0)
+}
+/** More of them when asked for. */
+const RUNS = { numRuns: Number(process.env["WHOLE_HOSTS"] ?? 8), endOnFailure: true }
+
+describe("a host", () => {
+  it("that is saved and restored is the same, and goes on event by event, in either engine", () => {
+    const law = fc.property(plans, engines, fc.integer({ min: 1, max: 20_000 }), fc.integer({ min: 1, max: 10_000 }), (plan, other, n, m) => {
+      const world = begin(plan)
+      world.host.scheduler.run(n)
+      const saved = save(world)
+      const twin = restore(saved, plan.mode, other)
+      const again = save(twin)
+      mustBeSame(again, saved)
+      const [here, there] = [goOn(world, m), goOn(twin, m)]
+      expect(there).toEqual(here)
+      mustBeSame(save(twin), save(world))
+    })
+    fc.assert(law, RUNS)
+  })
+})
