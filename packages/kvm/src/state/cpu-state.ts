@@ -14,6 +14,7 @@ const MOST_TASKS = 4096
 const MOST_REGISTERS = 4096
 const TASK_REF = { task: "u32" } as const
 
+/** A physical CPU as a snapshot of a whole host has it. */
 export const CPU_STATE = shape({
   fields: {
     pe: PE_STATE,

@@ -26,6 +26,7 @@ const INTERRUPTS = {
   },
   most: MOST_INTERRUPTS
 } as const
+/** An interrupt controller as a snapshot of a whole host has it. */
 export const GIC_STATE = shape({
   fields: {
     vm: "u32",

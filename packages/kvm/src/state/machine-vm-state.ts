@@ -13,6 +13,7 @@ const MOST_SLOTS = 32767
 const LIST_REGISTER_BYTES = 8
 const MAX_DESCRIPTOR = 1 << 20
 
+/** A VM as a snapshot of a whole host has it. */
 export const MACHINE_VM_STATE = shape({
   fields: {
     id: "u32",
@@ -40,6 +41,7 @@ export const MACHINE_VM_STATE = shape({
 })
 export type MachineVmState = Saved<typeof MACHINE_VM_STATE>
 
+/** A vCPU as a snapshot of a whole host has it. */
 export const MACHINE_VCPU_STATE = shape({
   fields: {
     vm: "u32",

@@ -7,6 +7,7 @@ import type { Vcpu } from "../vcpu.ts"
 import { cpuAt, Impossible, refOf, taskAt, tasksAt, VCPU_REF, vcpuAt } from "./references.ts"
 
 const MOST_TASKS = 4096
+/** The scheduler as a snapshot of a whole host has it. */
 export const SCHEDULER_STATE = shape({
   fields: {
     options: { fields: { seed: "u32", slice: "u32", quantum: "u32", migration: { oneOf: ["affinity", "random"] } } },

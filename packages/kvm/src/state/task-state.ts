@@ -23,6 +23,7 @@ const PROGRAM = {
   }
 } as const
 
+/** A host task as a snapshot of a whole host has it. */
 export const TASK_STATE = shape({
   fields: {
     /** 0: a CPU's idle thread. */
