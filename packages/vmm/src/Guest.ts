@@ -124,11 +124,20 @@ export const beginRestored = ({
     const composed = yield* prepare(options, { onEvent, streams }).pipe(
       Effect.mapError((error) => (given.cpu === undefined && given.plugin === undefined ? machineRefusal(error) : error))
     )
+    const asSaved = (error: VmmError) => (given.mode === undefined ? modeRefusal(error, last) : error)
     const prepared = { ...composed, host: { ...composed.host, startTime: readRun(last).startTime } }
-    const mode = last.header.kind === "bare" ? undefined : yield* findMode(prepared.model)
+    const mode = last.header.kind === "bare" ? undefined : yield* findMode(prepared.model).pipe(Effect.mapError(asSaved))
     const { live, clock } = yield* restoreLive(prepared, mode, chain)
     if (note) noteFrom(live, last.id, partsOf(live).memories)
     return { prepared, live, clock }
+  })
+/** A mode that nobody asked for but the file. */
+const modeRefusal = (error: VmmError, { header }: Container): VmmError =>
+  refusal("SNAPSHOT_PLUGIN_MISMATCH", {
+    path: "header.machine.mode",
+    expected: `plugin ${header.machine.mode}, which brings the mode`,
+    actual: error.message,
+    hint: "Name it with --plugin, or another mode with --mode."
   })
 /** A machine that nobody asked for but the file. */
 const machineRefusal = (error: VmmError): VmmError => {

@@ -1,10 +1,10 @@
 /** Looking into snapshots without a machine: what a file says of itself, the values of its sections, how two differ. */
 
 import { SnapshotError } from "../errors.ts"
-import { decode, type Plain } from "./codec.ts"
+import { decode, encode, type Plain, sameBytes } from "./codec.ts"
 import { type Container, hex, readValues } from "./container.ts"
 import { readPages } from "./pages.ts"
-import { SECTIONS } from "./parts.ts"
+import { modeOfSection, SECTIONS } from "./parts.ts"
 import { reading, refuse } from "./refusal.ts"
 
 /** What a file says of itself, without its contents. */
@@ -67,7 +67,7 @@ export const differences = (before: Container, after: Container, most = 100): re
       add(`section ${name}`, has(before) ? "there" : "nothing", has(after) ? "there" : "nothing")
       continue
     }
-    if (before.section(name).entry.codec === "lines") {
+    if (before.section(name).entry.codec !== "none") {
       const [a, b] = [before.section(name).bytes, after.section(name).bytes]
       if (valueText(a, Number.POSITIVE_INFINITY) !== valueText(b, Number.POSITIVE_INFINITY)) add(name, `${a.length} bytes`, `${b.length} other bytes`)
     } else compare(name, sectionValue(before, name), sectionValue(after, name))
@@ -89,6 +89,8 @@ export const verify = (container: Container): SnapshotError | undefined => {
       const section = known.get(name)
       if (section !== undefined) readValues(container, name, section.version, section.shape)
       else if (memory !== undefined) memories.add(memory)
+      // what its values mean, the plugin knows
+      else if (modeOfSection(name) !== undefined) checkMode(container, name)
       else if (required)
         refuse("SNAPSHOT_SECTION", {
           path: `section ${name}`,
@@ -101,6 +103,26 @@ export const verify = (container: Container): SnapshotError | undefined => {
     for (const memory of memories) readPages(container, memory)
   })
   return result instanceof SnapshotError ? result : undefined
+}
+/** The mode's own section, of values of any shape, in the form in which they are written. */
+const checkMode = (container: Container, name: string): void => {
+  const { bytes } = container.section(name)
+  const { mode } = container.header.machine
+  if (modeOfSection(name) !== mode)
+    refuse("SNAPSHOT_SECTION", {
+      path: `section ${name}`,
+      expected: mode === "" ? "no mode of a guest without a modelled kernel" : `nothing but mode ${mode}`,
+      actual: "another mode",
+      hint: "The file was not written by eltwo, or was changed."
+    })
+  const value = sectionValue(container, name)
+  if (value === undefined || !sameBytes(encode(value), bytes))
+    refuse("SNAPSHOT_ENCODING", {
+      path: `section ${name}`,
+      expected: "the one form in which eltwo writes a value",
+      actual: "another form",
+      hint: "The file was not written by eltwo, or was changed."
+    })
 }
 /** What a guest of each kind has. */
 const SECTIONS_OF = { bare: ["run", "pe", "bare"], vm: ["run", "vm", "image"], linux: ["run", "vm", "process"] } as const

@@ -37,32 +37,50 @@ export const ramOf = ({ board: { physical, ram } }: Pe): Memory => ({
 export const slotsOf = (vm: Vm): readonly Memory[] =>
   [...vm.slots].map(({ slot, hostPhysical, length }) => ({ name: `slot-${slot}`, bytes: vm.host.pages.view(hostPhysical, length) }))
 
+/** Who will see what is saved. */
+export interface Secrecy {
+  /** Only who has a key: what a protected guest keeps from its host may be saved. */
+  readonly sealed?: boolean
+}
 /** The state of a guest. Throws SnapshotError when it cannot be saved now. */
-export const partsOf = (live: Live): { readonly sections: readonly Section[]; readonly memories: readonly Memory[] } => {
+export const partsOf = (live: Live, secrecy: Secrecy = {}): { readonly sections: readonly Section[]; readonly memories: readonly Memory[] } => {
   if (live.kind === "bare") {
     const [pe] = live.board.pes
     return { sections: [section("pe", peState(pe!)), section("bare", live.machine.state)], memories: [ramOf(pe!)] }
   }
   if (live.kind === "vm" && live.machine.isThreaded) notNow("image", "several CPUs, whose threads are no part of a snapshot")
-  const vm = savedVm(live.vm)
+  const vm = [section("vm", savedVm(live.vm, secrecy)), ...keptByMode(live.vm)]
   const memories = slotsOf(live.vm)
-  if (live.kind === "vm") return { sections: [section("vm", vm), section("image", live.machine.state)], memories }
+  if (live.kind === "vm") return { sections: [...vm, section("image", live.machine.state)], memories }
   const { process } = live.program
   const { busy } = process
   if (busy !== undefined) notNow("process", busy)
-  return { sections: [section("vm", vm), section("process", processState(process))], memories }
+  return { sections: [...vm, section("process", processState(process))], memories }
 }
 const notNow = (path: string, why: string): never =>
   refuse("SNAPSHOT_BUSY", { path, expected: "a guest between two instructions", actual: why, hint: "Save it a little earlier or later." })
-const savedVm = (vm: Vm): VmState => {
-  const state = vmState(vm)
+/** Sections that a mode's plugin knows what to do with. */
+const MODE_SECTION = /^mode\/([a-z][a-z0-9-]{0,39})$/
+/** The mode whose section it is. */
+export const modeOfSection = (name: string): string | undefined => MODE_SECTION.exec(name)?.[1]
+/** Another mode can do without it, unless the guest is one of this mode's only: a protected one. */
+const keptByMode = (vm: Vm): readonly Section[] => {
+  const { name, state } = vm.host.mode
+  if (!state) return []
+  const path = `mode/${name}`
+  const kept = state.save(vm)
+  if ("busy" in kept) return notNow(path, kept.busy)
+  return [{ ...valuesSection(path, state.version, state.shape, kept.state as object), required: vm.protected }]
+}
+const savedVm = (vm: Vm, secrecy: Secrecy): VmState => {
+  const state = vmState(vm, secrecy)
   if (!isVmBusy(state)) return state
   return state.protected
     ? refuse("SNAPSHOT_PROTECTED", {
         path: "vm",
         expected: "a VM whose memory its host can read",
         actual: state.busy,
-        hint: "A protected guest is saved by nobody but itself."
+        hint: "Give a key that it is sealed with (--key-file)."
       })
     : notNow("vm", state.busy)
 }

@@ -26,11 +26,11 @@ import { checkFit } from "./fit.ts"
 import { HEADER } from "./header.ts"
 import { valueText, verify } from "./inspect.ts"
 import { applyPages, flattenPages, type Pages, readPages } from "./pages.ts"
-import { type Memory, partsOf, ramOf, SECTIONS, section, slotsOf } from "./parts.ts"
+import { type Memory, modeOfSection, partsOf, ramOf, SECTIONS, section, slotsOf } from "./parts.ts"
 import { reading, refuse } from "./refusal.ts"
 import { clockOf, type RunState, runState } from "./run-state.ts"
 import { headerOf } from "./save.ts"
-import { arrange } from "./shape-schema.ts"
+import { arrange, decodeKnown } from "./shape-schema.ts"
 
 /** A guest that is ready to go on, and when its signals are due. */
 export interface Restored {
@@ -87,8 +87,11 @@ const checkSame = (container: Container, live: Live, prepared: Prepared, clock: 
   const bytesOf = (value: object) => encode(arrange(HEADER_FACTS, value))
   if (!sameBytes(bytesOf(now), bytesOf(then))) content("header", "facts that its sections contradict")
   if (!sameBytes(section("run", run).bytes, container.section("run").bytes)) content("section run", "values that no machine would keep")
-  for (const { name, bytes } of partsOf(live).sections) {
-    const before = container.section(name).bytes
+  for (const { name, bytes, required } of partsOf(live, { sealed: true }).sections) {
+    // an older writer's mode kept nothing of its own
+    if (modeOfSection(name) !== undefined && !header.sections.some((section) => section.name === name)) continue
+    const { entry, bytes: before } = container.section(name)
+    if (entry.required !== required) content(`section ${name}`, "a section that is not to be left out, and is marked so")
     if (!sameBytes(bytes, before) && !covers(decode(bytes, name), decode(before, name)))
       content(`section ${name}`, "values that no machine would keep")
   }
@@ -173,10 +176,27 @@ const around = (prepared: Prepared, kvm: KvmHost, chain: readonly Container[]): 
   const container = chain.at(-1)!
   const state = values(container, "vm")
   if (state.slots.reduce((sum, { bytes }) => sum + bytes, 0) > prepared.options.mem) content("section vm", "more memory than the machine has")
-  const vm = restoreVm(kvm, state)
+  const vm = restoreVm(kvm, state, keptIn(container, kvm.mode))
   if (typeof vm === "string") return content("section vm", vm)
   for (const memory of slotsOf(vm)) applyPages(pagesIn(chain, memory), memory.bytes)
   return container.header.kind === "vm" ? imageIn(prepared, kvm, vm, container) : programIn(prepared, kvm, vm, container)
+}
+/** What the mode kept of the VM; undefined: nothing of this mode's. Throws SnapshotError when the guest can be nowhere else than in another mode. */
+const keptIn = ({ header, section }: Container, { name, state }: Mode): unknown => {
+  const entry = header.sections.find((each) => modeOfSection(each.name) !== undefined)
+  if (entry === undefined) return undefined
+  const saved = modeOfSection(entry.name)!
+  const mismatch = (expected: string, actual: string, hint: string) =>
+    refuse("SNAPSHOT_PLUGIN_MISMATCH", { path: `section ${entry.name}`, expected, actual, hint })
+  if (saved !== name)
+    return entry.required ? mismatch(`mode ${saved}, for a guest that is protected by it`, `mode ${name}`, "Leave --mode out.") : undefined
+  if (state?.version !== entry.version)
+    return mismatch(
+      `a plugin ${name} whose state has version ${entry.version}`,
+      state === undefined ? "one that keeps none" : `version ${state.version}`,
+      "Use the plugin that wrote it, or a later one."
+    )
+  return decodeKnown(state.shape, section(entry.name).bytes, `section ${entry.name}`)
 }
 const imageIn = (prepared: Prepared, kvm: KvmHost, vm: Vm, container: Container): Live => {
   const machine = VmMachine.restored(kvm, vm, values(container, "image"), vmOptions(prepared))

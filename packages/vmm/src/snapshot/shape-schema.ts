@@ -73,7 +73,9 @@ export const arrange = (shape: Shape, value: unknown, path = ""): Plain => {
 }
 
 /** The value of a stranger's bytes, which must be what `arrange` and `encode` make of it. Throws SnapshotError; `path` says whose value it is. */
-export const decodeAs = <S extends Shape>(shape: S, bytes: Uint8Array, path: string): Saved<S> => {
+export const decodeAs = <S extends Shape>(shape: S, bytes: Uint8Array, path: string): Saved<S> => decodeKnown(shape, bytes, path) as Saved<S>
+/** The same for a shape that only a plugin knows. */
+export const decodeKnown = (shape: Shape, bytes: Uint8Array, path: string): unknown => {
   const value = checkShape(shape, decode(bytes, path), path)
   if (!sameBytes(encode(arrange(shape, value, path)), bytes))
     refuse("SNAPSHOT_ENCODING", {
@@ -82,7 +84,7 @@ export const decodeAs = <S extends Shape>(shape: S, bytes: Uint8Array, path: str
       actual: "another form",
       hint: "The file was not written by eltwo, or was changed."
     })
-  return value as Saved<S>
+  return value
 }
 
 /** The value as its shape describes it. Throws SnapshotError with the first thing that is wrong; `path` says whose value it is. */
