@@ -239,7 +239,11 @@ describe("lanes", () => {
     expect(cpu.reduce(W, source, 100, note, "sequential", new Mask(32, [true, false, true, true]))).toBe(108)
     expect(text.splice(0)).toEqual(["100+1", "101+3", "104+4"])
     expect(cpu.reduce(W, source, 0, note, "tree", new Mask(32, [true, false, true, true]))).toBe(8)
-    expect(text).toEqual(["1+0", "3+4", "1+7"])
+    expect(text.splice(0)).toEqual(["1+0", "3+4", "1+7"])
+    // three and six elements: the tree is that of four and eight
+    expect(cpu.reduce(W, wide(32, 1, 2, 3), 0, note, "tree")).toBe(6)
+    expect(text.splice(0)).toEqual(["1+2", "3+0", "3+3"])
+    expect(cpu.reduce(W, wide(32, 1, 2, 3, 4, 5, 6), 0, note, "tree")).toBe(21)
   })
   it("permute, look up, generate, splat and replace", () => {
     const [a, b] = [wide(8, 1, 2, 3, 4), wide(8, 5, 6, 7, 8)]

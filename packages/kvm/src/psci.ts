@@ -60,8 +60,9 @@ const cpuOn = (vcpu: Vcpu, wide: boolean): number => {
 }
 const affinityInfo = (vcpu: Vcpu, wide: boolean): number => {
   const mask = LEVEL_MASKS[Number(argument(vcpu, 2, wide))]
-  if (mask === undefined) return PSCI.INVALID_PARAMS
-  const wanted = argument(vcpu, 1, wide) & mask
+  const affinity = argument(vcpu, 1, wide)
+  if (mask === undefined || affinity & ~AFFINITY) return PSCI.INVALID_PARAMS
+  const wanted = affinity & mask
   const matching = vcpu.vm.vcpus.filter((v) => v && (v.mpidr & mask) === wanted)
   if (matching.length === 0) return PSCI.INVALID_PARAMS
   return matching.some((v) => v!.mpState !== "stopped") ? 0 : 1

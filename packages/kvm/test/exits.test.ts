@@ -156,6 +156,7 @@ describe.each([vhe, nvhe, hvhe])("under $name", (mode) => {
       ["AFFINITY_INFO of itself", [0xc4000004n, 0n, 0n], 0n],
       ["AFFINITY_INFO of nobody", [0xc4000004n, 5n, 0n], signed(PSCI.INVALID_PARAMS)],
       ["AFFINITY_INFO level 4", [0xc4000004n, 0n, 4n], signed(PSCI.INVALID_PARAMS)],
+      ["AFFINITY_INFO with bits that no affinity has", [0xc4000004n, 1n << 48n, 0n], signed(PSCI.INVALID_PARAMS)],
       ["CPU_ON of a running CPU", [0xc4000003n, 0n, 0n, 0n], signed(PSCI.ALREADY_ON)],
       ["CPU_ON of nobody", [0xc4000003n, 9n, 0n, 0n], signed(PSCI.INVALID_PARAMS)],
       ["SYSTEM_RESET2 with a reserved type", [0xc4000012n, 1n], signed(PSCI.INVALID_PARAMS)],

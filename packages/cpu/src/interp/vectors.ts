@@ -63,11 +63,17 @@ export const compareLanes = (bits: number, sources: readonly Lanes[], lane: (...
   for (let i = 0; i < count; i++) out[i] = (where === undefined || where.lanes[i]!) && lane(...sources.map((s) => s.lanes[i]!))
   return new Mask(bits, out)
 }
-/** "sequential" goes from element 0 up and skips inactive elements; "tree" pairs neighbours, with `start` for inactive ones. */
+/**
+ * "sequential" goes from element 0 up and skips inactive elements; "tree" pairs neighbours, with `start` for inactive ones and for those that a vector is
+ * short of a power of two.
+ */
 export const reduceLanes = (source: Lanes, start: Bits, combine: (x: Bits, y: Bits) => Bits, order: "tree" | "sequential", where?: Mask): Bits => {
   const { lanes } = source
   if (order === "sequential") return lanes.reduce((total, x, i) => (where === undefined || where.lanes[i] ? combine(total, x) : total), start)
-  let level = where === undefined ? lanes : lanes.map((x, i) => (where.lanes[i] ? x : start))
+  const padded = 2 ** Math.ceil(Math.log2(lanes.length))
+  let level: readonly Bits[] = Array.from({ length: padded }, (_, i) =>
+    i < lanes.length && (where === undefined || where.lanes[i]) ? lanes[i]! : start
+  )
   while (level.length > 1) level = Array.from({ length: level.length >> 1 }, (_, i) => combine(level[2 * i]!, level[2 * i + 1]!))
   return level[0]!
 }
