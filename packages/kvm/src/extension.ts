@@ -50,7 +50,11 @@ export interface KvmPart {
   readonly hiddenFields?: readonly HiddenField[]
 }
 
-/** The parts of a machine's extensions. */
+/** Bits of the features word that have a meaning, and those that are the kernel's own: POWER_OFF and PSCI_0_2. */
+export const VCPU_FEATURES = 9
+export const RESERVED_FEATURES = [0, 2] as const
+
+/** The parts of a machine's extensions; see kvmPartProblem. */
 export const kvmParts = ({ extensions }: Pick<Machine, "extensions">): readonly KvmPart[] =>
   extensions.flatMap(({ kvm }) => (kvm === undefined ? [] : [kvm as KvmPart]))
 /** The vCPU features that a machine's processor can give. */

@@ -1,8 +1,10 @@
 /** KVM_GET_ONE_REG, KVM_SET_ONE_REG and KVM_GET_REG_LIST. */
 import { physicalCount } from "@eltwo/cpu"
+import { systemEncoding } from "@eltwo/isa"
 import type { Errno } from "./errno.ts"
 import { type ContextRegister, SLOT } from "./guest-context.ts"
 import { setIdRegister } from "./id-registers.ts"
+import { ARM64, Coprocessor, idOf, SIZE } from "./one-reg-id.ts"
 import { PSCI_VERSIONS } from "./psci.ts"
 import { CACHE_GEOMETRY, CACHE_SELECTORS } from "./system-access.ts"
 import { isVisible, UNKNOWN } from "./system-registers.ts"
@@ -11,41 +13,25 @@ import { hasFeature, VcpuFeature, vectorsOf } from "./vcpu-init.ts"
 import { type Place, vectorIndices, vectorPlace } from "./vector-registers.ts"
 import { FIRMWARE_BITMAPS, type FirmwareBitmap } from "./vm.ts"
 
-/** Sizes by their code in bits 55:52 of an id. */
-const U32 = 2
-const U64 = 3
-const U128 = 4
-const ARM64 = 6n
-/** Coprocessors, bits 31:16. */
-enum Coprocessor {
-  CORE = 0x10,
-  DEMUX = 0x11,
-  SYSREG = 0x13,
-  FW = 0x14,
-  FW_FEAT_BMAP = 0x16
-}
 const RESERVED = 0x0f0f_ffff_0000_0000n
-const idOf = (size: number, coprocessor: number, index: number): bigint =>
-  (ARM64 << 60n) | (BigInt(size) << 52n) | BigInt(coprocessor * 0x10000 + index)
-
 /** Indices of the core registers, in 32-bit words of the user register structure. */
 const CORE = { x: 0, sp: 62, pc: 64, pstate: 66, spEl1: 68, elrEl1: 70, spsr: 72, v: 84, fpsr: 212, fpcr: 213, end: 214 } as const
 /** Ids of the registers user space uses most. */
 export const REG = {
-  x: (n: number): bigint => idOf(U64, Coprocessor.CORE, CORE.x + 2 * n),
-  sp: idOf(U64, Coprocessor.CORE, CORE.sp),
-  pc: idOf(U64, Coprocessor.CORE, CORE.pc),
-  pstate: idOf(U64, Coprocessor.CORE, CORE.pstate),
-  spEl1: idOf(U64, Coprocessor.CORE, CORE.spEl1),
-  elrEl1: idOf(U64, Coprocessor.CORE, CORE.elrEl1),
-  spsrEl1: idOf(U64, Coprocessor.CORE, CORE.spsr),
-  v: (n: number): bigint => idOf(U128, Coprocessor.CORE, CORE.v + 4 * n),
-  fpsr: idOf(U32, Coprocessor.CORE, CORE.fpsr),
-  fpcr: idOf(U32, Coprocessor.CORE, CORE.fpcr),
-  psciVersion: idOf(U64, Coprocessor.FW, 0),
+  x: (n: number): bigint => idOf(SIZE.U64, Coprocessor.CORE, CORE.x + 2 * n),
+  sp: idOf(SIZE.U64, Coprocessor.CORE, CORE.sp),
+  pc: idOf(SIZE.U64, Coprocessor.CORE, CORE.pc),
+  pstate: idOf(SIZE.U64, Coprocessor.CORE, CORE.pstate),
+  spEl1: idOf(SIZE.U64, Coprocessor.CORE, CORE.spEl1),
+  elrEl1: idOf(SIZE.U64, Coprocessor.CORE, CORE.elrEl1),
+  spsrEl1: idOf(SIZE.U64, Coprocessor.CORE, CORE.spsr),
+  v: (n: number): bigint => idOf(SIZE.U128, Coprocessor.CORE, CORE.v + 4 * n),
+  fpsr: idOf(SIZE.U32, Coprocessor.CORE, CORE.fpsr),
+  fpcr: idOf(SIZE.U32, Coprocessor.CORE, CORE.fpcr),
+  psciVersion: idOf(SIZE.U64, Coprocessor.FW, 0),
   /** By architectural encoding. */
   system: (op0: number, op1: number, CRn: number, CRm: number, op2: number): bigint =>
-    idOf(U64, Coprocessor.SYSREG, (op0 << 14) | (op1 << 11) | (CRn << 7) | (CRm << 3) | op2)
+    idOf(SIZE.U64, Coprocessor.SYSREG, systemEncoding(op0, op1, CRn, CRm, op2))
 } as const
 
 interface Id {
@@ -66,7 +52,7 @@ const placeOf = (vcpu: Vcpu, id: bigint): Place | Errno => {
   const size = Number((id >> 52n) & 15n)
   const index = Number(id & 0xffffn)
   if (id & RESERVED) return "ENOENT"
-  switch (Number((id >> 16n) & 0xffffn) as Coprocessor) {
+  switch (Number((id >> 16n) & 0xffffn)) {
     case Coprocessor.CORE:
       return corePlace(vcpu, { size, index })
     case Coprocessor.SYSREG:
@@ -103,12 +89,12 @@ const corePlace = (vcpu: Vcpu, { size, index }: Id): Place | Errno => {
   if (index >= CORE.end) return "ENOENT"
   const { registers, fp } = vcpu
   if (index >= CORE.v && index < CORE.fpsr) {
-    if (size !== U128 || (index - CORE.v) % 4 !== 0 || vectorsOf(vcpu)) return "EINVAL"
+    if (size !== SIZE.U128 || (index - CORE.v) % 4 !== 0 || vectorsOf(vcpu)) return "EINVAL"
     return quadwordPlace(fp.fpsimd, 4 * (index - CORE.v))
   }
-  if (index >= CORE.fpsr) return size === U32 ? wordPlace(fp.fpsimd, index === CORE.fpsr ? FPSR_OFFSET : FPCR_OFFSET) : "EINVAL"
+  if (index >= CORE.fpsr) return size === SIZE.U32 ? wordPlace(fp.fpsimd, index === CORE.fpsr ? FPSR_OFFSET : FPCR_OFFSET) : "EINVAL"
   if (index >= CORE.spsr + 2 * BANKED_SPSRS) return "EINVAL"
-  if (size !== U64 || index % 2 !== 0) return "EINVAL"
+  if (size !== SIZE.U64 || index % 2 !== 0) return "EINVAL"
   if (index < CORE.sp)
     return always(
       () => registers.x[index / 2]!,
@@ -175,16 +161,14 @@ const wordPlace = (image: Uint8Array, at: number): Place =>
     (value) => viewOf(image).setUint32(at, Number(value & 0xffff_ffffn), true)
   )
 
-const encoding = (op0: number, op1: number, CRn: number, CRm: number, op2: number): number =>
-  (op0 << 14) | (op1 << 11) | (CRn << 7) | (CRm << 3) | op2
 /** The ids of the virtual timer's CVAL and CNT are exchanged relative to the architecture: fixed interface. */
 const TIMER = {
-  virtualControl: encoding(3, 3, 14, 3, 1),
-  virtualCompare: encoding(3, 3, 14, 0, 2),
-  virtualCount: encoding(3, 3, 14, 3, 2),
-  physicalControl: encoding(3, 3, 14, 2, 1),
-  physicalCompare: encoding(3, 3, 14, 2, 2),
-  physicalCount: encoding(3, 3, 14, 0, 1)
+  virtualControl: systemEncoding(3, 3, 14, 3, 1),
+  virtualCompare: systemEncoding(3, 3, 14, 0, 2),
+  virtualCount: systemEncoding(3, 3, 14, 3, 2),
+  physicalControl: systemEncoding(3, 3, 14, 2, 1),
+  physicalCompare: systemEncoding(3, 3, 14, 2, 2),
+  physicalCount: systemEncoding(3, 3, 14, 0, 1)
 } as const
 const TIMER_CONTROL_BITS = 3n
 const timerPlace = (vcpu: Vcpu, index: number): Place | undefined => {
@@ -221,7 +205,7 @@ const timerPlace = (vcpu: Vcpu, index: number): Place | undefined => {
 }
 
 const systemPlace = (vcpu: Vcpu, { size, index }: Id): Place | Errno => {
-  if (size !== U64) return "ENOENT"
+  if (size !== SIZE.U64) return "ENOENT"
   const { vm } = vcpu
   const known = vm.host.systemRegisters.get(index)
   if (known && !isVisible(vm, known)) return "ENOENT"
@@ -247,11 +231,11 @@ const systemPlace = (vcpu: Vcpu, { size, index }: Id): Place | Errno => {
 
 /** Registers kept without effect, and their reset values: 16 breakpoints and watchpoints, and what AArch32 would use. */
 const KEPT: ReadonlyMap<number, bigint> = new Map([
-  ...Array.from({ length: 16 }, (_, n) => [4, 5, 6, 7].map((op2) => [encoding(2, 0, 0, n, op2), 0n] as const)).flat(),
-  [encoding(2, 4, 0, 7, 0), 0n],
-  [encoding(3, 4, 3, 0, 0), UNKNOWN],
-  [encoding(3, 4, 5, 0, 1), UNKNOWN],
-  [encoding(3, 4, 5, 3, 0), 0x700n]
+  ...Array.from({ length: 16 }, (_, n) => [4, 5, 6, 7].map((op2) => [systemEncoding(2, 0, 0, n, op2), 0n] as const)).flat(),
+  [systemEncoding(2, 4, 0, 7, 0), 0n],
+  [systemEncoding(3, 4, 3, 0, 0), UNKNOWN],
+  [systemEncoding(3, 4, 5, 0, 1), UNKNOWN],
+  [systemEncoding(3, 4, 5, 3, 0), 0x700n]
 ])
 const keptPlace = ({ debugPoints }: Vcpu, index: number): Place | undefined => {
   const reset = KEPT.get(index)
@@ -264,7 +248,7 @@ const keptPlace = ({ debugPoints }: Vcpu, index: number): Place | undefined => {
 
 /** CCSIDR_EL1 by cache selector. */
 const cachePlace = ({ caches }: Vcpu, { size, index }: Id): Place | Errno => {
-  if (size !== U32 || index >= CACHE_SELECTORS) return "ENOENT"
+  if (size !== SIZE.U32 || index >= CACHE_SELECTORS) return "ENOENT"
   return {
     get: () => caches.get(index) ?? CACHE_GEOMETRY,
     set: (value) => {
@@ -281,7 +265,7 @@ const WORKAROUNDS = [1, 2, 3]
 /** Workaround levels: 1 and 3 are not required on this processor, and 2 is not there, because guests have FEAT_SSBS. */
 const LEVELS = [2n, 0n, 2n]
 const firmwarePlace = (vcpu: Vcpu, { size, index }: Id): Place | Errno => {
-  if (size !== U64) return "ENOENT"
+  if (size !== SIZE.U64) return "ENOENT"
   if (index === 0)
     return {
       get: () => BigInt(vcpu.psciVersion),
@@ -300,7 +284,7 @@ const firmwarePlace = (vcpu: Vcpu, { size, index }: Id): Place | Errno => {
 }
 const bitmapPlace = ({ vm }: Vcpu, { size, index }: Id): Place | Errno => {
   const found = (Object.keys(FIRMWARE_BITMAPS) as FirmwareBitmap[]).find((name) => FIRMWARE_BITMAPS[name].index === index)
-  if (size !== U64 || !found) return "ENOENT"
+  if (size !== SIZE.U64 || !found) return "ENOENT"
   return {
     get: () => vm.firmware[found],
     set: (value) => {
@@ -315,7 +299,7 @@ const bitmapPlace = ({ vm }: Vcpu, { size, index }: Id): Place | Errno => {
 /** All ids in the order of the kernel: core, firmware, system registers by encoding, caches. */
 export const getRegList = (vcpu: Vcpu): readonly bigint[] => {
   const { vm } = vcpu
-  const words = (from: number, count: number) => Array.from({ length: count }, (_, i) => idOf(U64, Coprocessor.CORE, from + 2 * i))
+  const words = (from: number, count: number) => Array.from({ length: count }, (_, i) => idOf(SIZE.U64, Coprocessor.CORE, from + 2 * i))
   const timers = Object.values(TIMER)
   const byArchitecture = (e: number): number =>
     e === TIMER.virtualCompare ? TIMER.virtualCount : e === TIMER.virtualCount ? TIMER.virtualCompare : e
@@ -330,9 +314,9 @@ export const getRegList = (vcpu: Vcpu): readonly bigint[] => {
     REG.fpsr,
     REG.fpcr,
     ...vectorIndices(vcpu).map(({ coprocessor, size, index }) => idOf(size, coprocessor, index)),
-    ...[0, 1, 2, 3].map((n) => idOf(U64, Coprocessor.FW, n)),
-    ...[0, 1, 2, 3].map((n) => idOf(U64, Coprocessor.FW_FEAT_BMAP, n)),
-    ...system.map((e) => idOf(U64, Coprocessor.SYSREG, e)),
-    ...Array.from({ length: CACHE_SELECTORS }, (_, n) => idOf(U32, Coprocessor.DEMUX, n))
+    ...[0, 1, 2, 3].map((n) => idOf(SIZE.U64, Coprocessor.FW, n)),
+    ...[0, 1, 2, 3].map((n) => idOf(SIZE.U64, Coprocessor.FW_FEAT_BMAP, n)),
+    ...system.map((e) => idOf(SIZE.U64, Coprocessor.SYSREG, e)),
+    ...Array.from({ length: CACHE_SELECTORS }, (_, n) => idOf(SIZE.U32, Coprocessor.DEMUX, n))
   ]
 }

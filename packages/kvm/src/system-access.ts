@@ -1,4 +1,5 @@
 /** Trapped MRS, MSR and SYS of a guest (EC 0x18): emulated from the register table, or UNDEFINED. */
+import { systemEncoding } from "@eltwo/isa"
 import type { Handled } from "./exit.ts"
 import { SLOT } from "./guest-context.ts"
 import { injectSystemAccess, injectUndefined, readGuest, skipInstruction, writeGuest } from "./inject.ts"
@@ -18,15 +19,13 @@ const accessOf = ({ fault: { esr } }: Vcpu): Access => ({
   isRead: (esr & 1) !== 0,
   register: (esr >> 5) & 31
 })
-const encoding = (op0: number, op1: number, CRn: number, CRm: number, op2: number): number =>
-  (op0 << 14) | (op1 << 11) | (CRn << 7) | (CRm << 3) | op2
 const ZERO = 31
 
 /** DC ISW, CSW, CISW: cleaning by set and way has nothing to clean. */
-const BY_SET_AND_WAY = [encoding(1, 0, 7, 6, 2), encoding(1, 0, 7, 10, 2), encoding(1, 0, 7, 14, 2)]
-const OSLAR = encoding(2, 0, 1, 0, 4)
-const CCSIDR = encoding(3, 1, 0, 0, 0)
-const LIMITED_ORDERING = [0, 1, 2, 3].map((op2) => encoding(3, 0, 10, 4, op2))
+const BY_SET_AND_WAY = [systemEncoding(1, 0, 7, 6, 2), systemEncoding(1, 0, 7, 10, 2), systemEncoding(1, 0, 7, 14, 2)]
+const OSLAR = systemEncoding(2, 0, 1, 0, 4)
+const CCSIDR = systemEncoding(3, 1, 0, 0, 0)
+const LIMITED_ORDERING = [0, 1, 2, 3].map((op2) => systemEncoding(3, 0, 10, 4, op2))
 /** Breakpoints and watchpoints: kept, as the processor keeps them, without effect. */
 const isDebugPoint = (e: number): boolean => e >> 14 === 2 && ((e >> 7) & 0x7f) === 0 && (e & 7) >= 4
 
@@ -84,14 +83,14 @@ const ccsidr = (vcpu: Vcpu): bigint => vcpu.caches.get(Number(vcpu.system[SLOT.C
 
 /** Limited ordering regions: there are none, and their registers are zero; all of them UNDEFINED when the VM's ID registers do not have FEAT_LOR. */
 const isLimitedOrdering = (e: number): boolean => LIMITED_ORDERING.includes(e) || e === LORID
-const LORID = encoding(3, 0, 10, 4, 7)
-const ID_AA64MMFR1_EL1 = encoding(3, 0, 0, 7, 1)
+const LORID = systemEncoding(3, 0, 10, 4, 7)
+const ID_AA64MMFR1_EL1 = systemEncoding(3, 0, 0, 7, 1)
 const LO = 16n
 const refused = ({ vm }: Vcpu, e: number): boolean => isLimitedOrdering(e) && ((vm.idRegisters.get(ID_AA64MMFR1_EL1) ?? 0n) >> LO) % 16n === 0n
 
 /** Reads of the ID space that a guest cannot make are accesses to system registers for it, where FEAT_IDST is. */
 const isIdSpace = (e: number): boolean => e >> 14 === 3 && [0, 1, 3].includes((e >> 11) & 7) && (e & 0x7c0) === 0
-const ID_AA64MMFR2_EL1 = encoding(3, 0, 0, 7, 2)
+const ID_AA64MMFR2_EL1 = systemEncoding(3, 0, 0, 7, 2)
 const IDS = 36n
 const hasIdst = ({ idRegisters }: Vm): boolean => ((idRegisters.get(ID_AA64MMFR2_EL1) ?? 0n) >> IDS) % 16n !== 0n
 

@@ -1,5 +1,5 @@
 /** The guest's system registers as KVM knows them: one table for ONE_REG, trapped accesses and reset. */
-import { type Machine, parseEncoding } from "@eltwo/isa"
+import { type Machine, parseEncoding, systemEncoding } from "@eltwo/isa"
 import { type HiddenField, hasVmFeature, kvmParts, type Visibility } from "./extension.ts"
 import { CONTEXT, type ContextRegister } from "./guest-context.ts"
 import type { PhysicalCpu } from "./host/cpu.ts"
@@ -149,7 +149,7 @@ export const isVisible = ({ features, idRegisters }: Vm, register: SystemRegiste
   if ("vcpuFeature" in visible) return hasVmFeature(features, visible.vcpuFeature)
   return ((idRegisters.get(visible.idEncoding) ?? 0n) >> BigInt(visible.low)) % 16n !== 0n
 }
-const FPMR = (3 << 14) | (3 << 11) | (4 << 7) | (4 << 3) | 2
+const FPMR = systemEncoding(3, 3, 4, 4, 2)
 /** Whether guests of a VM have FPMR. */
 export const hasFpmr = (vm: Vm): boolean => {
   const register = vm.host.systemRegisters.get(FPMR)

@@ -1,8 +1,10 @@
 /** The guest's timers: on the CPU from load to put; without an interrupt controller their outputs are told to user space. */
 import { physicalCount, timerDeadline, timerOutput, virtualTime } from "@eltwo/cpu"
+import { systemEncoding } from "@eltwo/isa"
 import type { Handled } from "./exit.ts"
 import { type ContextRegister, guestName, SLOT } from "./guest-context.ts"
 import type { PhysicalCpu } from "./host/cpu.ts"
+import { retireEmulated } from "./host/slice.ts"
 import { sleepVcpu } from "./host/vcpu-sleep.ts"
 import type { Mode } from "./mode.ts"
 import type { Vcpu } from "./vcpu.ts"
@@ -40,7 +42,7 @@ export const putTimers = (cpu: PhysicalCpu, vcpu: Vcpu): void => {
   forgetTimers(cpu)
 }
 const PHYSICAL_TIMER = ["CNTP_TVAL_EL0", "CNTP_CTL_EL0", "CNTP_CVAL_EL0"] as const
-const CNTP_TVAL_EL0 = (3 << 14) | (3 << 11) | (14 << 7) | (2 << 3)
+const CNTP_TVAL_EL0 = systemEncoding(3, 3, 14, 2, 0)
 /**
  * The physical timer's register of an encoding. A guest that is trapped on it (a host kernel at EL1 emulates the timer) has the CPU's own while it is loaded,
  * and the kernel reaches it by the same name.
@@ -48,14 +50,19 @@ const CNTP_TVAL_EL0 = (3 << 14) | (3 << 11) | (14 << 7) | (2 << 3)
 export const physicalTimerRegister = (encoding: number): string | undefined => PHYSICAL_TIMER[encoding - CNTP_TVAL_EL0]
 /** Trapped reads and writes of it. The control register keeps whatever it is given, and its ISTATUS does not ask whether the timer is on. */
 export const readPhysicalTimer = (cpu: PhysicalCpu, vcpu: Vcpu, register: string): bigint => {
-  if (register !== PHYSICAL_CONTROL) return cpu.read(register)
+  const value = register === PHYSICAL_CONTROL ? physicalControl(cpu, vcpu) : cpu.read(register)
+  retireEmulated(cpu, vcpu)
+  return value
+}
+const physicalControl = (cpu: PhysicalCpu, vcpu: Vcpu): bigint => {
   const kept = vcpu.system[SLOT[PHYSICAL_CONTROL]]! & ~ENABLE_AND_MASK
   const expired = physicalCount(cpu.pe) >= cpu.read("CNTP_CVAL_EL0")
-  return (cpu.read(register) & ENABLE_AND_MASK) | kept | (expired ? ISTATUS : 0n)
+  return (cpu.read(PHYSICAL_CONTROL) & ENABLE_AND_MASK) | kept | (expired ? ISTATUS : 0n)
 }
 export const writePhysicalTimer = (cpu: PhysicalCpu, vcpu: Vcpu, register: string, value: bigint): void => {
   cpu.write(register, value)
   if (register === PHYSICAL_CONTROL) vcpu.system[SLOT[PHYSICAL_CONTROL]] = value & ~ISTATUS
+  retireEmulated(cpu, vcpu)
 }
 const PHYSICAL_CONTROL = "CNTP_CTL_EL0"
 const ISTATUS = 4n

@@ -2,7 +2,7 @@
 import { physicalCount, type RunOptions } from "@eltwo/cpu"
 import type { Crash } from "./crash.ts"
 import { getVcpuAttribute, hasVcpuAttribute, setVcpuAttribute } from "./device-attributes.ts"
-import { ERRNO, type Errno } from "./errno.ts"
+import { ERRNO, type Errno, isErrno } from "./errno.ts"
 import { newContext, SLOT } from "./guest-context.ts"
 import type { PhysicalCpu } from "./host/cpu.ts"
 import { fpMemory } from "./host/fp-memory.ts"
@@ -11,7 +11,7 @@ import { UNLIMITED } from "./host/slice.ts"
 import { type HostFile, type Task, UserRegisters } from "./host/task.ts"
 import { wakeVcpu } from "./host/vcpu-sleep.ts"
 import { GUEST_MDCR } from "./hyp/controls.ts"
-import type { PendingChange } from "./inject.ts"
+import { commitPending, type PendingChange } from "./inject.ts"
 import type { MmioAccess } from "./mmio.ts"
 import { getOneReg, getRegList, setOneReg } from "./one-reg.ts"
 import { PSCI_VERSIONS } from "./psci.ts"
@@ -32,6 +32,8 @@ export interface Slice {
   /** Instructions left before a signal comes. */
   left: number
   options: Omit<RunOptions, "instructions">
+  /** The guest retired instructions since it was entered last. */
+  progressed?: boolean
 }
 /** Fields of struct kvm_run that KVM_RUN looks at. */
 export interface RunLimits {
@@ -141,13 +143,17 @@ export class Vcpu {
   finalize(feature: number): Errno | undefined {
     return finalizeVcpu(this, feature)
   }
-  /** KVM_GET_ONE_REG; values of up to 2048 bits. */
+  /**
+   * KVM_GET_ONE_REG; values of up to 2048 bits. A kernel lets the call wait while another thread is in KVM_RUN of the vCPU. Here it stops the guest where it is: a
+   * thread that was preempted leaves its CPU first, so that all registers are of one moment. ENOEXEC: not initialised; EINVAL and ENOENT: no such register; EBUSY:
+   * asked by a listener, in the middle of a run.
+   */
   getOneReg(id: bigint): bigint | Errno {
-    return this.features === undefined ? "ENOEXEC" : getOneReg(this, id)
+    return this.#registersInMemory() ?? getOneReg(this, id)
   }
-  /** KVM_SET_ONE_REG. */
+  /** KVM_SET_ONE_REG, of a vCPU that runs as getOneReg; it goes on with the new value. EBUSY also: too late to change what is fixed by the first run. */
   setOneReg(id: bigint, value: bigint): Errno | undefined {
-    return this.features === undefined ? "ENOEXEC" : setOneReg(this, id, value)
+    return this.#registersInMemory() ?? setOneReg(this, id, value)
   }
   /** KVM_GET_REG_LIST. E2BIG: there are more than `capacity`. */
   getRegList(capacity: number = Number.POSITIVE_INFINITY): readonly bigint[] | Errno {
@@ -232,6 +238,14 @@ export class Vcpu {
     this.page.free()
   }
 
+  #registersInMemory(): Errno | undefined {
+    if (this.features === undefined) return "ENOEXEC"
+    const refused = this.vm.host.scheduler.unload(this)
+    if (refused) return isErrno(refused) ? refused : "EIO"
+    // between two runs what is pending is the answer that user space gave, and waits for the next one
+    if (this.thread) commitPending(this)
+    return undefined
+  }
   #ioctl(request: number, argument: bigint): number {
     if (request !== KVM_RUN || argument !== 0n) return -ERRNO.EINVAL
     const { host } = this.vm

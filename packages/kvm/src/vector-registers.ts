@@ -1,6 +1,7 @@
 /** ONE_REG of the vector registers that an extension declares: the registers themselves, and the choice of the largest vector length. */
 import type { Errno } from "./errno.ts"
 import type { VectorFile } from "./extension.ts"
+import { SIZE } from "./one-reg-id.ts"
 import type { Vcpu } from "./vcpu.ts"
 import { vectorsOf } from "./vcpu-init.ts"
 
@@ -17,8 +18,6 @@ interface Id {
 }
 /** A vector length is a number of quadwords. */
 const QUADWORD = 16
-/** u64[8]. */
-const LENGTHS_SIZE = 6
 const SLICE_BITS = 5
 const SLICE = (1 << SLICE_BITS) - 1
 
@@ -30,7 +29,7 @@ export const vectorIndices = (vcpu: Vcpu): readonly Id[] => {
   const registers = files.flatMap(({ index, registers: count, sliceLog2 }) =>
     Array.from({ length: count }, (_, n) => ({ coprocessor, size: sliceLog2, index: index + (n << SLICE_BITS) }))
   )
-  return [{ coprocessor, size: LENGTHS_SIZE, index: lengthsIndex }, ...registers]
+  return [{ coprocessor, size: SIZE.U512, index: lengthsIndex }, ...registers]
 }
 
 /** For each file of vectors that a vCPU has, the id of its register `n` (undefined: no such one). Undefined: it has none. */
@@ -45,7 +44,7 @@ export const vcpuVectors = (vcpu: Vcpu): readonly ((n: number) => bigint | undef
 export const vectorPlace = (vcpu: Vcpu, coprocessor: number, size: number, index: number): Place | Errno => {
   const vectors = vectorsOf(vcpu)
   if (vectors?.coprocessor !== coprocessor) return "ENOENT"
-  if (index === vectors.lengthsIndex && size === LENGTHS_SIZE) return lengthsPlace(vcpu)
+  if (index === vectors.lengthsIndex && size === SIZE.U512) return lengthsPlace(vcpu)
   let offset = 0
   for (const file of vectors.files) {
     const n = (index - file.index) >> SLICE_BITS

@@ -45,6 +45,25 @@ describe("threads of host programs", () => {
     expect(host.pages.available).toBeGreaterThan(before)
     expect(host.scheduler.threads).toEqual([])
   })
+  it.each(["waiting", "on another CPU"] as const)("end together by a fatal signal of one, the other one %s", (where) => {
+    const host = bootSmp({ scheduler: { quantum: 101, slice: 150 } })
+    const { task } = program(host, "cbz x19, =ever\nmov x1, #300\nagain:\nsubs x1, x1, #1\nb.ne =again\nstr x1, [x1]\never:\nb =ever")
+    const other = host.createThread(task)
+    const alone = program(host, "ever:\nb =ever").task
+    other.registers.pc = task.registers.pc
+    task.registers.x[19] = 1n
+    host.scheduler.spawn(task, { affinity: [0] })
+    host.scheduler.spawn(other, { affinity: [where === "on another CPU" ? 1 : 0] })
+    host.scheduler.spawn(alone)
+    for (let i = 0; i < 20; i++) {
+      host.scheduler.run(101)
+      expect(brokenInvariants(host, [])).toEqual([])
+    }
+    const killed = { signal: "SIGSEGV", far: 0n }
+    expect([task.ended, other.ended, alone.ended]).toMatchObject([killed, killed, undefined])
+    expect(onCpus(host)).not.toContain(other.name)
+    expect(host.destroyTask(task) ?? host.destroyTask(other)).toBeUndefined()
+  })
   it("end together by exit_group, and know themselves by gettid", () => {
     const host = bootSmp({ scheduler: { quantum: 101, slice: 150 } })
     const { task, data } = program(
@@ -204,4 +223,18 @@ describe("threads and CPUs", () => {
     expect(outcome([1], false)).toEqual(reference)
     expect(outcome([777, 4001, 13], true)).toEqual(reference)
   })
+})
+
+it("a program can be taken away while it is at EL0 of another CPU", () => {
+  const host = bootSmp({ pcpus: 2 })
+  const before = host.pages.available
+  const { task } = program(host, "again:\nb =again")
+  host.useCpu(1)
+  expect([host.runTask(task, 100), onCpus(host)[1], host.cpus[1]!.pe.el]).toEqual(["limit", task.name, 0])
+  host.useCpu(0)
+  expect(host.destroyTask(task)).toBeUndefined()
+  expect([onCpus(host)[1], host.pages.available]).toEqual(["swapper/1", before])
+  expect(brokenInvariants(host, [])).toEqual([])
+  host.useCpu(1)
+  expect(guest("hlt #5", { host }).vcpu.run(10)).toEqual({ reason: "debug", immediate: 5 })
 })

@@ -1,8 +1,8 @@
 /** Guests with several vCPUs, each of them a thread: locks, messages, time, sleep, power states, and KVM_RUN that is left in the middle. */
 
-import { brokenInvariants } from "@eltwo/kvm"
+import { brokenInvariants, type Mode, REG } from "@eltwo/kvm"
 import { describe, expect, it } from "vitest"
-import { assemble, DATA, GUEST_RAM, ok, program } from "../../../plugins/vhe/test/machine.ts"
+import { assemble, DATA, GUEST_RAM, guest, ok, program } from "../../../plugins/vhe/test/machine.ts"
 import {
   BASE,
   bootSmp,
@@ -336,4 +336,77 @@ describe.each(modes)("KVM_RUN of a host program under %s", (_, mode) => {
     )
     expect(events.filter((e) => e.kind === "preempt-in-kvm").length).toBeGreaterThan(4)
   })
+})
+
+describe.each(modes)("ONE_REG of a vCPU in KVM_RUN under %s", (_, mode) => {
+  const code = `
+    mov x0, #0x300000
+    msr cpacr_el1, x0
+    isb
+    mov x0, #1
+    msr tpidr_el1, x0
+    fmov d9, x0
+    again:
+    mrs x1, tpidr_el1
+    fmov x2, d9
+    cmp x1, x2
+    b.ne =bad
+    cmp x1, #7
+    b.lo =again
+    hlt #1
+    bad:
+    hlt #2`
+  const LOOP = BigInt(GUEST_RAM + 4 * 6)
+  const TPIDR_EL1 = REG.system(3, 0, 13, 0, 4)
+
+  it("is that of one moment, and what is set counts", () => {
+    const host = bootSmp({ mode, pcpus: 1, scheduler: { quantum: 100, slice: 1000 } })
+    const { vcpus, halts } = smpGuest(host, code, 1)
+    const vcpu = vcpus[0]!
+    host.scheduler.run(500)
+    expect(vcpu.loadedOn).toBe(host.cpus[0])
+    expect([vcpu.getOneReg(TPIDR_EL1), vcpu.getOneReg(REG.v(9)), vcpu.loadedOn]).toEqual([1n, 1n, undefined])
+    const pc = vcpu.getOneReg(REG.pc) as bigint
+    expect(pc >= LOOP && pc < LOOP + 24n).toBe(true)
+    expect(brokenInvariants(host, vcpus)).toEqual([])
+    host.scheduler.run(500)
+    expect(vcpu.loadedOn).toBe(host.cpus[0])
+    expect(vcpu.setOneReg(REG.pc, LOOP) ?? vcpu.setOneReg(TPIDR_EL1, 9n) ?? vcpu.setOneReg(REG.v(9), 9n)).toBeUndefined()
+    settle(host, vcpus)
+    expect(halts).toEqual([[1]])
+  })
+  it("has done what the guest waits for in its sleep", () => {
+    const host = bootSmp({ mode, pcpus: 1 })
+    const { vcpus } = smpGuest(host, "mov x1, #5\nwfi\nhlt #1", 1)
+    settle(host, vcpus)
+    expect(vcpus[0]!.thread?.schedule?.state).toBe("sleeping")
+    expect([vcpus[0]!.getOneReg(REG.pc), vcpus[0]!.getOneReg(REG.x(1))]).toEqual([BigInt(GUEST_RAM + 8), 5n])
+  })
+  it("is not for a listener in the middle of a run", () => {
+    const host = bootSmp({ mode, pcpus: 1 })
+    const { vcpus } = smpGuest(host, "mov x0, #0\nhvc #0\nhlt #1", 1)
+    const answers = new Set<unknown>()
+    host.subscribe(({ what }) => {
+      if (what === "hypercall") answers.add(vcpus[0]!.getOneReg(REG.pc))
+    })
+    settle(host, vcpus)
+    expect([...answers]).toEqual(["EBUSY"])
+  })
+})
+
+it.each([0, 1, 5])("a trapped access to the physical timer is one instruction of virtual time, after %i others", (others) => {
+  const run = (mode: Mode) => {
+    const host = bootSmp({ mode, pcpus: 1 })
+    const before = "nop\n".repeat(others)
+    const { vcpu } = guest(`again:\n${before}mrs x1, cntp_ctl_el0\nmsr cntp_cval_el0, x2\n${before}mrs x3, cntpct_el0\nb =again`, { host })
+    vcpu.run(others)
+    // from here: the time of the start is the mode's own
+    const begin = host.cpu.pe.retired
+    return Array.from({ length: 40 }, () => {
+      vcpu.run(7)
+      return [host.account.instructions, vcpu.registers.pc, host.cpu.pe.retired - begin]
+    })
+  }
+  const expected = run(MODES.vhe)
+  for (const mode of [MODES.nvhe, MODES.hvhe, MODES.pkvm]) expect(run(mode)).toEqual(expected)
 })

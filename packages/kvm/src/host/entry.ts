@@ -70,7 +70,7 @@ export const returnToUser = (cpu: PhysicalCpu): void => {
 
 /** What must hold at every return to user level: the registers are the task's, bound to it, and its flags say what is open. */
 const checkUserState = (cpu: PhysicalCpu, task: Task): void => {
-  if (!isLive(cpu, task)) throw cpu.bug(`${task.name} returns to user level with registers that are not its own`)
+  if (cpu.features.fp && !isLive(cpu, task)) throw cpu.bug(`${task.name} returns to user level with registers that are not its own`)
 }
 
 /** kernel_entry: stores the user registers of the current task. */
@@ -143,6 +143,13 @@ export const interruptUser = (cpu: PhysicalCpu): void => {
   pe.lines.irq = true
   if (run(pe, { instructions: 1 }).kind !== "exception") throw cpu.bug("A host program cannot be interrupted")
   enterFromUser(cpu, current)
+}
+/** __schedule: another task's turn, in the kernel: whoever is at EL0 is interrupted. */
+export const scheduleIn = (cpu: PhysicalCpu, next: Task): void => {
+  if (cpu.current === next) return
+  interruptUser(cpu)
+  switchTo(cpu, next)
+  localIrqEnable(cpu)
 }
 /** Another task's turn, which is at user level: whoever is at EL0 is interrupted, and `next` goes on where it was. */
 export const preempt = (cpu: PhysicalCpu, next: Task): void => {

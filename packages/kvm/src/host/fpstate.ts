@@ -72,7 +72,7 @@ export const saveUserState = (cpu: PhysicalCpu): void => {
   assertFpContext(cpu, "fpsimd_save_user_state")
   const { features, last } = cpu
   const current = currentOf(cpu)
-  if (current.has(TIF.FOREIGN_FPSTATE)) return
+  if (!features.fp || current.has(TIF.FOREIGN_FPSTATE)) return
   const { st } = last
   if (!st) throw cpu.bug("Live FP registers are bound to nobody")
   if (features.fpmr) st.fpmr = cpu.readMain("FPMR")
@@ -149,6 +149,7 @@ export const restoreCurrentState = (cpu: PhysicalCpu): void => {
   withFpContext(cpu, () => {
     if (!task.has(TIF.FOREIGN_FPSTATE)) return
     task.clear(TIF.FOREIGN_FPSTATE)
+    if (!cpu.features.fp) return
     loadTask(cpu, task)
     bindTask(cpu)
   })

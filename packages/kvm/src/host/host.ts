@@ -5,6 +5,7 @@ import { API_VERSION, checkExtension } from "../capabilities.ts"
 import { type Crash, Crashed } from "../crash.ts"
 import type { Errno } from "../errno.ts"
 import { EventStream, type Listener } from "../events.ts"
+import { kvmPartProblem } from "../extension-check.ts"
 import { ERA_H, type FpHooks } from "../fp.ts"
 import { type GuestLists, guestLists } from "../guest-context.ts"
 import { type TrapWords, trapWords } from "../hyp/trap-words.ts"
@@ -15,7 +16,7 @@ import { AddressSpace, kernelTables, linear, type Permissions } from "./address-
 import { enableKernelSpace, initialiseEl2 } from "./boot.ts"
 import { PhysicalCpu } from "./cpu.ts"
 import { type CpuFeatures, cpuFeatures } from "./cpu-features.ts"
-import { interruptUser, preempt, runUser, switchTo, type UserStop } from "./entry.ts"
+import { preempt, runUser, scheduleIn, type UserStop } from "./entry.ts"
 import { flushTaskState } from "./fpstate.ts"
 import type { TableMemory } from "./page-tables.ts"
 import { PhysicalPages } from "./physical-pages.ts"
@@ -108,10 +109,15 @@ export class Host {
   #tableMapOn = false
   #next: Numbers = { task: 1, vm: 1, vmid: 1, asid: 1 }
 
-  /** Throws RangeError when the mode or the machine do not fit: another version of the mode contract, no FEAT_VHE for a mode that needs it, too little RAM. */
+  /**
+   * Throws RangeError when the mode or the machine do not fit: another version of the mode contract, an extension whose `kvm` part is malformed or claims what
+   * another one has, no FEAT_VHE for a mode that needs it, too little RAM.
+   */
   constructor({ board, mode, engine, scheduler }: HostOptions) {
     if (mode.apiVersion !== MODE_API_VERSION)
       throw new RangeError(`Mode ${mode.name} is written for mode API ${mode.apiVersion}; this is ${MODE_API_VERSION}`)
+    const problem = kvmPartProblem(board.pes[0]!.controls.machine)
+    if (problem) throw new RangeError(problem)
     this.board = board
     this.mode = mode
     this.run = engine ? { engine } : {}
@@ -216,7 +222,7 @@ export class Host {
   touch(physical: number): void {
     if (this.board.physical.at(physical, 1) >= 0) this.cpu.touch(linear(physical))
   }
-  /** Takes a thread away and, with the last one, its program's memory. It must not run any more. */
+  /** Takes a thread away from wherever it runs and, with the last one, its program's memory. */
   destroyTask(task: Task): Crash | undefined {
     return this.inKernel(() => {
       this.releaseTask(task)
@@ -227,6 +233,7 @@ export class Host {
   releaseTask(task: Task): void {
     task.ended ??= { status: 0 }
     if (task.schedule) this.scheduler.forget(task)
+    this.leaveCpu(task)
     task.threads.delete(task)
     this.tasks.delete(task.id)
     flushTaskState(task)
@@ -278,15 +285,16 @@ export class Host {
   /** Makes the way free for a task on the CPU in use: it leaves another one, and a thread of the scheduler leaves this one. */
   takeCpu(next: Task): void {
     const { cpu } = this
-    const old = this.cpus.find((other) => other !== cpu && other.current === next)
-    if (old) {
-      this.on(old, () => {
-        interruptUser(old)
-        switchTo(old, old.idle)
-      })
-      passTime(cpu.pe, virtualTime(old.pe))
-    }
-    if (cpu.current !== next && cpu.current?.schedule) this.scheduler.vacate(cpu)
+    if (cpu.current === next) return
+    const old = this.leaveCpu(next)
+    if (old) passTime(cpu.pe, virtualTime(old.pe))
+    if (cpu.current?.schedule) this.scheduler.vacate(cpu)
+  }
+  /** Takes a task off the CPU that it is current on, wherever it is there, and lets that CPU idle. The result is the CPU. */
+  leaveCpu(task: Task): PhysicalCpu | undefined {
+    const cpu = this.cpus.find(({ current }) => current === task)
+    if (cpu) this.on(cpu, () => scheduleIn(cpu, cpu.idle))
+    return cpu
   }
   /** Gives a program the CPU in use for at most `instructions`, until it ends, waits for an interrupt that cannot come, or its time is up. */
   runTask(task: Task, instructions: number): UserStop | Crash {

@@ -38,9 +38,9 @@ const checkCpu = (host: Host, vcpus: readonly Vcpu[], cpu: PhysicalCpu, must: Mu
     `${at}${current.name} is current elsewhere too`
   )
   // FOREIGN is the cached negation of "live here", except while a vCPU is bound
-  if (!foreign)
+  if (!foreign && cpu.features.fp)
     must(isLiveOn(cpu, current) || (loaded !== undefined && last.st === loaded.fp), `${at}live registers are neither the task's nor the vCPU's`)
-  must(current !== cpu.idle || foreign, `${at}the idle thread has user state`)
+  must(current !== cpu.idle || foreign || !cpu.features.fp, `${at}the idle thread has user state`)
   if (last.st && !(loaded && last.st === loaded.fp))
     must(!vcpus.some(({ fp }) => fp === last.st), `${at}LAST names ${last.st.name}, which is not loaded`)
   if (loaded) {

@@ -5,15 +5,15 @@ import { currentOf, flushCpuState, saveUserState } from "./fpstate.ts"
 import { withFpContext } from "./masking.ts"
 import { TIF } from "./task.ts"
 
-/** Whether kernel code may use NEON here: anywhere but in a hardware interrupt. */
-export const mayUseSimd = ({ masking }: PhysicalCpu): boolean => !masking.inHardirq
+/** Whether kernel code may use NEON here: where there is one, anywhere but in a hardware interrupt. */
+export const mayUseSimd = ({ features, masking }: PhysicalCpu): boolean => features.fp && !masking.inHardirq
 
 /**
  * kernel_neon_begin. `state` is the caller's buffer: a task's registers go there when it is preempted inside the section; in a softirq, the registers of the
  * section that it interrupted. The registers are dead afterwards: whoever owned them finds FOREIGN_FPSTATE set.
  */
 export const kernelNeonBegin = (cpu: PhysicalCpu, state: FpMemory = fpMemory("neon")): void => {
-  if (!mayUseSimd(cpu)) throw cpu.bug("kernel_neon_begin in a hardware interrupt")
+  if (!mayUseSimd(cpu)) throw cpu.bug("kernel_neon_begin where SIMD may not be used")
   withFpContext(cpu, () => {
     const task = currentOf(cpu)
     const { inSoftirq } = cpu.masking

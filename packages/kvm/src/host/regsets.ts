@@ -61,7 +61,7 @@ interface RegisterSet {
 }
 
 const fpsimdSet: RegisterSet = {
-  exists: () => true,
+  exists: ({ features }) => features.fp,
   get(_, task) {
     syncFromEffective(task)
     return task.fp.fpsimd.slice()

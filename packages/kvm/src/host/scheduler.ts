@@ -16,9 +16,8 @@ import type { RunExit } from "../run-exit.ts"
 import type { Vcpu } from "../vcpu.ts"
 import type { Vm } from "../vm.ts"
 import type { PhysicalCpu } from "./cpu.ts"
-import { exceptionFromUser, interruptUser, returnToUser, switchTo } from "./entry.ts"
+import { exceptionFromUser, returnToUser, scheduleIn } from "./entry.ts"
 import type { Host } from "./host.ts"
-import { localIrqEnable } from "./masking.ts"
 import { hasSignal } from "./signal-state.ts"
 import type { Task } from "./task.ts"
 import { type ThreadSchedule, timeLeft } from "./thread.ts"
@@ -83,6 +82,8 @@ export class Scheduler {
   #roundEnd = 0n
   #turn: number | undefined
   #interrupted = false
+  /** The vCPU whose KVM_RUN goes on at this moment, as opposed to those that were preempted in theirs. */
+  #executing: Vcpu | undefined
 
   constructor(host: Host, options: Partial<SchedulerOptions> = {}) {
     this.host = host
@@ -141,7 +142,7 @@ export class Scheduler {
   }
   /** Takes a thread away from the scheduler: it has ended, or somebody else decides when it runs. It must be at user level or have ended. */
   forget(task: Task): void {
-    this.#leaveCpu(task)
+    this.host.leaveCpu(task)
     this.#unqueue(task)
     if (task.position?.vcpu.thread === task) task.position.vcpu.thread = undefined
     this.#programs.delete(task)
@@ -207,7 +208,17 @@ export class Scheduler {
     if (!current || current === cpu.idle) return
     this.host.on(cpu, () => {
       this.#requeue(cpu, current)
-      this.#switch(cpu, cpu.idle)
+      scheduleIn(cpu, cpu.idle)
+    })
+  }
+  /** Takes a vCPU off its CPU, so that its registers are in memory; its thread stays in KVM_RUN. EBUSY: it is executing now, and a listener asks. */
+  unload(vcpu: Vcpu): Errno | Crash | undefined {
+    const cpu = vcpu.loadedOn
+    if (!cpu) return undefined
+    if (this.#executing === vcpu || !cpu.current?.schedule) return "EBUSY"
+    return this.host.guard(() => {
+      this.vacate(cpu)
+      return undefined
     })
   }
   /** A VM goes: every KVM_RUN of it is put from its CPU, and begins anew when its thread goes on, which finds that out. */
@@ -276,12 +287,12 @@ export class Scheduler {
     schedule.needResched = false
     const next = this.#pick(cpu, now)
     if (!next) {
-      this.#switch(cpu, cpu.idle)
+      scheduleIn(cpu, cpu.idle)
       passTime(cpu.pe, this.#idleUntil(cpu))
       return
     }
     schedule.sliceEnd = now + BigInt(this.options.slice)
-    this.#switch(cpu, next)
+    scheduleIn(cpu, next)
   }
   /** A thread that could go on goes to the end of a queue, this CPU's or another's. */
   #requeue(cpu: PhysicalCpu, task: Task): void {
@@ -289,12 +300,6 @@ export class Scheduler {
     if (!schedule || task.ended) return
     schedule.notBefore = virtualTime(cpu.pe)
     if (schedule.state === "runnable") this.#enqueue(task, schedule)
-  }
-  #switch(cpu: PhysicalCpu, next: Task): void {
-    if (next === cpu.current) return
-    interruptUser(cpu)
-    switchTo(cpu, next)
-    localIrqEnable(cpu)
   }
   /** The first that waits for this CPU; when there is none, one that waits for another and may run here. */
   #pick(cpu: PhysicalCpu, now: bigint): Task | undefined {
@@ -333,7 +338,9 @@ export class Scheduler {
       vcpu.thread = task
       task.position!.begun = true
     }
+    this.#executing = vcpu
     const result = (begun ? undefined : beginRun(cpu, vcpu)) ?? continueRun(cpu, vcpu)
+    this.#executing = undefined
     if (result === Yield.RESCHED) return
     if (result === Yield.SLEEP) return this.#sleep(cpu, task, vcpu.sleep?.until)
     vcpu.thread = undefined
@@ -465,9 +472,6 @@ export class Scheduler {
       return true
     }
     return false
-  }
-  #leaveCpu(task: Task): void {
-    for (const cpu of this.host.cpus) if (cpu.current === task) this.host.on(cpu, () => this.#switch(cpu, cpu.idle))
   }
   /** A number below `count`, the next of the seed (Mulberry32). */
   #choose(count: number): number {

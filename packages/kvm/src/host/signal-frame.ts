@@ -109,22 +109,19 @@ const writeContext = (
   view.setBigUint64(FRAME.pstate, pstate, true)
 }
 
-/** Acts upon what is pending for the current task, on its way to user level: a handler is entered, or the task ends. */
+/** Acts upon what is pending for the current task, on its way to user level: a handler is entered, or its program ends. */
 export const deliverSignals = (cpu: PhysicalCpu, task: Task): void => {
   for (let signal = takeSignal(task); signal && !task.ended; signal = takeSignal(task)) {
     const action = task.signals.actions.get(signal.number)
     const handled = action !== undefined && action.handler > 1n && signal.number !== SIGNAL.SIGKILL
     if (cpu.events.listening) cpu.emit({ what: "signal", task: task.name, signal: signalName(signal.number), handler: handled })
-    if (!handled) end(task, signal)
+    if (!handled) task.endProgram({ signal: signalName(signal.number), esr: signal.esr, far: signal.address })
     // no room on the stack: a second failure has no handler
     else if (!enterHandler(cpu, task, signal, action)) {
       if (signal.number === SIGNAL.SIGSEGV) task.signals.actions.delete(SIGNAL.SIGSEGV)
       forceSignal(task, SIGNAL.SIGSEGV, { esr: signal.esr, address: task.registers.sp })
     }
   }
-}
-const end = (task: Task, { number, esr, address }: PendingSignal): void => {
-  task.ended = { signal: signalName(number), esr, far: address }
 }
 
 /** Records of a frame by their magic; undefined: the frame is not valid. A record twice, an unknown one or a length that is none makes it so. */

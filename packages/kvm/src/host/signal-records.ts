@@ -47,6 +47,7 @@ const doubleword = (magic: number, value: bigint): SignalRecord => record(magic,
 
 /** The records of a task whose state is in its memory, V of it up to date, in their order. */
 export const recordsOf = ({ features }: PhysicalCpu, { fp }: Task, tpidr2: bigint): readonly SignalRecord[] => {
+  if (!features.fp) return []
   const records = [
     record(MAGIC.FPSIMD, FPSIMD_BYTES, (bytes) => {
       bytes.set(fp.fpsimd.subarray(STATUS, STATUS + 8), HEAD_BYTES)
@@ -82,9 +83,9 @@ const tableRecord = (fp: FpMemory): SignalRecord =>
   })
 
 /** Which records a machine without an extension does not know: they make a frame invalid. */
-export const knownRecords = ({ sve, sme, sme2, fpmr }: CpuFeatures): ReadonlySet<number> =>
+export const knownRecords = ({ fp, sve, sme, sme2, fpmr }: CpuFeatures): ReadonlySet<number> =>
   new Set([
-    MAGIC.FPSIMD,
+    ...(fp ? [MAGIC.FPSIMD] : []),
     ...(sve || sme ? [MAGIC.SVE] : []),
     ...(fpmr ? [MAGIC.FPMR] : []),
     ...(sme ? [MAGIC.TPIDR2, MAGIC.ZA] : []),
@@ -99,6 +100,7 @@ const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes
  * before the fault is done already.
  */
 export const restoreRecords = (cpu: PhysicalCpu, task: Task, records: Records, setTpidr2: (value: bigint) => void): boolean => {
+  if (!cpu.features.fp) return true
   const fpsimd = records.get(MAGIC.FPSIMD)
   if (fpsimd?.length !== FPSIMD_BYTES) return false
   const sve = records.get(MAGIC.SVE)

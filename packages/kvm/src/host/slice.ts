@@ -19,6 +19,16 @@ const retiredBy = (cpu: PhysicalCpu, what: () => Exit): { readonly exit: Exit; r
 }
 
 /**
+ * The kernel has done an instruction in the guest's place that the processor does itself in other modes: it counts like any other, so that virtual time is the
+ * same. Where nothing else retired since the entry the trap has used up its share of the run already.
+ */
+export const retireEmulated = (cpu: PhysicalCpu, { slice }: Vcpu): void => {
+  cpu.pe.retire(1)
+  cpu.account.instructions++
+  if (slice.progressed) slice.left--
+}
+
+/**
  * Lets the processing element run from EL1 or EL0 until an exception to EL2. What does not end by itself is ended by an interrupt of the host, as a timer
  * tick or another CPU would: the end of the budget, a wait that is not trapped, a request of the debugger (HLT).
  */
@@ -31,6 +41,7 @@ export const runGuest = (cpu: PhysicalCpu, vcpu: Vcpu): ExitCode => {
     const instructions = Math.min(Math.max(1, slice.left), UNLIMITED)
     const { exit, retired } = retiredBy(cpu, () => run(pe, { instructions, ...slice.options }))
     cpu.account.instructions += retired
+    slice.progressed = retired > 0
     // exceptions count too: a guest that only takes exceptions comes to an end
     slice.left -= exit.kind === "limit" ? instructions : Math.max(1, retired)
     switch (exit.kind) {

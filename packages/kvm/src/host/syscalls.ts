@@ -33,6 +33,7 @@ const userBytes = ({ host, task }: Call, address: number, length: number): Uint8
   }
   return bytes
 }
+const statusOf = ({ arguments: [status] }: Call): { readonly status: number } => ({ status: Number(status! & 0xffn) })
 const LONGEST_WRITE = 0x10000
 const SHARED = 1n
 
@@ -66,10 +67,21 @@ const TABLE: ReadonlyMap<number, (call: Call) => bigint> = new Map<number, (call
       return problem ? failed(problem) : address!
     }
   ],
-  [93, exit],
-  [94, exitGroup],
+  [
+    93, // exit
+    (call) => {
+      call.task.ended = statusOf(call)
+      return 0n
+    }
+  ],
+  [
+    94, // exit_group
+    (call) => {
+      call.task.endProgram(statusOf(call))
+      return 0n
+    }
+  ],
   [172, ({ task }) => BigInt(task.programId)], // getpid
-  [178, ({ task }) => BigInt(task.id)], // gettid
   [
     124, // sched_yield: without a scheduler nobody else runs, but the registers go through memory as if somebody had
     ({ cpu, task }) => {
@@ -79,16 +91,6 @@ const TABLE: ReadonlyMap<number, (call: Call) => bigint> = new Map<number, (call
     }
   ]
 ])
-/** The end of all threads of the program. */
-function exitGroup(call: Call): bigint {
-  exit(call)
-  for (const thread of call.task.threads) thread.ended ??= call.task.ended
-  return 0n
-}
-function exit({ task, arguments: [status] }: Call): bigint {
-  task.ended = { status: Number(status! & 0xffn) }
-  return 0n
-}
 
 /** Does the system call of a task whose registers are stored. Gives the new X0. */
 export const systemCall = (host: Host, cpu: PhysicalCpu, task: Task, number: number): bigint => {

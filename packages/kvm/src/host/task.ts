@@ -68,7 +68,7 @@ export class Task {
   schedule: ThreadSchedule | undefined
   /** Where in the kernel it is while it does not run; undefined: its registers are those of user level. */
   position: KernelPosition | undefined
-  /** Why it is gone: exit_group's status, or the signal that killed it. */
+  /** Why it is gone: the status it exited with, or the signal that killed its program. */
   ended: { readonly status: number } | { readonly signal: string; readonly esr: bigint; readonly far: bigint } | undefined
 
   /** `sibling`: a thread of the program it belongs to; undefined: it is the first thread of a new one. */
@@ -89,6 +89,10 @@ export class Task {
     while (this.files.has(descriptor)) descriptor++
     this.files.set(descriptor, file)
     return descriptor
+  }
+  /** do_group_exit: every thread of the program ends; one that has ended already keeps its reason. */
+  endProgram(how: NonNullable<Task["ended"]>): void {
+    for (const thread of this.threads) thread.ended ??= how
   }
   has(flag: TIF): boolean {
     return (this.flags & flag) !== 0

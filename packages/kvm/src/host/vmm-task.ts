@@ -38,9 +38,10 @@ const ask = ({ x }: Pe, descriptor: number, request: number): void => {
 }
 export const askForRun = (pe: Pe, { descriptor }: Vcpu): void => ask(pe, descriptor, KVM_RUN)
 
-/** The calling thread's ioctl(descriptor, request, 0): from EL0 into the kernel and back. */
+/** The calling thread's ioctl(descriptor, request, 0): from EL0 into the kernel and back. A VMM that a signal has killed makes no calls. */
 export const vmmIoctl = (host: Host, descriptor: number, request: number): void => {
   const { cpu, caller } = host
+  if (caller.ended) throw cpu.bug(`${caller.name} has ended: there is no VMM any more`)
   host.takeCpu(caller)
   preempt(cpu, caller)
   const { pe } = cpu
