@@ -2,7 +2,7 @@
  * The checked port: the only way a model of kernel or hypervisor code touches a processing element. Every operation is what the instruction of that name
  * would do at the current exception level, with the same gates and traps a guest meets, and with control writes that wait for `isb` or `eret`.
  */
-import { EC, encodingOfSystemInstruction, type RegisterBytes } from "@eltwo/isa"
+import { type Accessor, EC, encodingOfSystemInstruction, type RegisterBytes } from "@eltwo/isa"
 import { Abort, instructionException, type PendingException, returnFromException, takeException } from "./exception.ts"
 import { checkGate } from "./gates.ts"
 import { PE } from "./layout.ts"
@@ -12,7 +12,7 @@ import type { Pe } from "./pe.ts"
 import { synchronizeErrors } from "./pending.ts"
 import { synchronize } from "./processor-state.ts"
 import { writePstateImmediate } from "./pstate-immediate.ts"
-import { readSystemRegister, writeSystemRegister } from "./system-registers.ts"
+import { readAccessor, writeAccessor } from "./system-registers.ts"
 
 /**
  * An operation of the port was trapped or faulted. Nothing has changed: the exception is not entered. If its target is the caller's own level, the modelled kernel
@@ -87,19 +87,23 @@ export const portOf = (pe: Pe): Port => {
     try {
       return run()
     } catch (error) {
-      if (error instanceof Abort) return new PortTrap(operation, pe.el, error.exception)
-      throw error
+      return trapped(error, operation)
     }
   }
-  /** Names as callers spell them. */
-  const known = { read: new Map<string, number>(), write: new Map<string, number>() }
-  const encodingOf = (register: string, access: "read" | "write"): number => {
-    const found = known[access].get(register)
-    if (found !== undefined) return found
+  /** By the names that callers spell. */
+  const readable = new Map<string, Accessor>()
+  const writable = new Map<string, Accessor>()
+  const accessorOf = (register: string, access: "read" | "write"): Accessor => {
     const encoding = machine.systemNames.encoding(register.toLowerCase(), access)
-    if (encoding === undefined) throw new RangeError(`This machine has no register ${register}`)
-    known[access].set(register, encoding)
-    return encoding
+    const accessor = encoding === undefined ? undefined : machine.registerByEncoding.get(encoding)
+    if (!accessor) throw new RangeError(`This machine has no register ${register}`)
+    const known = access === "read" ? readable : writable
+    known.set(register, accessor)
+    return accessor
+  }
+  const trapped = (error: unknown, operation: string): PortTrap => {
+    if (error instanceof Abort) return new PortTrap(operation, pe.el, error.exception)
+    throw error
   }
   const withComponent = <T>(
     verb: string,
@@ -122,12 +126,21 @@ export const portOf = (pe: Pe): Port => {
       return pe.el
     },
     mrs: (register) => {
-      const encoding = encodingOf(register, "read")
-      return attempt(`mrs ${register}`, () => readSystemRegister(pe, encoding, 0))
+      const accessor = readable.get(register) ?? accessorOf(register, "read")
+      try {
+        return readAccessor(pe, accessor, 0)
+      } catch (error) {
+        return trapped(error, `mrs ${register}`)
+      }
     },
     msr: (register, value) => {
-      const encoding = encodingOf(register, "write")
-      return nothing(attempt(`msr ${register}`, () => writeSystemRegister(pe, encoding, value, 0)))
+      const accessor = writable.get(register) ?? accessorOf(register, "write")
+      try {
+        writeAccessor(pe, accessor, value, 0)
+        return undefined
+      } catch (error) {
+        return trapped(error, `msr ${register}`)
+      }
     },
     isb: () => synchronize(pe),
     esb: () => synchronizeErrors(pe),

@@ -11,16 +11,18 @@ import { updateVectorLengths } from "./vector-length.ts"
 export const readSystemRegister = (pe: Pe, encoding: number, Rt: number): bigint => {
   const accessor = pe.controls.machine.registerByEncoding.get(encoding)
   if (!accessor) throw new Abort(unallocated(pe, encoding, Rt, true))
-  return readThrough(pe, accessor, Rt)
+  return readAccessor(pe, accessor, Rt)
 }
 /** MSR (register). As readSystemRegister. */
 export const writeSystemRegister = (pe: Pe, encoding: number, value: bigint, Rt: number): void => {
   const accessor = pe.controls.machine.registerByEncoding.get(encoding)
   if (!accessor) throw new Abort(unallocated(pe, encoding, Rt, false))
-  const register = reached(pe, accessor, Rt, false)
-  writeRegister(pe, register, value)
+  writeAccessor(pe, accessor, value, Rt)
 }
-const readThrough = (pe: Pe, accessor: Accessor, Rt: number): bigint => readRegister(pe, reached(pe, accessor, Rt, true))
+/** The same where the accessor is known. */
+export const readAccessor = (pe: Pe, accessor: Accessor, Rt: number): bigint => readRegister(pe, reached(pe, accessor, Rt, true))
+export const writeAccessor = (pe: Pe, accessor: Accessor, value: bigint, Rt: number): void =>
+  writeRegister(pe, reached(pe, accessor, Rt, false), value)
 
 /** The register an accessor reaches from the current exception level. Throws Abort. */
 const reached = (pe: Pe, accessor: Accessor, Rt: number, isRead: boolean): Register => {
@@ -102,7 +104,8 @@ export const readRegister = (pe: Pe, register: Register): bigint => {
 export const writeRegister = (pe: Pe, register: Register, value: bigint): void => {
   const { declaration } = register,
     { writable, ones } = pe.controls.layoutOf(register),
-    masked = (BigInt.asUintN(64, value) & writable) | ones
+    kept = value & writable,
+    masked = ones === 0n ? kept : kept | ones
   if (declaration.storage) storages[declaration.storage].write(pe, register, declaration.fields ? masked : BigInt.asUintN(64, value))
   else if (declaration.compute?.write) declaration.compute.write(computedFile(pe), masked)
   else pe.controls.store(register, masked)

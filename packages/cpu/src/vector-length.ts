@@ -1,5 +1,4 @@
 /** Effective vector lengths, and what a change of length or of PSTATE.SM and PSTATE.ZA does to the registers. */
-import type { KnownRegister } from "./controls.ts"
 import { PE } from "./layout.ts"
 import type { Pe } from "./pe.ts"
 
@@ -10,23 +9,32 @@ const ZA = 2
 /** FPSR after a change of PSTATE.SM: every cumulative flag. */
 const FPSR_AFTER_SM = 0x0800009f
 
+const ZCR = { el1: "ZCR_EL1", el2: "ZCR_EL2" } as const
+const SMCR = { el1: "SMCR_EL1", el2: "SMCR_EL2" } as const
 /** Length that ZCR_ELx or SMCR_ELx ask for at the current exception level, in bits. */
-const requested = (pe: Pe, stem: "ZCR" | "SMCR"): number => {
-  const { controls, el } = pe,
-    length = (level: 1 | 2) => 128 * ((controls.low(controls.slot[`${stem}_EL${level}` as KnownRegister]) & 15) + 1)
-  if (el === 2 || (el === 0 && controls.host)) return length(2)
-  return Math.min(length(1), length(2))
+const requested = ({ controls, el }: Pe, { el1, el2 }: typeof ZCR | typeof SMCR): number => {
+  const limit = controls.low(controls.slot[el2]) & LEN
+  const own = el === 2 || (el === 0 && controls.host) ? limit : controls.low(controls.slot[el1]) & LEN
+  return 128 * (Math.min(own, limit) + 1)
 }
-/** The largest implemented length not above `request`; `smallest` when there is none. */
-const implementedLength = (lengths: readonly number[], request: number): number =>
-  lengths.reduce((best, l) => (l <= request && l > best ? l : best), Math.min(...lengths))
+const LEN = 15
+/** The largest implemented length not above `request`; the smallest one when there is none. */
+const implementedLength = (lengths: readonly number[], request: number): number => {
+  let below = 0
+  let smallest = Number.POSITIVE_INFINITY
+  for (const length of lengths) {
+    if (length <= request && length > below) below = length
+    if (length < smallest) smallest = length
+  }
+  return below || smallest
+}
 
 /** Sets `pe.vectorBits` and `pe.streamingVectorBits`; what a shorter length hides becomes zero. */
 export const updateVectorLengths = (pe: Pe): void => {
   const { vectorLengths, streamingVectorLengths } = pe.board
   const streaming = pe.svcr & SM
-  pe.streamingVectorBits = streamingVectorLengths.length > 0 ? implementedLength(streamingVectorLengths, requested(pe, "SMCR")) : 128
-  const plain = vectorLengths.length > 0 ? implementedLength(vectorLengths, requested(pe, "ZCR")) : 128
+  pe.streamingVectorBits = streamingVectorLengths.length > 0 ? implementedLength(streamingVectorLengths, requested(pe, SMCR)) : 128
+  const plain = vectorLengths.length > 0 ? implementedLength(vectorLengths, requested(pe, ZCR)) : 128
   const bits = streaming ? pe.streamingVectorBits : plain
   if (bits < pe.vectorBits) truncate(pe, bits / 8)
   pe.vectorBits = bits

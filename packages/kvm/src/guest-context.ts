@@ -96,6 +96,9 @@ export interface GuestLists {
   readonly el1LoadFirst: RegisterList
   readonly cpacr: string
   readonly el1Load: RegisterList
+  /** Where all of them move at once: `el1Save` and `user` in one, `el1Load` and `user` in one. */
+  readonly allSave: RegisterList
+  readonly allLoad: RegisterList
   /** Which context registers are on the CPU while el1 lists stay there. */
   readonly live: ReadonlySet<ContextRegister>
 }
@@ -131,12 +134,15 @@ export const guestLists = (features: CpuFeatures, family: AccessorFamily): Guest
     ...optional(features.sctlr2, "SCTLR2_EL1")
   ]
   const save: readonly ContextRegister[] = ["SCTLR_EL1", "CPACR_EL1", "TTBR0_EL1", "TTBR1_EL1", "TCR_EL1", ...extended, ...late]
+  const load: readonly ContextRegister[] = ["TTBR0_EL1", "TTBR1_EL1", ...extended, ...late]
   return {
     user: list(USER),
     el1Save: list(save),
     el1LoadFirst: list(FIRST),
     cpacr: guestName("CPACR_EL1", family),
-    el1Load: list(["TTBR0_EL1", "TTBR1_EL1", ...extended, ...late]),
+    el1Load: list(load),
+    allSave: list([...save, ...USER]),
+    allLoad: list([...load, ...USER]),
     live: new Set([...USER, ...save])
   }
 }

@@ -9,7 +9,7 @@ export type { HiddenField, KvmPart, VcpuFeaturePart, VectorFile, VectorRegisters
 export type { FpHooks } from "./fp.ts"
 export * from "./guest-context.ts"
 export { linear } from "./host/address-space.ts"
-export { PhysicalCpu, type RegisterList } from "./host/cpu.ts"
+export { PhysicalCpu, type RegisterList, type RegisterValues } from "./host/cpu.ts"
 export { type CpuFeatures, cpuFeatures } from "./host/cpu-features.ts"
 export { offlineCpu, onlineCpu, resumeCpu, suspendCpu } from "./host/cpu-power.ts"
 export type { UserStop } from "./host/entry.ts"

@@ -19,6 +19,12 @@ export interface RegisterList {
   readonly names: readonly string[]
   readonly slots: readonly number[]
 }
+/** Names of registers with the values to write. */
+export type RegisterValues = readonly (readonly [string, bigint])[]
+const NOTHING: RegisterValues = []
+const NO_LIST: RegisterList = { names: [], slots: [] }
+const valuesOf = ({ names, slots }: RegisterList, context: BigUint64Array): RegisterValues =>
+  names.map((name, i) => [name, context[slots[i]!]!] as const)
 
 const PROTECTED_PAGE = (address: bigint): string => `Unable to handle kernel access to hypervisor-protected memory at 0x${address.toString(16)}`
 
@@ -114,36 +120,31 @@ export class PhysicalCpu {
   /** Reads a list of registers into a context. */
   readList({ names, slots }: RegisterList, context: BigUint64Array): void {
     for (let i = 0; i < names.length; i++) context[slots[i]!] = this.read(names[i]!)
-    if (this.events.listening) this.#reportList("regs-read", names, slots, context)
+    if (this.events.listening) this.reportList("regs-read", valuesOf({ names, slots }, context))
   }
   writeList({ names, slots }: RegisterList, context: BigUint64Array): void {
     for (let i = 0; i < names.length; i++) this.write(names[i]!, context[slots[i]!]!)
-    if (this.events.listening) this.#reportList("regs-write", names, slots, context)
+    if (this.events.listening) this.reportList("regs-write", valuesOf({ names, slots }, context))
   }
-  /** Writes registers one by one and reports them as one list, followed by a list from a context where there is one. */
-  writeAll(values: readonly (readonly [string, bigint])[], list?: RegisterList, context?: BigUint64Array): void {
-    for (const [register, value] of values) this.write(register, value)
-    if (list && context) for (let i = 0; i < list.names.length; i++) this.write(list.names[i]!, context[list.slots[i]!]!)
-    if (!this.events.listening) return
-    const rest = list && context ? list.names.map((name, i) => [name, context[list.slots[i]!]!] as const) : []
-    this.reportList("regs-write", [...values, ...rest])
+  /** Writes registers, a list from a context, and further registers, and reports them as one list. */
+  writeAll(first: RegisterValues, list: RegisterList = NO_LIST, context: BigUint64Array = this.hostContext, last: RegisterValues = NOTHING): void {
+    const { names, slots } = list
+    for (let i = 0; i < first.length; i++) this.write(first[i]![0], first[i]![1])
+    for (let i = 0; i < names.length; i++) this.write(names[i]!, context[slots[i]!]!)
+    for (let i = 0; i < last.length; i++) this.write(last[i]![0], last[i]![1])
+    if (this.events.listening) this.reportList("regs-write", [...first, ...valuesOf(list, context), ...last])
   }
   /** Reads a list into a context, then further registers, and reports them as one list; the result has the further ones. */
   readAll({ names, slots }: RegisterList, context: BigUint64Array, further: readonly string[]): readonly bigint[] {
     for (let i = 0; i < names.length; i++) context[slots[i]!] = this.read(names[i]!)
     const values = further.map((register) => this.read(register))
-    if (this.events.listening) {
-      const list = names.map((name, i) => [name, context[slots[i]!]!] as const)
-      this.reportList("regs-read", [...list, ...further.map((register, i) => [register, values[i]!] as const)])
-    }
+    if (this.events.listening)
+      this.reportList("regs-read", [...valuesOf({ names, slots }, context), ...further.map((register, i) => [register, values[i]!] as const)])
     return values
   }
   /** Says that registers read or written one by one belong together. */
-  reportList(what: "regs-read" | "regs-write", values: readonly (readonly [string, bigint])[]): void {
+  reportList(what: "regs-read" | "regs-write", values: RegisterValues): void {
     if (this.events.listening) this.emit({ what, where: this.context, list: values.map(([name]) => name), values: values.map(([, value]) => value) })
-  }
-  #reportList(what: "regs-read" | "regs-write", list: readonly string[], slots: readonly number[], context: BigUint64Array): void {
-    this.emit({ what, where: this.context, list, values: slots.map((slot) => context[slot]!) })
   }
 
   isb(): void {

@@ -1,12 +1,9 @@
 /** What world switches of every mode share: common traps, HCR_EL2, and the PSTATE a guest may be entered with. */
 
-import type { PhysicalCpu } from "../host/cpu.ts"
+import type { PhysicalCpu, RegisterValues } from "../host/cpu.ts"
 import type { CpuFeatures } from "../host/cpu-features.ts"
 import type { Vcpu } from "../vcpu.ts"
 import { GUEST_HSTR, guestFineTraps, guestHcrx, HCR, hostFineTraps, hostHcrx } from "./controls.ts"
-
-/** Names of registers with the values to write. */
-export type RegisterValues = readonly (readonly [string, bigint])[]
 
 /** HSTR_EL2, HCRX_EL2 and the fine-grained traps, as far as the machine has them. Of the latter only HFGRTR and HFGWTR trap what exists. */
 const commonTraps = (hstr: bigint, hcrx: bigint, fine: bigint, features: CpuFeatures): RegisterValues => [

@@ -3,11 +3,11 @@
  * each exit. Nothing of the guest is on the CPU between vcpu_load and the entry but its timers.
  */
 import { type GuestLists, SLOT } from "../guest-context.ts"
-import type { PhysicalCpu, RegisterList } from "../host/cpu.ts"
+import type { PhysicalCpu, RegisterValues } from "../host/cpu.ts"
 import type { Host } from "../host/host.ts"
 import { counterAccess, emulatedTimerAccess, HOST_MDCR, hostNvheHcr } from "../hyp/controls.ts"
 import { activateFpTraps, deactivateFpTraps } from "../hyp/fpsimd.ts"
-import { activateHcr, deactivateHcr, guestCommonTraps, hostCommonTraps, type RegisterValues, returnState } from "../hyp/switch-state.ts"
+import { activateHcr, deactivateHcr, guestCommonTraps, hostCommonTraps, returnState } from "../hyp/switch-state.ts"
 import { commitPending } from "../inject.ts"
 import type { WorldSwitch } from "../mode.ts"
 import { guestFeatures } from "../system-registers.ts"
@@ -49,14 +49,10 @@ interface Side {
 const returnNames = ({ mode }: Host): { readonly elr: string; readonly spsr: string } =>
   mode.registers === "redirected" ? { elr: "ELR_EL1", spsr: "SPSR_EL1" } : { elr: "ELR_EL2", spsr: "SPSR_EL2" }
 
-const joined = (first: RegisterList, second: RegisterList): RegisterList => ({
-  names: [...first.names, ...second.names],
-  slots: [...first.slots, ...second.slots]
-})
 /** Common, EL1, user and return state into a context; the result is what the names of the return state held. */
 const save = (cpu: PhysicalCpu, { features }: Host, guestLists: GuestLists, context: BigUint64Array, names: readonly string[]): readonly bigint[] => {
   context[SLOT.MDSCR_EL1] = cpu.read("MDSCR_EL1")
-  const values = cpu.readAll(joined(guestLists.el1Save, guestLists.user), context, features.ras ? [...names, "VDISR_EL2"] : names)
+  const values = cpu.readAll(guestLists.allSave, context, features.ras ? [...names, "VDISR_EL2"] : names)
   if (features.ras) context[SLOT.DISR_EL1] = values[names.length]!
   return values
 }
@@ -70,13 +66,11 @@ const restore = (cpu: PhysicalCpu, host: Host, guestLists: GuestLists, { context
   ]
   cpu.writeAll(view, guestLists.el1LoadFirst, context)
   cpu.writeMain(guestLists.cpacr, context[SLOT.CPACR_EL1]!)
-  const { names, slots } = joined(guestLists.el1Load, guestLists.user)
-  cpu.writeAll([
-    ...names.map((name, i) => [name, context[slots[i]!]!] as const),
+  const back = [
     [elr, pc],
-    [spsr, pstate],
-    ...(features.ras ? [["VDISR_EL2", context[SLOT.DISR_EL1]!] as const] : [])
-  ])
+    [spsr, pstate]
+  ] as const
+  cpu.writeAll([], guestLists.allLoad, context, features.ras ? [...back, ["VDISR_EL2", context[SLOT.DISR_EL1]!]] : back)
 }
 
 /** The world switch of modes whose kernel is at EL1, by a policy. */
