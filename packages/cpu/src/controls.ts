@@ -145,7 +145,9 @@ export class Controls {
   readonly #pe: Pe
   readonly #words: Uint32Array
   /** Slots whose written value is not in force yet. */
-  readonly #pending = new Set<number>()
+  readonly #pending: number[] = []
+  /** 1 for slots that are among them. */
+  readonly #isPending = new Uint8Array(IN_FORCE)
   /** HCR_EL2 bits that count in each state. */
   readonly #hcrUnderTge: bigint
   readonly #hcrInHostMode: bigint
@@ -179,14 +181,14 @@ export class Controls {
   /** Derives everything anew after the register file was written from outside (snapshot). */
   restored(): void {
     const { system } = this.#pe
-    this.#pending.clear()
-    for (const r of this.machine.registers ?? []) if (r.control && system[r.slot] !== system[r.slot + IN_FORCE]) this.#pending.add(r.slot)
+    this.#settle()
+    for (const r of this.machine.registers ?? []) if (r.control && system[r.slot] !== system[r.slot + IN_FORCE]) this.#wait(r.slot)
     this.#derive()
   }
 
   /** Whether a control write waits for a context synchronisation event. */
   get pending(): boolean {
-    return this.#pending.size > 0
+    return this.#pending.length > 0
   }
   /** A register's value as last written. */
   written(slot: number): bigint {
@@ -217,16 +219,20 @@ export class Controls {
     if (!register.control) return
     if (this.mode === "chaos" && this.#toss()) {
       this.#pe.system[slot + IN_FORCE] = value
-      this.#pending.delete(slot)
+      if (this.#isPending[slot]) this.#pending.splice(this.#pending.indexOf(slot), 1)
+      this.#isPending[slot] = 0
       this.#derive()
-    } else this.#pending.add(slot)
+    } else this.#wait(slot)
   }
   /** What a context synchronisation event does: all control writes are in force. True when something changed. */
   synchronize(): boolean {
-    if (this.#pending.size === 0) return false
-    const { system } = this.#pe
-    for (const slot of this.#pending) system[slot + IN_FORCE] = system[slot]!
-    this.#pending.clear()
+    if (this.#pending.length === 0) return false
+    const words = this.#words
+    for (const slot of this.#pending) {
+      words[2 * (slot + IN_FORCE)] = words[2 * slot]!
+      words[2 * (slot + IN_FORCE) + 1] = words[2 * slot + 1]!
+    }
+    this.#settle()
     this.#derive()
     return true
   }
@@ -269,6 +275,15 @@ export class Controls {
     this.hcrHigh = Number((hcr >> 32n) & 0xffffffffn)
     this.version++
     this.#pe.attention = true
+  }
+  #wait(slot: number): void {
+    if (this.#isPending[slot]) return
+    this.#isPending[slot] = 1
+    this.#pending.push(slot)
+  }
+  #settle(): void {
+    for (const slot of this.#pending) this.#isPending[slot] = 0
+    this.#pending.length = 0
   }
   #toss(): boolean {
     this.coin = (Math.imul(this.coin, 1664525) + 1013904223) | 0

@@ -200,7 +200,8 @@ const writeMemory = (pe: Pe, address: bigint, bytes: AccessBytes, value: bigint)
     at = memory.at(physical, bytes)
   if (at >= 0) {
     code.stored(physical, bytes)
-    for (let i = 0; i < bytes; i++) memory.bytes[at + i] = Number((value >> BigInt(8 * i)) & 0xffn)
+    if (bytes === 8) memory.view.setBigUint64(at, value, true)
+    else for (let i = 0, low = Number(BigInt.asUintN(32, value)); i < bytes; i++) memory.bytes[at + i] = low >>> (8 * i)
     return
   }
   const device = memory.deviceAt(physical, bytes)

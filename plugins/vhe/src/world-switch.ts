@@ -59,7 +59,10 @@ export const worldSwitch: WorldSwitch = {
     vcpu.registers.pc = cpu.read("ELR_EL1")
     if (host.features.ras) vcpu.system[SLOT.DISR_EL1] = cpu.read("VDISR_EL2")
     if (cpu.events.listening)
-      cpu.reportList("regs-read", [["ELR_EL1", vcpu.registers.pc], ...(host.features.ras ? [["VDISR_EL2", vcpu.system[SLOT.DISR_EL1]!] as const] : [])])
+      cpu.reportList("regs-read", [
+        ["ELR_EL1", vcpu.registers.pc],
+        ...(host.features.ras ? [["VDISR_EL2", vcpu.system[SLOT.DISR_EL1]!] as const] : [])
+      ])
     deactivateHcr(cpu, vcpu, HOST_VHE_HCR)
     deactivateFpTraps(cpu, vcpu)
     cpu.writeMain("VBAR_EL1", host.vectors)
