@@ -127,12 +127,13 @@ describe.skipIf(chromium === undefined)("a page", () => {
     expect(error).toBeUndefined()
     expect(done).toHaveLength(GUESTS.length)
     for (const [i, { name, snapshot, task }] of runs.entries()) {
-      const { snapshot: own, output, end, milliseconds } = done[i]!
+      const { snapshot: own, output, forked, end, milliseconds } = done[i]!
       expect(own === task.snapshot, `${name}: the same bytes`).toBe(true)
       const fromBrowser = join(folder, `${name}-browser.el2`)
       writeFileSync(fromBrowser, Buffer.from(own, "base64"))
       const went = await command("restore", "--json", "--resume", fromBrowser)
       expect(consoleOf(went.out), name).toBe(output)
+      expect(forked, name).toBe(output)
       expect(output.length, name).toBeGreaterThan(10)
       expect(JSON.parse(end)).toEqual({ kind: "exited", status: went.exit })
       expect(existsSync(snapshot)).toBe(true)

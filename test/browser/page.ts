@@ -22,6 +22,8 @@ export interface Done {
   readonly snapshot: string
   /** How the guest went on from the command's snapshot: its output and its end. */
   readonly output: string
+  /** What a fork of the browser's own guest printed from there. */
+  readonly forked: string
   readonly end: string
   /** Milliseconds from the start of the first instruction to the snapshot. */
   readonly milliseconds: number
@@ -37,12 +39,16 @@ const perform = async ({ guest, files, options, at, snapshot }: Task): Promise<D
   await vm.run({ maxInstructions: at })
   const milliseconds = performance.now() - begun
   const own = base64(vm.snapshot())
+  let forked = ""
+  const twin = vm.fork({ streams: textOutput((text) => void (forked += text)) })
   vm.close()
+  await twin.run()
+  twin.close()
   let output = ""
   const restored = await Vm.restore(bytesOf(snapshot), { platform, streams: textOutput((text) => void (output += text)) })
   const end = JSON.stringify(await restored.run())
   restored.close()
-  return { guest, snapshot: own, output, end, milliseconds }
+  return { guest, snapshot: own, output, forked, end, milliseconds }
 }
 
 const main = async (): Promise<unknown> => {

@@ -1,5 +1,5 @@
 /** Virtual machines for programs that use Effect. promise.ts has the same for those that do not. */
-import { Effect, type Scope, Stream } from "effect"
+import { Context, Effect, Layer, type Scope, Stream } from "effect"
 import type { ForkOptions, RestoreConfig, RunLimit, VmConfig } from "./api/config.ts"
 import type { VmExit } from "./api/exit.ts"
 import type { MachineState } from "./api/machine.ts"
@@ -7,7 +7,7 @@ import { makeMachine, restoreMachine } from "./api/make.ts"
 import type { MemoryRange } from "./api/memory.ts"
 import type { EventKind } from "./api/observers.ts"
 import type { RegisterInfo } from "./api/registers.ts"
-import { type AccessError, type MachineError, type SnapshotError, type VmmError, VmStateError } from "./errors.ts"
+import { type AccessError, type MachineError, type OptionError, type SnapshotError, type VmmError, VmStateError } from "./errors.ts"
 import type { Platform } from "./platform.ts"
 import type { RunAccount, RunMachine } from "./run-result.ts"
 import type { TraceEvent, TraceListener } from "./Trace.ts"
@@ -45,6 +45,11 @@ export class Vm {
     return Vm.#scoped(restoreMachine(snapshot, config))
   }
 
+  /** The machine that a program is about, as a service: made, and closed, with the layer. */
+  static layer(config: VmConfig): Layer.Layer<CurrentVm, VmmError, Platform> {
+    return Layer.scoped(CurrentVm, Vm.make(config))
+  }
+
   /** What it consists of. */
   get machine(): Effect.Effect<RunMachine, VmStateError> {
     return settle(() => this.#state.machine)
@@ -61,11 +66,11 @@ export class Vm {
    * Runs until the guest ends, waits, reaches an address or a limit. Interrupting the fiber pauses the machine at the end of its slice. MachineError: the
    * modelled kernel panicked.
    */
-  run(limit: RunLimit = {}): Effect.Effect<VmExit, MachineError | VmStateError> {
+  run(limit: RunLimit = {}): Effect.Effect<VmExit, MachineError | OptionError | VmStateError> {
     return settleLater((abort) => this.#state.run(limit, abort))
   }
   /** Executes `count` instructions; one that takes an exception instead counts too. */
-  step(count = 1): Effect.Effect<VmExit, MachineError | VmStateError> {
+  step(count = 1): Effect.Effect<VmExit, MachineError | OptionError | VmStateError> {
     return settleLater(() => this.#state.step(count))
   }
   /** Ends the run of another fiber with exit "paused"; waits for that. */
@@ -125,3 +130,6 @@ export class Vm {
     return settle(() => this.#state.observe(kinds, hook))
   }
 }
+
+/** The service of programs that are about one machine; Vm.layer gives it. */
+export class CurrentVm extends Context.Tag("@eltwo/vmm/CurrentVm")<CurrentVm, Vm>() {}

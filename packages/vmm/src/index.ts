@@ -33,5 +33,5 @@ export { type Container, FILE_LIMIT, type Hash, readContainer } from "./snapshot
 export { Moment } from "./snapshot/fork.ts"
 export { type Difference, differences, inspect, sectionValue, valueText, verify } from "./snapshot/inspect.ts"
 export { EVENT_SCHEMA, type TraceEvent, type TraceListener, traceJson, traceText } from "./Trace.ts"
-export { Vm } from "./Vm.ts"
+export { CurrentVm, Vm } from "./Vm.ts"
 export { type PlatformValues, SILENT, textOutput, valuesPlatform } from "./values-platform.ts"

@@ -1,5 +1,5 @@
 /** A virtual machine: the synchronous state under both faces of the API, Vm (Effect) and the Promise face. Failures are values here. */
-import { AccessError, MachineError, SnapshotError, VmStateError } from "../errors.ts"
+import { AccessError, MachineError, OptionError, SnapshotError, VmStateError } from "../errors.ts"
 import { accountOf, endOf, type Live, runnableOf } from "../live.ts"
 import type { HostStreams } from "../personality/linux/host.ts"
 import type { Begun } from "../run.ts"
@@ -128,7 +128,9 @@ export class MachineState {
   async run(
     { until = [], maxInstructions = Number.POSITIVE_INFINITY }: RunLimit,
     abort?: AbortSignal
-  ): Promise<VmExit | MachineError | VmStateError> {
+  ): Promise<VmExit | MachineError | VmStateError | OptionError> {
+    const wrong = checkCount("maxInstructions", maxInstructions)
+    if (wrong !== undefined) return wrong
     const open = this.#startRun(until)
     if (open instanceof VmStateError) return open
     const addresses = new Set(typeof until === "bigint" ? [until] : until)
@@ -143,7 +145,9 @@ export class MachineState {
     return stopped ? { kind: "reached", pc: readPc(open.live) } : result
   }
   /** Instructions one after the other, each of them or an exception counted as one. */
-  async step(count: number): Promise<VmExit | MachineError | VmStateError> {
+  async step(count: number): Promise<VmExit | MachineError | VmStateError | OptionError> {
+    const wrong = checkCount("count", count)
+    if (wrong !== undefined) return wrong
     const open = this.#startRun([])
     if (open instanceof VmStateError) return open
     try {
@@ -302,13 +306,17 @@ export class MachineState {
   }
   /** One instruction, or an exception in its place. */
   #stepOne(open: Open): VmExit | MachineError | undefined {
-    const guest = runnableOf(open.live)
+    const { live } = open
+    const guest = runnableOf(live)
     const before = guest.executed()
-    const pc = readPc(open.live)
-    // a trap into the modelled kernel that the guest does not see counts too: the instruction itself comes after it
-    for (let budget = 1; budget <= MOST_TRAPS; budget++) {
+    const pc = readPc(live)
+    // What the modelled kernel traps without telling the guest uses the budget up. A missing page is there the next time; a trapped FP access is trapped again.
+    let budget = 1
+    for (let tries = 0; tries < MOST_TRAPS; tries++) {
+      const traps = fpTrapsOf(live)
       const exit = this.#slice(open, budget)
-      if (exit !== undefined || guest.executed() > before || readPc(open.live) !== pc) return exit
+      if (exit !== undefined || guest.executed() > before || readPc(live) !== pc) return exit
+      budget = 1 + fpTrapsOf(live) - traps
     }
     return undefined
   }
@@ -325,7 +333,12 @@ export class MachineState {
     return vcpu === undefined ? none() : vcpuRegisters(vcpu)
   }
 }
-const MOST_TRAPS = 16
+const MOST_TRAPS = 64
+const fpTrapsOf = (live: Live): number => (live.kind === "bare" ? 0 : live.kvm.account.fpTraps)
+const checkCount = (option: string, count: number): OptionError | undefined =>
+  count >= 0 && (Number.isSafeInteger(count) || count === Number.POSITIVE_INFINITY)
+    ? undefined
+    : OptionError.of([{ option, message: `${count} is no count of instructions` }], "It is a whole number, 0 or more.")
 
 const isFailure = (value: object): value is AccessError | VmStateError => value instanceof AccessError || value instanceof VmStateError
 const readPc = (live: Live): bigint => (live.kind === "bare" ? live.board.pes[0]!.pc : live.vm.vcpus[0]!.registers.pc)

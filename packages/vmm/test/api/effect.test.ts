@@ -1,7 +1,7 @@
 /** The same API as Effects: scopes, interruption, typed failures, streams. */
 import { Chunk, Effect, Either, Fiber, Stream } from "effect"
 import { describe, expect, it } from "vitest"
-import { Platform, Vm, type VmConfig, valuesPlatform } from "../../src/index.ts"
+import { CurrentVm, Platform, Vm, type VmConfig, valuesPlatform } from "../../src/index.ts"
 import { COUNTER, HELLO, PLUGINS } from "./machines.ts"
 
 const perform = <A, E>(effect: Effect.Effect<A, E, Platform>): Promise<A> =>
@@ -40,6 +40,16 @@ describe("Vm as Effects", () => {
         })
       )
     )
+  })
+  it("is a service of programs that are about one machine", async () => {
+    const program = Effect.gen(function* () {
+      const vm = yield* CurrentVm
+      yield* vm.step(3)
+      const twin = yield* vm.fork()
+      yield* twin.writeRegister("X0", 77n)
+      return [yield* vm.executed, yield* twin.executed, yield* twin.readRegister("X0"), (yield* vm.readRegister("X0")) === 77n]
+    })
+    expect(await perform(program.pipe(Effect.scoped, Effect.provide(Vm.layer(config(COUNTER, { kind: "vm" })))))).toEqual([3, 3, 77n, false])
   })
   it("has typed failures", async () => {
     const tags = await perform(

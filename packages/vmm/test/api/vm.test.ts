@@ -241,6 +241,19 @@ describe("several CPUs", () => {
   })
 })
 
+describe("limits", () => {
+  it("are counts", async () => {
+    const { vm } = await make({ guest: { source: COUNTER }, kind: "vm" })
+    for (const count of [-1, 0.5, Number.NaN, 2 ** 60, Number.NEGATIVE_INFINITY]) {
+      expect(await failureOf(() => vm.run({ maxInstructions: count }))).toMatchObject({ code: "OPTION_INVALID" })
+      expect(await failureOf(() => vm.step(count))).toMatchObject({ code: "OPTION_INVALID" })
+    }
+    expect(await vm.run({ maxInstructions: 0 })).toEqual({ kind: "limit" })
+    expect(await vm.step(0)).toEqual({ kind: "limit" })
+    expect(vm.executed).toBe(0)
+  })
+})
+
 describe("programs", () => {
   it("tell of calls, traps and FP state in the order in which they happen", async () => {
     const { vm } = await make({ guest: { source: HELLO } })
@@ -297,5 +310,37 @@ describe("vectors of the length in force", () => {
     const { vm } = await make({ guest: { source: COUNTER }, kind: "bare", plugin: PLUGINS.filter(({ name }) => name !== "sve") })
     expect(await failureOf(() => vm.readRegister("Z5"))).toMatchObject({ reason: "no-register" })
     expect(vm.readRegister("V5")).toBe(0n)
+  })
+})
+
+describe("steps", () => {
+  /** FP loads and stores on pages nobody has touched, so that stage 2 faults and FP traps come together. */
+  const TOUCHING = `
+.globl _start
+_start:
+    mov x0, #0x300000
+    msr cpacr_el1, x0
+    isb
+    mov x1, #0x40100000
+again:
+    ldr q1, [x1]
+    fadd v1.2d, v1.2d, v1.2d
+    str q1, [x1, #8]
+    add x1, x1, #4096
+    b again
+`
+  it.each(["vhe", "nvhe", "hvhe", "pkvm"])("are single instructions, whatever the kernel traps on the way (%s)", async (mode) => {
+    const { vm } = await make({ guest: { source: TOUCHING }, kind: "vm", mode })
+    for (let i = 1; i <= 60; i++) {
+      expect(await vm.step()).toEqual({ kind: "limit" })
+      expect(vm.executed).toBe(i)
+    }
+    for (let i = 61; i <= 100; i++) {
+      await vm.run({ maxInstructions: 1 })
+      expect(vm.executed).toBe(i)
+    }
+    const whole = await make({ guest: { source: TOUCHING }, kind: "vm", mode })
+    await whole.vm.run({ maxInstructions: 100 })
+    for (const name of ["X1", "PC", "V1"]) expect(vm.readRegister(name)).toBe(whole.vm.readRegister(name))
   })
 })
