@@ -260,11 +260,6 @@ export class MachineState {
       if (before >= end) return { kind: "limit" }
       const exit = this.#slice(open, Math.min(this.#feeds.size > 0 ? SLICE_OBSERVED : SLICE, end - before))
       if (exit !== undefined || observers.isStopped) return exit ?? { kind: "limit" }
-      // an FP access that traps takes the place of an instruction: the last one before the limit may need a second try
-      if (guest.executed() === before && end - before < SLICE_OBSERVED) {
-        const stepped = this.#stepOne(open)
-        if (stepped !== undefined) return stepped
-      }
       for (const feed of this.#feeds) await feed.room()
       if (platform.milliseconds() - turned >= STILL_TIME) {
         await platform.turn()
@@ -310,13 +305,10 @@ export class MachineState {
     const guest = runnableOf(live)
     const before = guest.executed()
     const pc = readPc(live)
-    // What the modelled kernel traps without telling the guest uses the budget up. A missing page is there the next time; a trapped FP access is trapped again.
-    let budget = 1
+    // what the modelled kernel traps without telling the guest, as a missing page, uses the budget up and is mended
     for (let tries = 0; tries < MOST_TRAPS; tries++) {
-      const traps = fpTrapsOf(live)
-      const exit = this.#slice(open, budget)
+      const exit = this.#slice(open, 1)
       if (exit !== undefined || guest.executed() > before || readPc(live) !== pc) return exit
-      budget = 1 + fpTrapsOf(live) - traps
     }
     return undefined
   }
@@ -334,7 +326,6 @@ export class MachineState {
   }
 }
 const MOST_TRAPS = 64
-const fpTrapsOf = (live: Live): number => (live.kind === "bare" ? 0 : live.kvm.account.fpTraps)
 const checkCount = (option: string, count: number): OptionError | undefined =>
   count >= 0 && (Number.isSafeInteger(count) || count === Number.POSITIVE_INFINITY)
     ? undefined
