@@ -1,4 +1,6 @@
 /** The examples run, and say what their documents say. */
+import { readFileSync } from "node:fs"
+import { Host, Vcpu, Vm } from "@eltwo/kvm"
 import { describe, expect, it } from "vitest"
 import { squares } from "../examples/guest-pool.ts"
 import { keepSecret } from "../examples/protected-guest.ts"
@@ -15,6 +17,23 @@ describe("a ported virtual machine monitor", () => {
       "guest example pc 0x40000034 pstate 0x3c5"
     ])
     expect(lines.filter((line) => /^call .*: -\d+$/.test(line)).length).toBeGreaterThan(90)
+  })
+})
+
+describe("docs/porting-a-c-vmm.md", () => {
+  const text = readFileSync(new URL("../docs/porting-a-c-vmm.md", import.meta.url), "utf8")
+  const classes = { kvm: Host, vm: Vm, vcpu: Vcpu } as const
+  const calls = [...text.matchAll(/\b(kvm|vm|vcpu)\.(\w+)\(/g)].map(([, object, method]) => [object as keyof typeof classes, method!] as const)
+  it("names calls that there are", () => {
+    expect(calls.length).toBeGreaterThan(20)
+    for (const [object, method] of calls) expect(classes[object].prototype, `${object}.${method}`).toHaveProperty(method)
+  })
+  it("has a row for each request of the program in C", () => {
+    const program = readFileSync(new URL("conformance/kvm-program.c", import.meta.url), "utf8")
+    const requests = new Set([...program.matchAll(/ioctl\([^,]+, (KVM_\w+)/g)].map(([, name]) => name!))
+    // both ends of a pair stand in one row, and these two are what the program asks for in vain
+    const missing = [...requests].filter((name) => !text.includes(name) && !["KVM_GET_REGS", "KVM_GET_FPU"].includes(name))
+    expect(missing).toEqual([])
   })
 })
 
