@@ -2,6 +2,7 @@
 import type { ControlPair, Instruction, ResolvedCheck, ResolvedControl, ResolvedGate, ResolvedTrap, ResolvedVariant } from "@eltwo/isa"
 import { ownTarget, type PendingException, synchronous, undefinedInstruction } from "./exception.ts"
 import type { Pe } from "./pe.ts"
+import { closedByEL1, closedByEL2 } from "./trap-controls.ts"
 
 const SM = 1
 const ZA = 2
@@ -43,23 +44,12 @@ const before = (pe: Pe, variant: ResolvedVariant): PendingException | undefined 
   return undefined
 }
 const forEL1 = (pe: Pe, enables: readonly ResolvedControl[]): PendingException | undefined => {
-  const { controls, el } = pe
-  if (el === 2 || controls.host) return undefined
-  for (const enable of enables) {
-    const value = controls.field(enable.cpacr)
-    if (value === 3 || (value === 1 && el === 1)) continue
-    return controls.tge ? synchronous(2, enable.rerouted ?? enable.syndrome) : synchronous(1, enable.syndrome)
-  }
-  return undefined
+  const closed = enables.find((enable) => closedByEL1(pe, enable))
+  return closed && (pe.controls.tge ? synchronous(2, closed.rerouted ?? closed.syndrome) : synchronous(1, closed.syndrome))
 }
 const forEL2 = (pe: Pe, enables: readonly ResolvedControl[]): PendingException | undefined => {
-  const { controls, el } = pe
-  for (const enable of enables) {
-    const value = controls.field(enable.cptr),
-      open = controls.e2h ? value === 3 || (value === 1 && !(el === 0 && controls.tge)) : value === 0
-    if (!open) return synchronous(2, enable.syndrome)
-  }
-  return undefined
+  const closed = enables.find((enable) => closedByEL2(pe, enable))
+  return closed && synchronous(2, closed.syndrome)
 }
 const ofState = (pe: Pe, variant: ResolvedVariant, legalInStreaming: boolean): PendingException | undefined => {
   for (const check of variant.checks) {

@@ -1,19 +1,21 @@
 /** PSTATE and what follows from it: stack pointer banks, translation context, checks in force, vector lengths. */
 import { PE, PSTATE } from "./layout.ts"
 import type { Pe } from "./pe.ts"
-import { updateVectorLengths } from "./vector-length.ts"
+import { haveUpperBits, hideUpperBits, updateVectorLengths } from "./vector-length.ts"
 
 const SCTLR = { A: 1 << 1, SA: 1 << 3, SA0: 1 << 4, nAA: 1 << 6 } as const
 
 /** Writes PSTATE (without NZCV, SM and ZA) and derives everything that depends on it. */
 export const setState = (pe: Pe, state: number): void => {
   const old = pe.pstate
+  const vectorsShow = ((old ^ state) & PSTATE.EL) !== 0 && haveUpperBits(pe)
   if ((old ^ state) & (PSTATE.EL | PSTATE.SP)) {
     pe.system[stackSlot(pe, old)] = pe.x[31]!
     pe.x[31] = pe.system[stackSlot(pe, state)]!
   }
   pe.words[PE.PSTATE >> 2] = state
   deriveState(pe)
+  if (vectorsShow) hideUpperBits(pe)
 }
 
 /** Register-file slot of the stack pointer that a PSTATE selects. While selected, its value is in x[31]. */

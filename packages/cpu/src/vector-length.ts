@@ -1,6 +1,7 @@
 /** Effective vector lengths, and what a change of length or of PSTATE.SM and PSTATE.ZA does to the registers. */
 import { PE } from "./layout.ts"
 import type { Pe } from "./pe.ts"
+import { isOpen } from "./trap-controls.ts"
 
 const Z_BYTES = 256
 const P_BYTES = 32
@@ -38,6 +39,13 @@ export const updateVectorLengths = (pe: Pe): void => {
   const bits = streaming ? pe.streamingVectorBits : plain
   if (bits < pe.vectorBits) truncate(pe, bits / 8)
   pe.vectorBits = bits
+}
+const V_BITS = 128
+/** Z registers are longer than V, and open to the current exception level outside streaming mode. */
+export const haveUpperBits = (pe: Pe): boolean => pe.vectorBits > V_BITS && !(pe.svcr & SM) && isOpen(pe, "fp") && isOpen(pe, "sve")
+/** The exception level has changed from one where they were open: where FP is open and SVE closed, what is above V becomes zero. */
+export const hideUpperBits = (pe: Pe): void => {
+  if (isOpen(pe, "fp") && !isOpen(pe, "sve")) truncate(pe, V_BITS / 8)
 }
 const truncate = (pe: Pe, bytes: number): void => {
   for (let n = 0; n < 32; n++) pe.bytes.fill(0, PE.Z + n * Z_BYTES + bytes, PE.Z + (n + 1) * Z_BYTES)

@@ -53,6 +53,30 @@ describe("component sve", () => {
     expect([trap.exception.ec, trap.exception.target]).toEqual([EC.SVEAccess, 1])
   })
 })
+describe("upper bits", () => {
+  const FPEN = 3n << 20n
+  const ZEN = 3n << 16n
+  /** From EL2 to EL1 with these bits of CPACR_EL1: Z0 and P0 there, as bytes that are not 0. */
+  const shown = (cpacr: bigint): readonly number[] => {
+    const { pe, port } = processor(2)
+    port.msr("ZCR_EL2", 3n)
+    port.msr("ZCR_EL1", 3n)
+    port.isb()
+    pe.z(0).subarray(0, 64).fill(1)
+    pe.p(0).subarray(0, 8).fill(1)
+    port.msr("CPACR_EL1", cpacr)
+    port.msr("SPSR_EL2", 0x3c5n)
+    port.msr("ELR_EL2", BigInt(RAM))
+    expect(port.eret()).toBeUndefined()
+    expect(pe.el).toBe(1)
+    return [pe.z(0), pe.p(0)].map((bytes) => bytes.filter((byte) => byte !== 0).length)
+  }
+  it("become zero where FP is open and SVE is not", () => {
+    expect(shown(FPEN | ZEN)).toEqual([64, 8])
+    expect(shown(FPEN)).toEqual([16, 2])
+    expect(shown(0n)).toEqual([64, 8])
+  })
+})
 describe("loads", () => {
   const at = (word: number, address: bigint, memoryWhenOff: "device" | "normal") => {
     const { pe } = processor(1, [], { memoryWhenOff })
