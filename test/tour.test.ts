@@ -45,8 +45,8 @@ for (const name of ["guests", "examples", "packages", "plugins", "node_modules",
   symlinkSync(join(root, name), join(folder, name))
 afterAll(() => rmSync(folder, { recursive: true }))
 let eltwo = ""
-beforeAll(() => {
-  eltwo = builtCommand()
+beforeAll(async () => {
+  eltwo = await builtCommand()
 }, 120_000)
 
 describe("docs/tour.md", () => {

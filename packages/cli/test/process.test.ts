@@ -12,7 +12,7 @@ const eltwo = join(root, "packages/cli/bin/eltwo.js")
 const folder = mkdtempSync(join(tmpdir(), "eltwo-process-"))
 afterAll(() => rmSync(folder, { recursive: true }))
 
-beforeAll(() => void builtCommand(), 120_000)
+beforeAll(() => builtCommand().then(() => undefined), 120_000)
 
 const source = (name: string, text: string): string => {
   const path = join(folder, `${name}.s`)
