@@ -1,5 +1,5 @@
 /**
- * How long programs take here and under QEMU.
+ * How long programs and snapshots take here and under QEMU.
  *
  *     npm run bench [-- --runs N] [--filter REGEXP] [GUEST...]
  *
@@ -11,7 +11,7 @@
  * - `qemu`: `qemu-aarch64 -cpu max`, likewise the whole process (found as test/conformance/oracle.ts says; `-` without it),
  *
  * and how many times QEMU's time ours is. Exit status 1 when a program's output differs. The first run of the engine in a process also pays for the
- * host's compilation of the engine itself, so each program has a process of its own.
+ * host's compilation of the engine itself, so each program has a process of its own. Without GUESTs, what snapshots.ts measures comes after them.
  */
 import { spawnSync } from "node:child_process"
 import { existsSync, readdirSync, readFileSync } from "node:fs"
@@ -22,6 +22,7 @@ import { parseArgs } from "node:util"
 import { setFlagsFromString } from "node:v8"
 import { runLinux } from "../conformance/linux-guest.ts"
 import { oracleTool } from "../conformance/oracle.ts"
+import { benchSnapshots } from "./snapshots.ts"
 
 // Node 20 has relaxed SIMD behind a flag; later versions know the flag no more or ignore it.
 setFlagsFromString("--experimental-wasm-relaxed-simd")
@@ -75,7 +76,7 @@ const guestsOf = (positionals: readonly string[], filter: string): readonly stri
 }
 const cell = (value: number | undefined, digits = 0): string => (value === undefined ? "-" : value.toFixed(digits)).padStart(9)
 
-const main = (): number => {
+const main = async (): Promise<number> => {
   const options = {
     runs: { type: "string", default: "3" },
     filter: { type: "string", default: "" },
@@ -87,11 +88,17 @@ const main = (): number => {
     return 0
   }
   const guests = guestsOf(positionals, values.filter)
-  if (guests.length === 0) {
-    console.error("No guests: name some, or a directory of them in ELTWO_BENCH_GUESTS.")
-    return 2
-  }
   const runs = Math.max(1, Number(values.runs) || 1)
+  const same = guests.length === 0 ? noGuests() : benchPrograms(guests, runs)
+  if (positionals.length === 0 && values.filter === "") await benchSnapshots(runs)
+  return same ? 0 : 1
+}
+const noGuests = (): true => {
+  console.log("No programs: name some, or a directory of them in ELTWO_BENCH_GUESTS.")
+  return true
+}
+/** Whether every program's output was the same. */
+const benchPrograms = (guests: readonly string[], runs: number): boolean => {
   const qemu = oracleTool("qemu-aarch64")
   let same = true
   console.log(`${cpus()[0]?.model ?? "unknown processor"}, Node ${process.version}, least of ${runs} runs, milliseconds`)
@@ -109,6 +116,6 @@ const main = (): number => {
       .padEnd(14)
     console.log(`${name} ${String(engine.instructions).padStart(13)} ${times}  ${ratio(engine)} / ${ratio(whole)}${agrees ? "" : "  OUTPUT DIFFERS"}`)
   }
-  return same ? 0 : 1
+  return same
 }
-process.exitCode = main()
+process.exitCode = await main()

@@ -14,7 +14,8 @@ const NAMES: Readonly<Record<string, readonly string[]>> = {
   objdump: ["objdump", "aarch64-linux-gnu-objdump"],
   objcopy: ["objcopy", "aarch64-linux-gnu-objcopy"],
   "qemu-aarch64": ["qemu-aarch64", "qemu-aarch64-static"],
-  "qemu-system-aarch64": ["qemu-system-aarch64"]
+  "qemu-system-aarch64": ["qemu-system-aarch64"],
+  "qemu-img": ["qemu-img"]
 }
 
 /** Path of a tool of the oracle, or undefined when this machine has none. A bare `as` or `gcc` on PATH is the host's, so PATH is searched for the prefixed names only. */
