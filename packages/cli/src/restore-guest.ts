@@ -7,20 +7,20 @@ import { type Context, fail, jsonText, reported } from "./context.ts"
 import { given } from "./options.ts"
 import { usageReport } from "./report.ts"
 import { contradiction, runReported } from "./run-guest.ts"
-import { readSnapshot, readSnapshots, snapshotRequest } from "./snapshot-files.ts"
+import { readSnapshot, readSnapshots, snapshotRequests } from "./snapshot-files.ts"
 
 export const restore = (context: Context, options: RestoreGiven): Promise<void> => {
   const { file, parent, resume, incremental, json, quiet, verbose, account, trace, traceFile, snapshotAt, output, stop, force, ...rest } = options
   const wrong =
     contradiction(options) ??
     (context.guestArgs.length > 0 ? "a restored guest has its arguments already" : undefined) ??
-    (incremental && snapshotAt._tag === "None" ? "--incremental needs --snapshot-at" : undefined)
+    (incremental && snapshotAt.length === 0 ? "--incremental needs --snapshot-at" : undefined)
   if (wrong !== undefined) return Promise.resolve(fail(context, usageReport(wrong)))
   const files = Effect.flatMap(readSnapshots(context, parent), (parents) =>
     Effect.map(readSnapshot(context, file), (last): readonly Uint8Array[] => [...parents, last])
   )
   const asked = given(rest) as Partial<RestoreRequest>
-  if (!resume && snapshotAt._tag === "None") return paused(context, files, asked)
+  if (!resume && snapshotAt.length === 0) return paused(context, files, asked)
   return runReported(
     context,
     file,
@@ -28,9 +28,9 @@ export const restore = (context: Context, options: RestoreGiven): Promise<void> 
     (how): Effect.Effect<RunResult, VmmError, Platform> =>
       Effect.gen(function* () {
         const snapshots = yield* files
-        const guest = yield* restoreGuest({ ...asked, ...how, snapshots } as RestoreRequest)
-        const snapshot = yield* snapshotRequest(context, options, incremental ? snapshots : [])
-        return yield* guest.finish({ snapshot })
+        const guest = yield* restoreGuest({ ...asked, ...how, snapshots, note: incremental } as RestoreRequest)
+        const requests = yield* snapshotRequests(context, options, incremental ? snapshots : [])
+        return yield* guest.finish({ snapshots: requests })
       })
   )
 }

@@ -10,7 +10,7 @@ import { consoleEvents, eventText, fileError, fileWriter, helloLine, type LineWr
 import { exitOfEnd } from "./exit-codes.ts"
 import { given } from "./options.ts"
 import { usageReport } from "./report.ts"
-import { type SnapshotGiven, snapshotRequest } from "./snapshot-files.ts"
+import { type SnapshotGiven, snapshotRequests } from "./snapshot-files.ts"
 import { VERSION } from "./version.ts"
 
 export const runGuest = (context: Context, options: RunGiven): Promise<void> => {
@@ -18,13 +18,13 @@ export const runGuest = (context: Context, options: RunGiven): Promise<void> => 
   const wrong = contradiction(options)
   if (wrong !== undefined) return Promise.resolve(fail(context, usageReport(wrong)))
   return runReported(context, options.guest, options, (how) =>
-    Effect.flatMap(snapshotRequest(context, options), (snapshot) =>
+    Effect.flatMap(snapshotRequests(context, options), (snapshots) =>
       // The VMM's schema checks what the line gave as text.
       run({
         ...given({ ...rest, kind: bare ? Option.some("bare") : kind }),
         args: context.guestArgs,
         ...how,
-        ...(snapshot && { snapshot })
+        snapshots
       } as unknown as RunRequest)
     )
   )
@@ -70,9 +70,9 @@ const toErrors = (streams: HostStreams): HostStreams => ({ ...streams, writeOutp
 /** What the options of a run say against each other. */
 export const contradiction = (options: Shown & SnapshotGiven & Partial<Pick<RunGiven, "bare" | "kind">>): string | undefined => {
   const { bare = false, kind = Option.none(), quiet, verbose, account, trace, traceFile, snapshotAt, output, stop } = options
-  if (Option.isSome(snapshotAt) !== Option.isSome(output)) return "--snapshot-at and --output go together"
+  if (snapshotAt.length > 0 !== Option.isSome(output)) return "--snapshot-at and --output go together"
   if (options.json && isStandard(output)) return "--json and --output - both want standard output"
-  if (stop && Option.isNone(snapshotAt)) return "--stop needs --snapshot-at"
+  if (stop && snapshotAt.length === 0) return "--stop needs --snapshot-at"
   if (bare && Option.isSome(kind) && kind.value !== "bare") return "--bare and --kind contradict each other"
   if (quiet && account) return "--quiet and --account contradict each other"
   if (quiet && verbose) return "--quiet and --verbose contradict each other"

@@ -1,5 +1,14 @@
 /** Snapshots as files: reading them, writing them whole, and the options that ask for one in a run. */
-import { FILE_LIMIT, FileError, isFileProblem, OptionError, parseCount, type SnapshotRequest, type VmmError } from "@eltwo/vmm"
+import {
+  FILE_LIMIT,
+  FileError,
+  isFileProblem,
+  OptionError,
+  parseSnapshotPoint,
+  type SnapshotPoint,
+  type SnapshotRequest,
+  type VmmError
+} from "@eltwo/vmm"
 import { nodePlatform, writeFileWhole } from "@eltwo/vmm/node"
 import { Effect, Option } from "effect"
 import type { Context } from "./context.ts"
@@ -21,22 +30,43 @@ export const writeSnapshot = ({ io }: Context, path: string, bytes: Uint8Array, 
   return undefined
 }
 
-/** The options that ask for a snapshot in a run. */
+/** The options that ask for snapshots in a run. */
 export interface SnapshotGiven {
-  readonly snapshotAt: Option.Option<string>
+  readonly snapshotAt: readonly string[]
   readonly output: Option.Option<string>
   readonly stop: boolean
   readonly force: boolean
 }
-/** Undefined: none is asked for. */
-export const snapshotRequest = (
+/** The file of the nth snapshot, from 1. */
+const PLACE = "{n}"
+const nth = (pattern: string, n: number): string => pattern.replaceAll(PLACE, String(n))
+
+/** The snapshots that are asked for. With `parents`, the first holds only what has changed since them, each other one what has changed since the one before. */
+export const snapshotRequests = (
   context: Context,
   { snapshotAt, output, stop, force }: SnapshotGiven,
   parents: readonly Uint8Array[] = []
-): Effect.Effect<SnapshotRequest | undefined, OptionError> => {
-  if (Option.isNone(snapshotAt) || Option.isNone(output)) return Effect.succeed(undefined)
-  const at = parseCount(snapshotAt.value)
-  if (at === undefined)
-    return OptionError.of([{ option: "snapshotAt", message: `'${snapshotAt.value}' is not a count of instructions` }], "Write 1000000, 20M or 1e9.")
-  return Effect.succeed({ at, stop, parents, take: (bytes) => writeSnapshot(context, output.value, bytes, force) })
+): Effect.Effect<readonly SnapshotRequest[], OptionError> => {
+  if (Option.isNone(output)) return Effect.succeed([])
+  const file = output.value
+  if (snapshotAt.length > 1 && !file.includes(PLACE))
+    return OptionError.of([{ option: "output", message: `${snapshotAt.length} snapshots need as many files` }], `Put ${PLACE} into its name.`)
+  const points = snapshotAt.map(parseSnapshotPoint)
+  const problems = points.flatMap((point, i) =>
+    typeof point === "string" ? [{ option: snapshotAt.length > 1 ? `snapshotAt[${i}]` : "snapshotAt", message: point }] : []
+  )
+  if (problems.length > 0) return OptionError.of(problems, "`eltwo run --help` lists the forms.")
+  const chain = [...parents]
+  const requests = (points as readonly SnapshotPoint[]).map(
+    (at, i): SnapshotRequest => ({
+      at,
+      stop: stop && i === points.length - 1,
+      parents: () => [...chain],
+      take: (bytes) => {
+        if (parents.length > 0) chain.push(bytes)
+        return writeSnapshot(context, nth(file, i + 1), bytes, force)
+      }
+    })
+  )
+  return Effect.succeed(requests)
 }

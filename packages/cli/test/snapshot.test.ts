@@ -2,6 +2,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { fileURLToPath } from "node:url"
 import { afterAll, describe, expect, it } from "vitest"
 import { command, errorOf } from "./command.ts"
 
@@ -61,6 +62,28 @@ describe("eltwo run --snapshot-at", () => {
   })
 })
 
+describe("eltwo run --snapshot-at EVENT", () => {
+  const hello = fileURLToPath(new URL("../../../guests/hello", import.meta.url))
+  it("saves at several events, each to its own file, and ends at the last", async () => {
+    const points = ["--snapshot-at", "syscall:write", "--snapshot-at", "trap:fp"]
+    const { exit } = await command("run", "-q", "--mem", "8M", ...points, "-o", at("event-{n}.el2"), "--stop", hello)
+    expect(exit).toBe(0)
+    const facts = async (n: number) =>
+      JSON.parse((await command("snapshot", "inspect", "--json", at(`event-${n}.el2`))).out) as { instructions: string }
+    expect(Number((await facts(2)).instructions)).toBeGreaterThan(Number((await facts(1)).instructions))
+    expect((await command("restore", "-q", "--resume", at("event-2.el2"))).exit).toBe(0)
+  })
+  it("needs a file for each", async () => {
+    const refused = await command("run", "--json", "--snapshot-at", "5", "--snapshot-at", "6", "-o", at("one.el2"), hello)
+    expect([refused.exit, errorOf(refused).message]).toEqual([125, "--output: 2 snapshots need as many files"])
+  })
+  it("says what is not an event, all at once", async () => {
+    const refused = await command("run", "--json", "--snapshot-at", "syscall:frob", "--snapshot-at", "frob", "-o", at("{n}.el2"), hello)
+    expect(errorOf(refused).message).toMatch(/there is no syscall:frob.*'frob' is not a count of instructions, or exit/s)
+    expect((await command("run", "--json", "--snapshot-at", "trap:sme", "-o", at("no.el2"), hello)).exit).toBe(125)
+  })
+})
+
 describe("eltwo restore", () => {
   it("says where the guest would go on, and goes on with --resume", async () => {
     const paused = await command("restore", full)
@@ -81,6 +104,12 @@ describe("eltwo restore", () => {
     expect((await command("snapshot", "flatten", "--parent", full, "-o", at("flat.el2"), changed)).exit).toBe(0)
     expect(readFileSync(at("flat.el2"))).toEqual(readFileSync(at("whole.el2")))
     expect((await command("snapshot", "diff", at("flat.el2"), at("whole.el2"))).exit).toBe(0)
+  })
+  it("makes several, each of what has changed since the one before", async () => {
+    const points = ["--snapshot-at", "9000", "--snapshot-at", "20000"]
+    expect((await command("restore", ...points, "-o", at("step-{n}.el2"), "--stop", "--incremental", full)).exit).toBe(0)
+    expect(readFileSync(at("step-1.el2"))).toEqual(readFileSync(at("changed.el2")))
+    expect((await command("restore", "-q", "--resume", "--parent", full, "--parent", at("step-1.el2"), at("step-2.el2"))).exit).toBe(7)
   })
   it("refuses what is damaged and what the machine lacks", async () => {
     const damaged = readFileSync(full)

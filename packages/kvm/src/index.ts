@@ -50,7 +50,7 @@ export { HYP_INPUT_BITS, HYP_LEAF, type HypMmu, hypMemoryOf, kernHypVa, readMmu 
 export { HOST_CALLS, kernelAtEl1 } from "./nvhe/mode.ts"
 export { type SwitchPolicy, TRUSTING, worldSwitchBy } from "./nvhe/world-switch.ts"
 export { REG } from "./one-reg.ts"
-export { PSCI, PSCI_VERSIONS } from "./psci.ts"
+export { PSCI, PSCI_FUNCTION, PSCI_VERSIONS } from "./psci.ts"
 export { KVM_RUN } from "./run.ts"
 export * from "./run-exit.ts"
 export type { FilterAction, FilterRange } from "./smccc-filter.ts"

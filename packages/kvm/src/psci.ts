@@ -15,7 +15,8 @@ const WIDE = 0x40000000
 const LEGACY_BASE = 0x95c1ba5e
 export const isLegacyPsci = (id: number): boolean => id >= LEGACY_BASE && id < LEGACY_BASE + 4
 
-const F = {
+/** Functions by name: bits 4:0 of the number. */
+export const PSCI_FUNCTION = {
   VERSION: 0,
   CPU_SUSPEND: 1,
   CPU_OFF: 2,
@@ -72,18 +73,18 @@ const features = (vcpu: Vcpu): number => {
   if (asked === 0x80000000) return PSCI.SUCCESS
   const found = declarationOf(vcpu, asked)
   if (!found) return PSCI.NOT_SUPPORTED
-  return found === FUNCTIONS.get(F.SYSTEM_OFF2) ? 1 : PSCI.SUCCESS
+  return found === FUNCTIONS.get(PSCI_FUNCTION.SYSTEM_OFF2) ? 1 : PSCI.SUCCESS
 }
 
 const { v0_2, v1_0, v1_1, v1_3 } = PSCI_VERSIONS
 const FUNCTIONS: ReadonlyMap<number, Declaration> = new Map<number, Declaration>([
-  [F.VERSION, { since: v0_2, wide: false, run: (vcpu) => vcpu.psciVersion }],
+  [PSCI_FUNCTION.VERSION, { since: v0_2, wide: false, run: (vcpu) => vcpu.psciVersion }],
   [
-    F.CPU_SUSPEND,
+    PSCI_FUNCTION.CPU_SUSPEND,
     { since: v0_2, wide: true, run: (vcpu) => ({ exit: vcpu.loadedOn && waitForInterrupt(vcpu.loadedOn, vcpu, undefined), result: PSCI.SUCCESS }) }
   ],
   [
-    F.CPU_OFF,
+    PSCI_FUNCTION.CPU_OFF,
     {
       since: v0_2,
       wide: false,
@@ -93,14 +94,14 @@ const FUNCTIONS: ReadonlyMap<number, Declaration> = new Map<number, Declaration>
       }
     }
   ],
-  [F.CPU_ON, { since: v0_2, wide: true, run: cpuOn }],
-  [F.AFFINITY_INFO, { since: v0_2, wide: true, run: affinityInfo }],
-  [F.MIGRATE_INFO_TYPE, { since: v0_2, wide: false, run: () => MULTIPROCESSOR }],
-  [F.SYSTEM_OFF, { since: v0_2, wide: false, run: (vcpu) => systemEvent(vcpu, SystemEvent.SHUTDOWN) }],
-  [F.SYSTEM_RESET, { since: v0_2, wide: false, run: (vcpu) => systemEvent(vcpu, SystemEvent.RESET) }],
-  [F.FEATURES, { since: v1_0, wide: false, run: features }],
+  [PSCI_FUNCTION.CPU_ON, { since: v0_2, wide: true, run: cpuOn }],
+  [PSCI_FUNCTION.AFFINITY_INFO, { since: v0_2, wide: true, run: affinityInfo }],
+  [PSCI_FUNCTION.MIGRATE_INFO_TYPE, { since: v0_2, wide: false, run: () => MULTIPROCESSOR }],
+  [PSCI_FUNCTION.SYSTEM_OFF, { since: v0_2, wide: false, run: (vcpu) => systemEvent(vcpu, SystemEvent.SHUTDOWN) }],
+  [PSCI_FUNCTION.SYSTEM_RESET, { since: v0_2, wide: false, run: (vcpu) => systemEvent(vcpu, SystemEvent.RESET) }],
+  [PSCI_FUNCTION.FEATURES, { since: v1_0, wide: false, run: features }],
   [
-    F.SYSTEM_RESET2,
+    PSCI_FUNCTION.SYSTEM_RESET2,
     {
       since: v1_1,
       wide: true,
@@ -111,7 +112,7 @@ const FUNCTIONS: ReadonlyMap<number, Declaration> = new Map<number, Declaration>
     }
   ],
   [
-    F.SYSTEM_OFF2,
+    PSCI_FUNCTION.SYSTEM_OFF2,
     {
       since: v1_3,
       wide: true,
@@ -128,7 +129,7 @@ const declarationOf = (vcpu: Vcpu, id: number): Declaration | undefined => {
 /** Calls of PSCI 0.1: CPU_OFF and CPU_ON only. */
 const legacy = (vcpu: Vcpu, id: number): number | { readonly exit: Handled; readonly result?: number } => {
   const number = id - LEGACY_BASE
-  const found = number === 1 ? FUNCTIONS.get(F.CPU_OFF) : number === 2 ? FUNCTIONS.get(F.CPU_ON) : undefined
+  const found = number === 1 ? FUNCTIONS.get(PSCI_FUNCTION.CPU_OFF) : number === 2 ? FUNCTIONS.get(PSCI_FUNCTION.CPU_ON) : undefined
   return found ? found.run(vcpu, true) : PSCI.NOT_SUPPORTED
 }
 

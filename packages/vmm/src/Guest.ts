@@ -89,8 +89,8 @@ export class Guest {
     }).pipe(Effect.provideService(Platform, platform))
   }
   /** Runs to the end of the guest or a limit of the options, with the signals that are scheduled. */
-  finish({ snapshot }: { readonly snapshot?: SnapshotRequest | undefined } = {}): Effect.Effect<RunResult, VmmError> {
-    return Effect.map(runLive(this.#prepared, this.#live, { clock: this.#clock, snapshot }), (outcome) => ({
+  finish({ snapshots = [] }: { readonly snapshots?: readonly SnapshotRequest[] } = {}): Effect.Effect<RunResult, VmmError> {
+    return Effect.map(runLive(this.#prepared, this.#live, { clock: this.#clock, snapshots }), (outcome) => ({
       ...outcome,
       machine: machineOf(this.#prepared.model, this.#prepared.options, this.#live.kind)
     }))

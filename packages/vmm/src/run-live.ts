@@ -2,10 +2,12 @@
 import { Effect } from "effect"
 import { drive } from "./drive.ts"
 import { MachineError, OptionError, SnapshotError, type VmmError } from "./errors.ts"
+import { stopAtEvent } from "./event-stop.ts"
 import { accountOf, endOf, type Live, runnableOf } from "./live.ts"
 import type { Outcome, Prepared, RunEnd, SnapshotRequest } from "./run-result.ts"
 import { SignalClock } from "./signal-schedule.ts"
 import { saveLive } from "./snapshot/save.ts"
+import type { EventPoint } from "./snapshot-point.ts"
 
 const HINTS = { linux: "--trace exc,syscalls shows what led there.", vm: "--trace exc shows what led there.", bare: "" } as const
 
@@ -13,47 +15,74 @@ const HINTS = { linux: "--trace exc,syscalls shows what led there.", vm: "--trac
 export interface LiveOptions {
   /** When scheduled signals are due; those of the options when left out. */
   readonly clock?: SignalClock
-  readonly snapshot?: SnapshotRequest | undefined
+  /** Snapshots on the way, in this order. */
+  readonly snapshots?: readonly SnapshotRequest[]
 }
 export const runLive = (
   prepared: Prepared,
   live: Live,
-  { clock = new SignalClock(prepared.options.signal), snapshot }: LiveOptions = {}
+  { clock = new SignalClock(prepared.options.signal), snapshots = [] }: LiveOptions = {}
 ): Effect.Effect<Outcome, VmmError> =>
   Effect.gen(function* () {
     const { options, platform } = prepared
     const begun = platform.milliseconds()
-    const upTo = (instructions: number | undefined): Effect.Effect<RunEnd, VmmError> =>
+    const upTo: UpTo = (instructions, until) =>
       Effect.gen(function* () {
         const milliseconds = options.timeout === undefined ? undefined : Math.max(1, options.timeout - (platform.milliseconds() - begun))
-        const stop = yield* Effect.promise((abort) => drive(runnableOf(live), { instructions, milliseconds }, clock, platform, abort))
+        const stop = yield* Effect.promise((abort) =>
+          drive(runnableOf(live), { instructions, milliseconds }, clock, platform, until ? AbortSignal.any([abort, until]) : abort)
+        )
         const end = stop.kind === "limit" ? stop : endOf(stop)
         return typeof end === "string" ? yield* new MachineError({ message: end, hint: HINTS[live.kind] }) : end
       })
-    const end = yield* snapshot === undefined ? upTo(options.maxInsns) : saved(prepared, live, clock, snapshot, upTo)
+    let end: RunEnd | undefined
+    for (const request of snapshots) end ??= yield* saved(prepared, live, clock, request, upTo)
+    end ??= yield* upTo(options.maxInsns)
     return { end, account: { ...accountOf(live), milliseconds: platform.milliseconds() - begun } }
   })
 
-/** Runs to where the snapshot is made, makes it, and goes on. */
+/** Runs to a count of instructions, or until the signal. */
+type UpTo = (instructions: number | undefined, until?: AbortSignal) => Effect.Effect<RunEnd, VmmError>
+
+/** Runs to where the snapshot is made, and makes it; gives the end of the run, when that is one. */
 const saved = (
   prepared: Prepared,
   live: Live,
   clock: SignalClock,
-  { at, stop, parents = [], take }: SnapshotRequest,
-  upTo: (instructions: number | undefined) => Effect.Effect<RunEnd, VmmError>
-): Effect.Effect<RunEnd, VmmError> =>
+  { at, stop, parents, take }: SnapshotRequest,
+  upTo: UpTo
+): Effect.Effect<RunEnd | undefined, VmmError> =>
   Effect.gen(function* () {
-    const { maxInsns } = prepared.options
-    const end = yield* upTo(at)
-    const executed = runnableOf(live).executed()
-    if (executed < at) {
-      const message = `the guest ended after ${executed} instructions, before the snapshot at ${at}`
+    const { end, isThere } = yield* typeof at === "number" ? toCount(live, at, upTo) : toEvent(prepared, live, at, upTo)
+    if (!isThere) {
+      const place = typeof at === "number" ? at : at.text
+      const message = `the guest ended after ${runnableOf(live).executed()} instructions, before the snapshot at ${place}`
       return yield* OptionError.of([{ option: "snapshotAt", message }], "Take it earlier.")
     }
     if (end.kind !== "limit") return end
-    const bytes = saveLive(prepared, live, clock, { parents })
+    const bytes = saveLive(prepared, live, clock, { parents: parents?.() })
     if (bytes instanceof SnapshotError) return yield* bytes
     const problem = take(bytes)
     if (problem !== undefined) return yield* problem
-    return stop ? { kind: "saved" } : yield* upTo(maxInsns)
+    return stop ? { kind: "saved" } : undefined
   })
+/** How the run to a point ended, and whether it came there. */
+interface Arrival {
+  readonly end: RunEnd
+  readonly isThere: boolean
+}
+const toCount = (live: Live, at: number, upTo: UpTo): Effect.Effect<Arrival, VmmError> =>
+  Effect.map(upTo(at), (end) => ({ end, isThere: runnableOf(live).executed() >= at }))
+const toEvent = ({ options }: Prepared, live: Live, at: EventPoint, upTo: UpTo): Effect.Effect<Arrival, VmmError> => {
+  if (live.kind === "bare")
+    return OptionError.of(
+      [{ option: "snapshotAt", message: `a bare image has no modelled kernel whose events could be ${at.text}` }],
+      "Give a count of instructions."
+    )
+  const met = new AbortController()
+  return Effect.acquireUseRelease(
+    Effect.sync(() => stopAtEvent(live, at, () => met.abort())),
+    () => Effect.map(upTo(options.maxInsns, met.signal), (end) => ({ end, isThere: met.signal.aborted })),
+    (done) => Effect.sync(done)
+  )
+}

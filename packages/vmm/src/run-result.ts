@@ -8,6 +8,7 @@ import type { Host } from "./personality/linux/host.ts"
 import type { ProcessEnd } from "./personality/linux/process.ts"
 import type { PlatformService } from "./platform.ts"
 import type { RandomBytes } from "./random.ts"
+import type { SnapshotPoint } from "./snapshot-point.ts"
 import type { Tracer } from "./Trace.ts"
 
 /** How a run ended; all of these are outcomes of the guest, none is a failure. */
@@ -87,12 +88,12 @@ export interface Prepared {
 }
 /** A snapshot in the course of a run. */
 export interface SnapshotRequest {
-  /** Instructions of the guest after which it is made. */
-  readonly at: number
+  /** Where it is made: after that many instructions of the guest, or at an event after the snapshot before. */
+  readonly at: SnapshotPoint
   /** The run ends with it. */
   readonly stop: boolean
-  /** Snapshots it is to be the changes to, the full one first. */
-  readonly parents?: readonly Uint8Array[]
+  /** Snapshots it is to be the changes to, the full one first; asked when it is made. */
+  readonly parents?: () => readonly Uint8Array[]
   /** Keeps the bytes, or says why that cannot be. */
   readonly take: (bytes: Uint8Array) => VmmError | undefined
 }

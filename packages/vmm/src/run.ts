@@ -23,16 +23,16 @@ export type RunRequest = RunInput & {
   readonly onEvent?: TraceListener
   /** Where the guest's input comes from and its output goes; the platform's streams when left out. */
   readonly streams?: HostStreams
-  /** A snapshot on the way. */
-  readonly snapshot?: SnapshotRequest | undefined
+  /** Snapshots on the way, in this order. */
+  readonly snapshots?: readonly SnapshotRequest[]
 }
 /**
  * Runs a guest to its end, a limit or a snapshot. What the guest does is a result; failures are of options, files, plugins and the modelled kernel.
  */
-export const run = ({ snapshot, ...request }: RunRequest): Effect.Effect<RunResult, VmmError, Platform> =>
+export const run = ({ snapshots = [], ...request }: RunRequest): Effect.Effect<RunResult, VmmError, Platform> =>
   Effect.gen(function* () {
     const { prepared, live } = yield* begin(request)
-    return { ...(yield* runLive(prepared, live, { snapshot })), machine: machineOf(prepared.model, prepared.options, live.kind) }
+    return { ...(yield* runLive(prepared, live, { snapshots })), machine: machineOf(prepared.model, prepared.options, live.kind) }
   })
 /** A guest with its machine, and what both were made from. */
 export interface Begun {
@@ -40,7 +40,7 @@ export interface Begun {
   readonly live: Live
 }
 /** Everything that a run needs but the run itself. */
-export const begin = ({ onEvent, streams, snapshot: _, ...input }: RunRequest): Effect.Effect<Begun, VmmError, Platform> =>
+export const begin = ({ onEvent, streams, snapshots: _, ...input }: RunRequest): Effect.Effect<Begun, VmmError, Platform> =>
   Effect.gen(function* () {
     const options = yield* decodeRunOptions(input)
     const prepared = yield* prepare(options, { onEvent, streams })

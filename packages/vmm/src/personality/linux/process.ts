@@ -193,11 +193,10 @@ export class Process {
       const inStub = signals.deliverable && !this.#interrupt()
       if (signals.stopped || this.#end !== undefined) continue
       const left = Number(limit - cpu.retired())
-      if (left <= 0 || this.#work() > rest) return { kind: "limit" }
+      if (left <= 0 || this.#work() > rest || cpu.stopped?.()) return { kind: "limit" }
       const stop = cpu.run(Math.min(left, this.timers.nearest(), inStub ? 1 : left))
       if (stop.kind === "dead") this.#end = { kind: "dead", message: stop.message }
       else if (stop.kind === "service") this.#serve()
-      else if (cpu.stopped?.()) return { kind: "limit" }
     }
     return this.#end
   }
