@@ -6,10 +6,13 @@ import { parseCount } from "./quantities.ts"
 import { signalNumber } from "./signal-schedule.ts"
 import type { TraceEvent } from "./Trace.ts"
 
-/** The `count`th time from now that `matches` says yes to an event. `text` is what was asked for. */
+/** The `count`th time from now that `matches` says yes to an event. */
 export interface EventPoint {
+  /** What was asked for. */
   readonly text: string
+  /** 1 is the first. */
   readonly count: number
+  /** Whether it is such an event. */
   readonly matches: (event: TraceEvent) => boolean
 }
 /** Instructions of the guest since its start, or an event. */
