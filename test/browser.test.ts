@@ -16,7 +16,9 @@ import type { Done, Task } from "./browser/page.ts"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
 const folder = mkdtempSync(join(tmpdir(), "eltwo-browser-"))
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
+// the browser's own processes may still be writing their profile
+afterAll(() => rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 }))
+const LONGEST_VISIT = 90_000
 
 const bundle = async (entry: { readonly file: string } | { readonly code: string }): Promise<string> => {
   const { outputFiles } = await build({
@@ -89,8 +91,11 @@ const visit = async (script: string, tasks: readonly Task[]): Promise<{ readonly
   const options = ["--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", `--user-data-dir=${join(folder, "profile")}`]
   const browser = spawn(chromium!, [...options, `http://127.0.0.1:${port}/`], { stdio: "ignore" })
   const gone = new Promise<string>((done) => void browser.on("exit", (code) => done(JSON.stringify({ error: `the browser ended with ${code}` }))))
+  const late = new Promise<string>(
+    (done) => void setTimeout(() => done(JSON.stringify({ error: "the page does not answer" })), LONGEST_VISIT).unref()
+  )
   try {
-    return JSON.parse(await Promise.race([answer, gone])) as { readonly done?: readonly Done[] }
+    return JSON.parse(await Promise.race([answer, gone, late])) as { readonly done?: readonly Done[] }
   } finally {
     browser.kill("SIGKILL")
     await gone
