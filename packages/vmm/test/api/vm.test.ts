@@ -344,3 +344,17 @@ again:
     for (const name of ["X1", "PC", "V1"]) expect(vm.readRegister(name)).toBe(whole.vm.readRegister(name))
   })
 })
+
+describe("names of guests in hand", () => {
+  it("are what the guest is told, and part of its state", async () => {
+    const named = await make({ guest: { source: COUNTER, name: "one" }, kind: "vm" })
+    const other = await make({ guest: { source: COUNTER, name: "two.s" }, kind: "vm" })
+    expect(named.vm.snapshot()).not.toEqual(other.vm.snapshot())
+    expect((await make({ guest: { source: COUNTER, name: "one" }, kind: "vm" })).vm.snapshot()).toEqual(named.vm.snapshot())
+    expect(await failureOf(() => make({ guest: { source: COUNTER, name: "a\0b" } }))).toMatchObject({ code: "OPTION_INVALID" })
+    expect(await failureOf(() => make({ guest: { bytes: new Uint8Array(2) }, kind: "vm" }))).toMatchObject({
+      code: "GUEST_IMAGE",
+      reason: "too-small"
+    })
+  })
+})
