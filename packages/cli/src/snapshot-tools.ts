@@ -131,5 +131,7 @@ export const flattenFiles = (context: Context, { parent, output, force, file }: 
       const bytes = flatten(chain, hashOf(context).hash)
       const problem = bytes instanceof SnapshotError ? bytes : writeSnapshot(context, output.value, bytes, force)
       if (problem !== undefined) return yield* problem
+      if (context.json && output.value !== "-")
+        context.io.out(jsonText({ path: output.value, bytes: (bytes as Uint8Array).length, parents: parent.length }))
     })
   )

@@ -102,6 +102,8 @@ describe("eltwo restore", () => {
     expect((await command("restore", "-q", "--resume", "--parent", full, changed)).exit).toBe(7)
     expect((await command("restore", "--snapshot-at", "9000", "-o", at("whole.el2"), "--stop", full)).exit).toBe(0)
     expect((await command("snapshot", "flatten", "--parent", full, "-o", at("flat.el2"), changed)).exit).toBe(0)
+    const flat = await command("snapshot", "flatten", "--json", "--force", "--parent", full, "-o", at("flat.el2"), changed)
+    expect(JSON.parse(flat.out)).toEqual({ path: at("flat.el2"), bytes: readFileSync(at("flat.el2")).length, parents: 1 })
     expect(readFileSync(at("flat.el2"))).toEqual(readFileSync(at("whole.el2")))
     expect((await command("snapshot", "diff", at("flat.el2"), at("whole.el2"))).exit).toBe(0)
   })
@@ -134,6 +136,10 @@ describe("eltwo snapshot", () => {
     expect([differs.exit, differs.out]).toEqual([1, expect.stringMatching(/vm\.vcpus\.\[0\]\.general\+\d+: 0x/)])
     expect((await command("snapshot", "verify", full, at("changed.el2"))).exit).toBe(0)
     expect((await command("snapshot", "verify", full, at("damaged.el2"))).exit).toBe(65)
+  })
+  it.each(["create", "inspect", "show", "diff", "verify", "flatten"])("%s --help has two examples", async (name) => {
+    const { exit, out } = await command("snapshot", name, "--help")
+    expect([exit, out.match(new RegExp(`eltwo snapshot ${name} -?`, "g"))?.length]).toEqual([0, 2])
   })
   it("creates", async () => {
     expect((await command("snapshot", "create", "-q", "--mem", "8M", "--snapshot-at", "5000", "-o", at("made.el2"), COUNTER)).exit).toBe(0)

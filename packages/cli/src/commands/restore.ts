@@ -34,6 +34,7 @@ export const restore = (context: Context) =>
     Command.withDescription(`Restores a guest from a snapshot, on the machine it was saved on unless another is asked for.
 
   eltwo restore --resume at-boot.el2
-  eltwo restore --resume --mode nvhe --engine interp at-boot.el2`)
+  eltwo restore --resume --mode nvhe --engine interp at-boot.el2
+  eltwo restore --snapshot-at 20M --incremental -o later.el2 at-boot.el2`)
   )
 export type RestoreGiven = Command.Command.ParseConfig<typeof options>

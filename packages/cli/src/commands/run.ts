@@ -56,7 +56,8 @@ export const run = (context: Context) =>
     Command.withDescription(`Runs a guest: eltwo run [OPTIONS] GUEST [-- ARGS]. What follows -- is the guest's. Its output is eltwo's, its exit status too.
 
   eltwo run guests/hello
-  eltwo run --root . ./busybox -- sha256sum /README.md`)
+  eltwo run --root . ./busybox -- sha256sum /README.md
+  eltwo run --snapshot-at 100 --snapshot-at trap:fp -o hello-{n}.el2 guests/hello`)
   )
 /** What the line says. */
 export type RunGiven = Command.Command.ParseConfig<typeof runOptions>

@@ -10,24 +10,42 @@ const load = () => import("../snapshot-tools.ts")
 
 const inspect = (context: Context) =>
   Command.make("inspect", { json: shared.json, file }, ({ file }) => shared.later(load, (tools) => tools.inspectFile(context, file))).pipe(
-    Command.withDescription("Prints what a snapshot says of itself: machine, time, parent, sections.")
+    Command.withDescription(`Prints what a snapshot says of itself: machine, time, parent, sections.
+
+  eltwo snapshot inspect hello.el2
+  eltwo snapshot inspect --json - < hello.el2`)
   )
 const show = (context: Context) =>
   Command.make(
     "show",
     { json: shared.json, file, section: shared.argument("section", "A section, or a place in it: vm.vcpus.[0].pc") },
     ({ file, section }) => shared.later(load, (tools) => tools.showSection(context, file, section))
-  ).pipe(Command.withDescription("Prints the values of a section, or of a place in it."))
+  ).pipe(
+    Command.withDescription(`Prints the values of a section, or of a place in it.
+
+  eltwo snapshot show hello.el2 vm.vcpus.[0].pc
+  eltwo snapshot show --json hello.el2 run`)
+  )
 const diff = (context: Context) =>
   Command.make(
     "diff",
     { json: shared.json, before: shared.argument("before", "A snapshot"), after: shared.argument("after", "Another one") },
     ({ before, after }) => shared.later(load, (tools) => tools.diffFiles(context, before, after))
-  ).pipe(Command.withDescription("Prints what two snapshots have different; exit code 1 when there is something."))
+  ).pipe(
+    Command.withDescription(`Prints what two snapshots have different; exit code 1 when there is something.
+
+  eltwo snapshot diff before.el2 after.el2
+  eltwo snapshot diff --json before.el2 after.el2`)
+  )
 const verify = (context: Context) =>
   Command.make("verify", { json: shared.json, files: file.pipe(Args.atLeast(1)) }, ({ files }) =>
     shared.later(load, (tools) => tools.verifyFiles(context, files))
-  ).pipe(Command.withDescription("Checks snapshots to the last byte; exit code 65 when one of them is refused."))
+  ).pipe(
+    Command.withDescription(`Checks snapshots to the last byte; exit code 65 when one of them is refused.
+
+  eltwo snapshot verify hello.el2
+  eltwo snapshot verify --json *.el2`)
+  )
 const flatten = (context: Context) =>
   Command.make(
     "flatten",
@@ -39,14 +57,24 @@ const flatten = (context: Context) =>
       file
     },
     (given) => shared.later(load, (tools) => tools.flattenFiles(context, given))
-  ).pipe(Command.withDescription("Makes one full snapshot of an incremental one and those it builds on."))
+  ).pipe(
+    Command.withDescription(`Makes one full snapshot of an incremental one and those it builds on.
+
+  eltwo snapshot flatten --parent full.el2 -o whole.el2 changes.el2
+  eltwo snapshot flatten --parent full.el2 --parent first.el2 -o - second.el2 | eltwo restore --resume -`)
+  )
 const create = (context: Context) =>
   Command.make("create", runOptions, (given) =>
     shared.later(
       () => import("../run-guest.ts"),
       ({ runGuest }) => runGuest(context, { ...given, stop: true })
     )
-  ).pipe(Command.withDescription("Runs a guest up to --snapshot-at, saves it to --output and ends: eltwo run with --stop."))
+  ).pipe(
+    Command.withDescription(`Runs a guest up to --snapshot-at, saves it to --output and ends: eltwo run with --stop.
+
+  eltwo snapshot create --snapshot-at 1M -o hello.el2 guests/hello
+  eltwo snapshot create --snapshot-at syscall:write,2 -o second-write.el2 guests/hello`)
+  )
 
 export const snapshot = (context: Context) =>
   Command.make("snapshot").pipe(
