@@ -6,7 +6,9 @@ const folders = (parent: string) => readdirSync(parent).map((name) => `${parent}
 const plugins = folders("plugins").filter((folder) => existsSync(`${folder}/src/index.ts`))
 const libraries = [...folders("packages"), ...plugins].filter((folder) => existsSync(`${folder}/src/index.ts`) && folder !== "packages/cli")
 /** Entries of a package beside index.ts. */
-const more: Readonly<Record<string, Readonly<Record<string, string>>>> = { "packages/vmm": { node: "packages/vmm/src/node.ts", promise: "packages/vmm/src/promise.ts" } }
+const more: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  "packages/vmm": { node: "packages/vmm/src/node.ts", promise: "packages/vmm/src/promise.ts" }
+}
 
 /** The module eltwo:modules of a bundle: packages by name, each initialised when it is asked for. */
 const modulesOf = (folders: readonly string[]): NonNullable<Options["esbuildPlugins"]>[number] => ({
