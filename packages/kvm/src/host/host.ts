@@ -307,9 +307,11 @@ export class Host {
       return runUser(this, cpu, instructions)
     })
   }
+  /** Where its kernel put what it needs first. */
   get kernel(): KernelPages {
     return this.#kernel
   }
+  /** Numbers of the task, VM, VMID and ASID that come next. */
   get numbers(): Readonly<Numbers> {
     return this.#next
   }
