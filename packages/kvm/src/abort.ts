@@ -5,7 +5,7 @@ import { EC } from "@eltwo/isa"
 import { markDirty } from "./dirty-log.ts"
 import type { Handled } from "./exit.ts"
 import { descriptorLevel } from "./guest-walk.ts"
-import { NO_IPA } from "./hyp/guest.ts"
+import { FSC, FSC_TYPE, NO_IPA } from "./hyp/guest.ts"
 import { injectAbort, injectSError, skipInstruction } from "./inject.ts"
 import type { MemorySlot } from "./memory-slots.ts"
 import { completeMmio, decodeMmio, type MmioAccess, mmioWriteData } from "./mmio.ts"
@@ -14,8 +14,6 @@ import type { Vcpu } from "./vcpu.ts"
 import { accessController } from "./vgic/memory.ts"
 import type { Vgic } from "./vgic/vgic.ts"
 
-const FSC_TYPE = 0x3c
-const FSC = { addressSize: 0x00, translation: 0x04, accessFlag: 0x08, permission: 0x0c, external: 0x10, externalOnWalk: 0x14 } as const
 const ISS = { ISV: 1 << 24, CM: 1 << 8, S1PTW: 1 << 7, WNR: 1 << 6 } as const
 const ISS_BITS = 0x1ffffff
 

@@ -54,37 +54,24 @@ export const SLOT: Readonly<Record<ContextRegister, number>> = Object.fromEntrie
 /** A context with every register zero. */
 export const newContext = (): BigUint64Array => new BigUint64Array(CONTEXT.length)
 
-/** EL1 registers whose name at EL2 under E2H means the EL2 one. */
-const REDIRECTED: ReadonlySet<ContextRegister> = new Set<ContextRegister>([
-  "SCTLR_EL1",
-  "CPACR_EL1",
-  "ZCR_EL1",
-  "TTBR0_EL1",
-  "TTBR1_EL1",
-  "TCR_EL1",
-  "TCR2_EL1",
-  "PIR_EL1",
-  "PIRE0_EL1",
-  "ESR_EL1",
-  "AFSR0_EL1",
-  "AFSR1_EL1",
-  "FAR_EL1",
-  "MAIR_EL1",
-  "VBAR_EL1",
-  "CONTEXTIDR_EL1",
-  "AMAIR_EL1",
-  "CNTKCTL_EL1",
-  "ELR_EL1",
-  "SPSR_EL1",
-  "SCTLR2_EL1",
-  "CNTV_CTL_EL0",
-  "CNTV_CVAL_EL0",
-  "CNTP_CTL_EL0",
-  "CNTP_CVAL_EL0"
+/** Registers whose name at EL2 under E2H still means themselves; the others' means the one of EL2. */
+const NOT_REDIRECTED: ReadonlySet<ContextRegister> = new Set<ContextRegister>([
+  "MPIDR_EL1",
+  "CSSELR_EL1",
+  "ACTLR_EL1",
+  "PAR_EL1",
+  "TPIDR_EL0",
+  "TPIDRRO_EL0",
+  "TPIDR_EL1",
+  "SP_EL1",
+  "MDSCR_EL1",
+  "MDCCINT_EL1",
+  "OSLSR_EL1",
+  "DISR_EL1"
 ])
 /** The name by which hyp code of a family reaches the guest's register. */
 export const guestName = (register: ContextRegister, family: AccessorFamily): string =>
-  family === "redirected" && REDIRECTED.has(register) ? `${register}2` : register
+  family === "redirected" && !NOT_REDIRECTED.has(register) ? `${register}2` : register
 
 /** The lists of a machine in a family. */
 export interface GuestLists {

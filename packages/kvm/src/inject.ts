@@ -2,6 +2,7 @@
 import { EC } from "@eltwo/isa"
 import { type ContextRegister, guestName, SLOT } from "./guest-context.ts"
 import type { PhysicalCpu } from "./host/cpu.ts"
+import { HCR } from "./hyp/controls.ts"
 import type { Vcpu } from "./vcpu.ts"
 
 /** At most one at a time. */
@@ -75,12 +76,11 @@ export const injectAbort = (vcpu: Vcpu, kind: "instruction" | "data", fsc: numbe
   injectSync(vcpu, ec, fsc)
   writeGuest(vcpu, "FAR_EL1", address)
 }
-const HCR_VSE = 1n << 8n
 const DEFAULT_SERROR_ISS = 1 << 24
 /** A virtual SError: at once if the guest has it unmasked, else by HCR_EL2.VSE. */
 export const injectSError = (vcpu: Vcpu, iss: number = DEFAULT_SERROR_ISS): void => {
   if (vcpu.registers.pstate & PSTATE.A || vcpu.pending) {
-    vcpu.hcr |= HCR_VSE
+    vcpu.hcr |= HCR.VSE
     vcpu.vsesr = BigInt(iss)
     return
   }

@@ -3,6 +3,7 @@ import { physicalCount } from "@eltwo/cpu"
 import { systemEncoding } from "@eltwo/isa"
 import type { Errno } from "./errno.ts"
 import { type ContextRegister, SLOT } from "./guest-context.ts"
+import { FPCR_OFFSET, FPSR_OFFSET } from "./host/fp-memory.ts"
 import { setIdRegister } from "./id-registers.ts"
 import { ARM64, Coprocessor, idOf, SIZE } from "./one-reg-id.ts"
 import { PSCI_VERSIONS } from "./psci.ts"
@@ -144,8 +145,6 @@ const pstatePlace = ({ registers }: Vcpu): Place => ({
     return undefined
   }
 })
-const FPSR_OFFSET = 512
-const FPCR_OFFSET = 516
 const viewOf = (image: Uint8Array): DataView => new DataView(image.buffer, image.byteOffset, image.byteLength)
 const quadwordPlace = (image: Uint8Array, at: number): Place =>
   always(

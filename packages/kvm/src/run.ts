@@ -43,7 +43,7 @@ export const finishRun = (cpu: PhysicalCpu, vcpu: Vcpu, result: RunExit | Errno)
   const reason = isErrno(result) ? result : result.reason
   cpu.account.run(reason)
   if (cpu.events.listening) cpu.emit({ what: "exit", vcpu: vcpu.name, reason })
-  if (!isErrno(result)) vcpu.page.put(vcpu, result)
+  if (!isErrno(result)) vcpu.page.put(result)
   return isErrno(result) ? -ERRNO[result] : reason === "intr" ? -ERRNO.EINTR : 0
 }
 

@@ -6,6 +6,7 @@ import { type ContextRegister, guestName, SLOT } from "./guest-context.ts"
 import type { PhysicalCpu } from "./host/cpu.ts"
 import { retireEmulated } from "./host/slice.ts"
 import { sleepVcpu } from "./host/vcpu-sleep.ts"
+import { HCR } from "./hyp/controls.ts"
 import type { Mode } from "./mode.ts"
 import type { Vcpu } from "./vcpu.ts"
 import { forgetTimers, hasPendingInterrupt } from "./vgic/run.ts"
@@ -78,7 +79,6 @@ export const timersChanged = (cpu: PhysicalCpu, vcpu: Vcpu): boolean => {
   return true
 }
 
-const HCR_VI_VF = 0xc0n
 /**
  * WFI: the vCPU sleeps until an interrupt is pending for it. Only its timers can make one while it sleeps, so time passes to the next deadline; without one it
  * is for somebody else to wake it (see sleepVcpu). A timer output that user space has been told of is for user space to make an interrupt of.
@@ -86,7 +86,7 @@ const HCR_VI_VF = 0xc0n
  */
 export const waitForInterrupt = (cpu: PhysicalCpu, vcpu: Vcpu, deadline: bigint | undefined): Handled => {
   const { vgic } = vcpu.vm
-  if (vcpu.hcr & HCR_VI_VF || (vgic ? hasPendingInterrupt(cpu, vcpu, vgic) : outputs(cpu) & ~vcpu.deviceIrqLevel)) return undefined
+  if (vcpu.hcr & (HCR.VI | HCR.VF) || (vgic ? hasPendingInterrupt(cpu, vcpu, vgic) : outputs(cpu) & ~vcpu.deviceIrqLevel)) return undefined
   const { pe } = cpu
   const timer = timerDeadline(pe)
   const until = Math.min(timer, deadline === undefined ? Number.POSITIVE_INFINITY : untilCount(cpu, vcpu, deadline))

@@ -10,7 +10,7 @@ import { KvmRunPage } from "./host/kvm-run-page.ts"
 import { UNLIMITED } from "./host/slice.ts"
 import { type HostFile, type Task, UserRegisters } from "./host/task.ts"
 import { wakeVcpu } from "./host/vcpu-sleep.ts"
-import { GUEST_MDCR } from "./hyp/controls.ts"
+import { GUEST_MDCR, HCR } from "./hyp/controls.ts"
 import { commitPending, type PendingChange } from "./inject.ts"
 import type { MmioAccess } from "./mmio.ts"
 import { getOneReg, getRegList, setOneReg } from "./one-reg.ts"
@@ -217,7 +217,7 @@ export class Vcpu {
   }
   /** KVM_IRQ_LINE of type CPU: the level of the vCPU's IRQ or FIQ input. */
   setIrqLine(line: "irq" | "fiq", level: boolean): void {
-    const bit = line === "irq" ? HCR_VI : HCR_VF
+    const bit = line === "irq" ? HCR.VI : HCR.VF
     this.hcr = level ? this.hcr | bit : this.hcr & ~bit
     if (level) wakeVcpu(this)
   }
@@ -265,5 +265,3 @@ export class Vcpu {
     return this.thread ? -ERRNO.EINTR : runIoctl(cpu, this)
   }
 }
-const HCR_VF = 1n << 6n
-const HCR_VI = 1n << 7n

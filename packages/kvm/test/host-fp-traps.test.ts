@@ -13,7 +13,6 @@ import { execTask } from "../src/host/exec.ts"
 import { fpMemory } from "../src/host/fp-memory.ts"
 import { flushTaskState, isLive, restoreCurrentState, saveAndFlushCpuState } from "../src/host/fpstate.ts"
 import { kernelNeonBegin, kernelNeonEnd } from "../src/host/kernel-neon.ts"
-import { cpuPmEnter } from "../src/host/power.ts"
 import { setTaskLength } from "../src/host/task-vectors.ts"
 import { bootScalable, DATA, EXIT, type MachineOptions, PROGRAM, scalableProgram, syscall } from "./scalable-machine.ts"
 
@@ -403,7 +402,7 @@ describe("power states", () => {
   it("write the registers back first", () => {
     const { host, task, cpu } = started(`${FILL}\nptrue p0.b\n${CALL}\nagain:\nb =again`, {}, 3)
     inCall(host, task, () => {
-      cpuPmEnter(cpu)
+      saveAndFlushCpuState(cpu)
       expect([cpu.last.st, task.has(TIF.FOREIGN_FPSTATE), task.fp.fpsimd[0]]).toEqual([null, true, 0x5a])
     })
   })

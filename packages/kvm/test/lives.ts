@@ -1,14 +1,15 @@
 /** Host programs whose lives are random: what they do, what the kernel does to them, and a model in which every task simply has registers of its own. */
+
 import { run } from "@eltwo/cpu"
 import { type Host, hasZa, isErrno, isStreaming, type PhysicalCpu, type Task, TIF, type Vcpu, VcpuFeature } from "@eltwo/kvm"
 import { expect } from "vitest"
 import { interruptUser, returnToUser, switchTo } from "../src/host/entry.ts"
 import { execTask } from "../src/host/exec.ts"
 import { fpMemory, smeBytes, sveBytes } from "../src/host/fp-memory.ts"
+import { saveAndFlushCpuState } from "../src/host/fpstate.ts"
 import { brokenInvariants } from "../src/host/invariants.ts"
 import { kernelNeonBegin, kernelNeonEnd } from "../src/host/kernel-neon.ts"
 import { serveSoftirqs } from "../src/host/masking.ts"
-import { cpuPmEnter } from "../src/host/power.ts"
 import { getRegisterSet, NT, setRegisterSet } from "../src/host/regsets.ts"
 import { SIGNAL, sendSignal } from "../src/host/signal-state.ts"
 import { closestLength, defaultLengths } from "../src/host/vector-lengths.ts"
@@ -190,7 +191,7 @@ export class Lives {
         this.#softirq()
         break
       case 2:
-        this.#call(() => (random(2) ? cpuPmEnter(this.#cpu) : undefined))
+        this.#call(() => (random(2) ? saveAndFlushCpuState(this.#cpu) : undefined))
         break
       case 3:
         host.useCpu(random(host.cpus.length))

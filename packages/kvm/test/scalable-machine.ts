@@ -1,17 +1,11 @@
 /** Hosts on machines with SVE, SME and FPMR, and host programs that fill registers from memory and store them again, for tests. */
 import { createBoard } from "@eltwo/cpu"
-import { base, composeOrThrow } from "@eltwo/isa"
 import { createHost, type Host, type Mode, type Task } from "@eltwo/kvm"
-import { fpmr } from "@eltwo/plugin-fpmr"
-import { fpsimd } from "@eltwo/plugin-fpsimd"
-import { sme } from "@eltwo/plugin-sme"
-import { sve } from "@eltwo/plugin-sve"
 import { vhe } from "@eltwo/plugin-vhe"
-import { ok } from "../../../plugins/vhe/test/machine.ts"
+import { assemble as assembleLines, DATA, scalableIsa as isa, ok, PROGRAM, RAM } from "../../../plugins/vhe/test/machine.ts"
 
-export { ok }
-export const isa = composeOrThrow([base, fpsimd, sve, sme, fpmr])
-const RAM = 0x80000000
+export { DATA, isa, ok, PROGRAM }
+
 const RAM_BYTES = 48 << 20
 /** All powers of two, in bytes. */
 export const POWERS = [16, 32, 64, 128, 256] as const
@@ -46,35 +40,9 @@ export const bootScalable = ({
     engine
   })
 
-/** Words of a program at `address`: one instruction a line or after a semicolon, `name:` for labels, `=name` for a label as operand. */
-export const assemble = (source: string, address: number): Uint8Array => {
-  const lines = source
-    .split(/[\n;]/)
-    .map((line) => line.trim())
-    .filter((line) => line !== "")
-  const labels = new Map<string, number>()
-  let at = address
-  for (const line of lines)
-    if (line.endsWith(":")) labels.set(line.slice(0, -1), at)
-    else at += 4
-  const words: number[] = []
-  at = address
-  for (const line of lines) {
-    if (line.endsWith(":")) continue
-    const text = line.replace(/=(\w+)/g, (_, name: string) => {
-      if (!labels.has(name)) throw new Error(`No label ${name}`)
-      return `0x${labels.get(name)!.toString(16)}`
-    })
-    const word = isa.table.assemble(text, { address: at })
-    if (word === undefined) throw new Error(`Cannot assemble '${line}'`)
-    words.push(word)
-    at += 4
-  }
-  return new Uint8Array(Uint32Array.from(words).buffer)
-}
+/** Words of a program at `address`, as on any machine; a semicolon ends an instruction. */
+export const assemble = (source: string, address: number): Uint8Array => assembleLines(source.replaceAll(";", "\n"), address)
 
-export const PROGRAM = 0x400000
-export const DATA = 0x500000
 export const STACK = 0x700000
 const STACK_BYTES = 0x48000
 /** A host program: code, `data` that it may write, and a stack. */

@@ -9,7 +9,6 @@ import type { RealGuestStage2 } from "./hyp/guest-stage2.ts"
 import { hostTrap } from "./hyp/host-trap.ts"
 import { hostHcr, hypStateOn, loadedHypVcpu } from "./hyp/state.ts"
 import { HANDLE_OFFSET } from "./ownership/vm-table.ts"
-import { ordinaryExit } from "./vcpu/exits.ts"
 import { saveHost, viewOf } from "./vcpu/vcpu.ts"
 import { vmState } from "./vm-state.ts"
 
@@ -57,7 +56,6 @@ export const protectedMode = (base: Base): Mode =>
       guestTraps: (vcpu) => viewOf(vcpu).traps,
       guestLists: (vcpu) => viewOf(vcpu).lists
     }),
-    hypExit: ordinaryExit,
     // vector lengths are hyp code's own matter, at each run
     fp: { toGuest: () => {}, toHost: () => {}, saveHost }
   })

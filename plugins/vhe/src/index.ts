@@ -1,6 +1,5 @@
 /** VHE: the host kernel and KVM run at EL2, with HCR_EL2.E2H = 1. */
-import { EC } from "@eltwo/isa"
-import { abortFaultInfo, counterAccess, defineMode, HOST_VHE_HCR, handleFpTrap, lazySwitch, rewindMemoryCopy } from "@eltwo/kvm"
+import { counterAccess, defineMode, HOST_VHE_HCR, HYP_EXITS, lazySwitch } from "@eltwo/kvm"
 import { services } from "./services.ts"
 import { worldSwitch } from "./world-switch.ts"
 
@@ -24,14 +23,7 @@ export const vhe = defineMode({
   },
   services,
   worldSwitch,
-  hypExit: new Map([
-    [EC.FPAccess, handleFpTrap],
-    [EC.SVEAccess, handleFpTrap],
-    [EC.InstructionAbortLower, abortFaultInfo],
-    [EC.DataAbortLower, abortFaultInfo],
-    [EC.WatchpointLower, abortFaultInfo],
-    [EC.MemoryCopy, rewindMemoryCopy]
-  ]),
+  hypExit: HYP_EXITS,
   fp: lazySwitch
 })
 export default vhe

@@ -54,7 +54,10 @@ export const assemble = (source: string, address = GUEST_RAM): Uint8Array => {
   at = address
   for (const line of lines) {
     if (line.endsWith(":")) continue
-    const text = line.replace(/=(\w+)/g, (_, name: string) => `0x${labels.get(name)!.toString(16)}`)
+    const text = line.replace(/=(\w+)/g, (_, name: string) => {
+      if (!labels.has(name)) throw new Error(`No label ${name}`)
+      return `0x${labels.get(name)!.toString(16)}`
+    })
     const word = text.startsWith(".word ") ? Number(text.slice(6)) : scalableIsa.table.assemble(text, { address: at })
     if (word === undefined) throw new Error(`Cannot assemble '${line}'`)
     words.push(word)

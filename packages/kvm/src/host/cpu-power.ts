@@ -3,8 +3,8 @@ import { passTime, resetPe } from "@eltwo/cpu"
 import type { Crash } from "../crash.ts"
 import type { Errno } from "../errno.ts"
 import type { PhysicalCpu } from "./cpu.ts"
+import { saveAndFlushCpuState } from "./fpstate.ts"
 import type { Host } from "./host.ts"
-import { cpuPmEnter, fpsimdCpuDead } from "./power.ts"
 import type { CpuSchedule } from "./thread.ts"
 
 type Power = CpuSchedule["power"]
@@ -18,7 +18,8 @@ const changing = (host: Host, index: number, from: Power, change: (cpu: Physical
 }
 const powerOff = (host: Host, cpu: PhysicalCpu, power: "off" | "suspended"): void => {
   if (cpu.events.listening) cpu.emit({ what: "sched", kind: power === "off" ? "offline" : "suspend" })
-  fpsimdCpuDead(cpu)
+  // fpsimd_cpu_dead: a CPU without power holds nobody's state
+  cpu.last.st = null
   cpu.fpOwner = "free"
   cpu.lastRan.clear()
   cpu.schedule.power = power
@@ -54,7 +55,8 @@ export const onlineCpu = (host: Host, index: number): Errno | Crash | undefined 
 export const suspendCpu = (host: Host, index: number): Errno | Crash | undefined =>
   changing(host, index, "on", (cpu) => {
     host.scheduler.vacate(cpu)
-    host.on(cpu, () => cpuPmEnter(cpu))
+    // CPU_PM_ENTER, before the registers are lost: what is live goes to memory
+    host.on(cpu, () => saveAndFlushCpuState(cpu))
     powerOff(host, cpu, "suspended")
     return undefined
   })

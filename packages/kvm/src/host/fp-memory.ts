@@ -2,6 +2,10 @@
 
 /** user_fpsimd_state: V0..V31, FPSR, FPCR and two reserved words. */
 export const FPSIMD_BYTES = 528
+/** Where FPSR and FPCR, 4 bytes each, are in it. */
+export const FPSR_OFFSET = 512
+export const FPCR_OFFSET = 516
+export const STATUS_BYTES = 8
 
 /** Which format an owner's memory holds. */
 export type FpType = "FPSIMD" | "SVE"

@@ -5,7 +5,7 @@
  * FOREIGN_FPSTATE of the current task answers two questions: must a saver do nothing, and must return to user load.
  */
 import type { PhysicalCpu } from "./cpu.ts"
-import { type FpMemory, hasZa, isStreaming, SVCR, type ToSave } from "./fp-memory.ts"
+import { FPSR_OFFSET, type FpMemory, hasZa, isStreaming, SVCR, type ToSave } from "./fp-memory.ts"
 import { assertFpContext, assertIrqsOff, localIrqRestore, localIrqSave, withFpContext } from "./masking.ts"
 import { flushLiveVectors, loadArray, loadScalable, saveArray, saveScalable } from "./scalable.ts"
 import { forceKill } from "./signal-state.ts"
@@ -194,7 +194,6 @@ export const syscallExit = (cpu: PhysicalCpu): void => {
 
 /** FPSR after a change of PSTATE.SM. */
 const FPSR_AFTER_SM = 0x0800009f
-const FPSR_OFFSET = 512
 /** task_smstop_sm: in memory, what SMSTOP SM does to registers. */
 export const stopStreaming = ({ fp }: Task): void => {
   if (!isStreaming(fp)) return

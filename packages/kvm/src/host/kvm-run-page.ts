@@ -1,8 +1,6 @@
 /** The page a vCPU shares with its user space: struct kvm_run, for host programs that map it. */
 import { PAGE_BYTES } from "@eltwo/cpu"
-import type { Errno } from "../errno.ts"
 import { EXIT_NUMBER, type RunExit } from "../run-exit.ts"
-import type { Vcpu } from "../vcpu.ts"
 import type { Host } from "./host.ts"
 
 /** Byte offsets in struct kvm_run. */
@@ -46,9 +44,9 @@ export class KvmRunPage {
     return BigInt.asUintN(8 * bytes, this.#view?.getBigUint64(MMIO.data, true) ?? 0n)
   }
   /** Says why KVM_RUN came back. */
-  put(_vcpu: Vcpu, exit: RunExit | Errno): void {
+  put(exit: RunExit): void {
     const view = this.#view
-    if (!view || typeof exit === "string") return
+    if (!view) return
     new Uint8Array(view.buffer, view.byteOffset + RUN.payload, PAYLOAD_BYTES).fill(0)
     view.setUint32(RUN.exitReason, EXIT_NUMBER[exit.reason] ?? 0, true)
     switch (exit.reason) {

@@ -55,7 +55,7 @@ export class PageTables {
   map(input: number, physical: number, bytes: number, attributes: bigint, largest: number = bytesOf(LARGEST_BLOCK_LEVEL)): boolean {
     for (let done = 0; done < bytes; ) {
       const level = this.#levelFor(input + done, physical + done, bytes - done, largest)
-      const at = this.#descriptor(input + done, level, true)
+      const at = this.#descriptor(input + done, level)
       if (at === undefined) return false
       this.#release(this.#memory.read(at), level)
       this.#memory.write(at, BigInt(physical + done) | attributes | VALID | (level === LAST_LEVEL ? TABLE : 0n))
@@ -95,7 +95,7 @@ export class PageTables {
    */
   set(input: number, bytes: number, descriptor: bigint): boolean {
     const level = LAST_LEVEL - Math.log2(bytes / PAGE_BYTES) / STRIDE
-    const at = this.#descriptor(input, level, true)
+    const at = this.#descriptor(input, level)
     if (at === undefined) return false
     this.#release(this.#memory.read(at), level)
     this.#memory.write(at, descriptor & VALID && level === LAST_LEVEL ? descriptor | TABLE : descriptor)
@@ -176,7 +176,7 @@ export class PageTables {
     return true
   }
   /** Address of the descriptor for an input address at a level; makes tables on the way. A block in the way is split into its parts. */
-  #descriptor(input: number, level: number, make: boolean): number | undefined {
+  #descriptor(input: number, level: number): number | undefined {
     let table = this.root
     for (let l = this.#startLevel; ; l++) {
       const address = table + 8 * this.#index(input, l)
@@ -186,7 +186,7 @@ export class PageTables {
         table = Number(descriptor & ADDRESS)
         continue
       }
-      const fresh = make ? this.#memory.allocate() : undefined
+      const fresh = this.#memory.allocate()
       if (fresh === undefined) return undefined
       if (descriptor & VALID) this.#split(descriptor, l, fresh)
       this.#memory.write(address, BigInt(fresh) | TABLE | VALID)

@@ -1,13 +1,12 @@
 /** System calls about processes, signals and vector lengths. */
-import { ERRNO, type Errno, isErrno } from "../errno.ts"
+import { isErrno } from "../errno.ts"
 import { cloneTask } from "./fork.ts"
 import { vectorLengthPrctl } from "./prctl.ts"
 import { signalReturn } from "./signal-frame.ts"
 import { LAST_SIGNAL, SIGNAL, sendSignal, UNSTOPPABLE } from "./signal-state.ts"
-import type { Call, CallTable } from "./syscalls.ts"
+import { type Call, type CallTable, failed } from "./syscall.ts"
 import { readUser, writeUser } from "./user-memory.ts"
 
-const failed = (errno: Errno): bigint => BigInt(-ERRNO[errno])
 const number = (value: bigint | undefined): number => Number(BigInt.asUintN(32, value!))
 /** Bytes of a signal mask. */
 const MASK_BYTES = 8n

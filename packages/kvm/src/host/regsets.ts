@@ -1,7 +1,7 @@
 /** Register sets of ptrace: FPSIMD, SVE, streaming SVE, ZA, ZT0 and FPMR, in the formats of struct user_sve_header and user_za_header. */
 import type { Errno } from "../errno.ts"
 import type { PhysicalCpu } from "./cpu.ts"
-import { ffrOffset, hasZa, isStreaming, SVCR, sveBytes, ZT_BYTES, ztOffset } from "./fp-memory.ts"
+import { FPSIMD_BYTES, FPSR_OFFSET, ffrOffset, hasZa, isStreaming, STATUS_BYTES, SVCR, sveBytes, ZT_BYTES, ztOffset } from "./fp-memory.ts"
 import { type Task, TIF } from "./task.ts"
 import {
   allocateArray,
@@ -14,6 +14,7 @@ import {
   syncToEffectiveZeroed,
   type VectorKind
 } from "./task-vectors.ts"
+import { round16 } from "./user-memory.ts"
 
 /** Numbers of the register sets. */
 export const NT = { PRFPREG: 2, ARM_SVE: 0x405, ARM_SSVE: 0x40b, ARM_ZA: 0x40c, ARM_ZT: 0x40d, ARM_FPMR: 0x40e } as const
@@ -24,13 +25,10 @@ const HEADER = { size: 0, maximumSize: 4, length: 8, maximumLength: 10, flags: 1
 const FORMAT_SVE = 1
 const FLAG_SHIFT = 16
 const INHERIT_FLAG = 2
-const STATUS = 512
-const round16 = (bytes: number): number => Math.ceil(bytes / 16) * 16
 
 /** Bytes of the register set at a length: header, vectors, FPSR and FPCR. */
 const statusOffset = (vl: number): number => round16(HEADER.bytes + sveBytes(vl))
-const sveSetBytes = (vl: number): number => round16(statusOffset(vl) + 8)
-const FPSIMD_SET_BYTES = 528
+const sveSetBytes = (vl: number): number => round16(statusOffset(vl) + STATUS_BYTES)
 const zaSetBytes = (vl: number): number => HEADER.bytes + vl * vl
 
 interface Header {
@@ -67,7 +65,7 @@ const fpsimdSet: RegisterSet = {
     return task.fp.fpsimd.slice()
   },
   set(_, task, image) {
-    if (image.length > FPSIMD_SET_BYTES) return "EINVAL"
+    if (image.length > FPSIMD_BYTES) return "EINVAL"
     syncFromEffective(task)
     task.fp.fpsimd.set(image)
     syncToEffectiveZeroed(task)
@@ -82,7 +80,7 @@ const vectorSet = (kind: VectorKind): RegisterSet => ({
     const length = fp.vl[kind]
     const isActive = isStreaming(fp) === (kind === "sme")
     const inSve = isActive && fp.fpType === "SVE"
-    const bytes = !isActive ? HEADER.bytes : inSve ? sveSetBytes(length) : HEADER.bytes + FPSIMD_SET_BYTES
+    const bytes = !isActive ? HEADER.bytes : inSve ? sveSetBytes(length) : HEADER.bytes + FPSIMD_BYTES
     const image = new Uint8Array(bytes)
     const longest = largest(cpu, kind)
     writeHeader(image, { length, flags: flagsOf(task, kind) | (inSve ? FORMAT_SVE : 0) }, { size: sveSetBytes(longest), length: longest })
@@ -92,7 +90,7 @@ const vectorSet = (kind: VectorKind): RegisterSet => ({
       return image
     }
     image.set(fp.sve!.subarray(0, sveBytes(length)), HEADER.bytes)
-    image.set(fp.fpsimd.subarray(STATUS, STATUS + 8), statusOffset(length))
+    image.set(fp.fpsimd.subarray(FPSR_OFFSET, FPSR_OFFSET + STATUS_BYTES), statusOffset(length))
     return image
   },
   set(cpu, task, image) {
@@ -113,7 +111,7 @@ const vectorSet = (kind: VectorKind): RegisterSet => ({
     fp.fpType = inSve ? "SVE" : "FPSIMD"
     if (!inSve) {
       task.clear(TIF.SVE)
-      fp.fpsimd.set(image.subarray(HEADER.bytes, HEADER.bytes + FPSIMD_SET_BYTES))
+      fp.fpsimd.set(image.subarray(HEADER.bytes, HEADER.bytes + FPSIMD_BYTES))
       return undefined
     }
     if (kind === "sve") task.set(TIF.SVE)
@@ -121,7 +119,7 @@ const vectorSet = (kind: VectorKind): RegisterSet => ({
     if (image.length > HEADER.bytes && vl !== length) return "EIO"
     fp.sve!.set(image.subarray(HEADER.bytes, HEADER.bytes + sveBytes(vl)))
     if (kind === "sme" && !cpu.features.fa64) fp.sve!.fill(0, ffrOffset(vl), sveBytes(vl))
-    fp.fpsimd.set(image.subarray(statusOffset(vl), statusOffset(vl) + 8), STATUS)
+    fp.fpsimd.set(image.subarray(statusOffset(vl), statusOffset(vl) + STATUS_BYTES), FPSR_OFFSET)
     return undefined
   }
 })

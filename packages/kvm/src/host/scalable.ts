@@ -1,10 +1,6 @@
 /** Scalable registers between a CPU and an owner's memory, at a vector length that must be the one in force. */
 import type { PhysicalCpu } from "./cpu.ts"
-import { type FpMemory, sveBytes, ZT_BYTES, ztOffset } from "./fp-memory.ts"
-
-/** FPSR and FPCR in the fpsimd image, and at the end of a vector image. */
-const STATUS = 512
-const STATUS_BYTES = 8
+import { FPSR_OFFSET, type FpMemory, STATUS_BYTES, sveBytes, ZT_BYTES, ztOffset } from "./fp-memory.ts"
 
 /** How Z, P and FFR are moved. */
 export interface VectorLayout {
@@ -24,7 +20,7 @@ const checkLength = (cpu: PhysicalCpu, vl: number): void => {
   if (live !== vl) throw cpu.bug(`Vectors of ${live} bytes are moved as if they had ${vl}`)
 }
 
-/** sve_save_state: Z, P and FFR to `sve`, FPSR and FPCR to `fpsimd`. */
+/** sve_save_state: Z, P and FFR to `sve`, FPSR and FPCR, which end the component's image, to `fpsimd`. */
 export const saveScalable = (cpu: PhysicalCpu, memory: FpMemory, layout: VectorLayout): void => {
   const sve = bufferOf(cpu, memory, layout)
   checkLength(cpu, layout.vl)
@@ -33,7 +29,7 @@ export const saveScalable = (cpu: PhysicalCpu, memory: FpMemory, layout: VectorL
   cpu.save(component(layout), memory.name, image)
   sve.set(image.subarray(0, bytes))
   sve.fill(0, bytes, sveBytes(layout.vl))
-  memory.fpsimd.set(image.subarray(bytes), STATUS)
+  memory.fpsimd.set(image.subarray(bytes), FPSR_OFFSET)
 }
 /** sve_load_state. */
 export const loadScalable = (cpu: PhysicalCpu, memory: FpMemory, layout: VectorLayout): void => {
@@ -42,7 +38,7 @@ export const loadScalable = (cpu: PhysicalCpu, memory: FpMemory, layout: VectorL
   const bytes = vectorBytes(layout)
   const image = new Uint8Array(bytes + STATUS_BYTES)
   image.set(sve.subarray(0, bytes))
-  image.set(memory.fpsimd.subarray(STATUS, STATUS + STATUS_BYTES), bytes)
+  image.set(memory.fpsimd.subarray(FPSR_OFFSET, FPSR_OFFSET + STATUS_BYTES), bytes)
   cpu.load(component(layout), memory.name, image)
 }
 

@@ -6,7 +6,7 @@ import { HEAD_BYTES, knownRecords, MAGIC, recordsOf, restoreRecords, type Signal
 import { bitOf, forceSignal, type PendingSignal, SIGNAL, type SignalAction, signalName, takeSignal, UNSTOPPABLE } from "./signal-state.ts"
 import type { Task, UserRegisters } from "./task.ts"
 import { syncFromEffective } from "./task-vectors.ts"
-import { readUser, writeUser } from "./user-memory.ts"
+import { readUser, round16, writeUser } from "./user-memory.ts"
 
 /** Byte offsets in struct rt_sigframe: siginfo, ucontext with its mask, registers, and the space for records. */
 const FRAME = { info: 0, context: 128, mask: 168, fault: 304, x: 312, sp: 560, pc: 568, pstate: 576, records: 592 } as const
@@ -20,7 +20,6 @@ const EXTRA_BYTES = 32
 const EXTRA = { address: 8, bytes: 16 } as const
 /** A frame record for unwinding lies above the frame: FP and LR. */
 const FRAME_RECORD_BYTES = 16
-const round16 = (bytes: number): number => Math.ceil(bytes / 16) * 16
 
 /** sa_flags. */
 const SA = { NODEFER: 0x40000000n, RESETHAND: 0x80000000n } as const

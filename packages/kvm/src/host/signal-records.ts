@@ -1,9 +1,10 @@
 /** Records of a signal frame: FP state on a program's stack, in the formats of the kernel's interface. Sizes are in bytes. */
 import type { PhysicalCpu } from "./cpu.ts"
 import type { CpuFeatures } from "./cpu-features.ts"
-import { type FpMemory, hasZa, isStreaming, SVCR, sveBytes, ZT_BYTES, ztOffset } from "./fp-memory.ts"
+import { FPSIMD_BYTES, FPSR_OFFSET, type FpMemory, hasZa, isStreaming, STATUS_BYTES, SVCR, sveBytes, ZT_BYTES, ztOffset } from "./fp-memory.ts"
 import { type Task, TIF } from "./task.ts"
 import { allocateArray, allocateVectors, effectiveLength, mergeLowBits } from "./task-vectors.ts"
+import { round16 } from "./user-memory.ts"
 
 export const MAGIC = {
   FPSIMD: 0x46508001,
@@ -29,11 +30,8 @@ const FLAGS = 10
 const PAYLOAD = 16
 const FLAG_STREAMING = 1
 const REGISTERS_OF_ZT = 1
-const FPSIMD_BYTES = 528
 /** Of the FPSIMD record: FPSR, FPCR, then V0..V31. In the task's block V comes first. */
 const RECORD_V = 16
-const STATUS = 512
-const round16 = (bytes: number): number => Math.ceil(bytes / 16) * 16
 
 const record = (magic: number, size: number, fill: (bytes: Uint8Array, view: DataView) => void): SignalRecord => {
   const bytes = new Uint8Array(round16(size))
@@ -50,8 +48,8 @@ export const recordsOf = ({ features }: PhysicalCpu, { fp }: Task, tpidr2: bigin
   if (!features.fp) return []
   const records = [
     record(MAGIC.FPSIMD, FPSIMD_BYTES, (bytes) => {
-      bytes.set(fp.fpsimd.subarray(STATUS, STATUS + 8), HEAD_BYTES)
-      bytes.set(fp.fpsimd.subarray(0, STATUS), RECORD_V)
+      bytes.set(fp.fpsimd.subarray(FPSR_OFFSET, FPSR_OFFSET + STATUS_BYTES), HEAD_BYTES)
+      bytes.set(fp.fpsimd.subarray(0, FPSR_OFFSET), RECORD_V)
     })
   ]
   if (features.sve || features.sme) records.push(vectorRecord(fp))
@@ -118,7 +116,7 @@ export const restoreRecords = (cpu: PhysicalCpu, task: Task, records: Records, s
 }
 const copyFpsimd = ({ fp }: Task, fpsimd: Uint8Array): void => {
   fp.fpsimd.set(fpsimd.subarray(RECORD_V), 0)
-  fp.fpsimd.set(fpsimd.subarray(HEAD_BYTES, RECORD_V), STATUS)
+  fp.fpsimd.set(fpsimd.subarray(HEAD_BYTES, RECORD_V), FPSR_OFFSET)
 }
 /** Without vectors: streaming mode is off. */
 const restoreFpsimd = (task: Task, fpsimd: Uint8Array): boolean => {

@@ -1,38 +1,16 @@
 /** System calls of host programs: what a program needs to drive a VM and say what it saw. Results are as the kernel's: negative error numbers. */
 import { PAGE_BYTES } from "@eltwo/cpu"
-import { ERRNO, type Errno } from "../errno.ts"
 import type { PhysicalCpu } from "./cpu.ts"
 import { saveUserState } from "./fpstate.ts"
 import type { Host } from "./host.ts"
 import { withFpContext } from "./masking.ts"
 import { PROCESS_CALLS } from "./process-calls.ts"
+import { type Call, failed } from "./syscall.ts"
 import type { Task } from "./task.ts"
+import { readUser } from "./user-memory.ts"
 
-/** What a system call may look at. Arguments are X0..X5. */
-export interface Call {
-  readonly host: Host
-  readonly cpu: PhysicalCpu
-  readonly task: Task
-  readonly arguments: BigUint64Array
-}
-/** System calls by their number; the result is the new X0. */
-export type CallTable = readonly (readonly [number, (call: Call) => bigint])[]
-const failed = (errno: Errno): bigint => BigInt(-ERRNO[errno])
 const descriptor = ({ arguments: [fd] }: Call): number => Number(fd! & 0xffff_ffffn)
 
-/** Bytes at a user address; undefined when some of them are not mapped. */
-const userBytes = ({ host, task }: Call, address: number, length: number): Uint8Array | undefined => {
-  const bytes = new Uint8Array(length)
-  for (let done = 0; done < length; ) {
-    const part = Math.min(length - done, PAGE_BYTES - ((address + done) % PAGE_BYTES))
-    const physical = task.space.physical(address + done)
-    if (physical === undefined) return undefined
-    task.space.touch(physical)
-    bytes.set(host.pages.view(physical, part), done)
-    done += part
-  }
-  return bytes
-}
 const statusOf = ({ arguments: [status] }: Call): { readonly status: number } => ({ status: Number(status! & 0xffn) })
 const LONGEST_WRITE = 0x10000
 const SHARED = 1n
@@ -53,7 +31,7 @@ const TABLE: ReadonlyMap<number, (call: Call) => bigint> = new Map<number, (call
       const file = call.task.files.get(descriptor(call))
       if (!file?.write) return failed("EBADF")
       const length = Number(call.arguments[2]! < LONGEST_WRITE ? call.arguments[2]! : BigInt(LONGEST_WRITE))
-      const bytes = userBytes(call, Number(call.arguments[1]!), length)
+      const bytes = readUser(call.cpu.pe.board, call.task.space, call.arguments[1]!, length)
       return bytes ? BigInt(file.write(bytes)) : failed("EFAULT")
     }
   ],

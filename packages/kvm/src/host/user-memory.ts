@@ -3,6 +3,8 @@ import { type Board, PAGE_BYTES } from "@eltwo/cpu"
 import type { AddressSpace } from "./address-space.ts"
 
 const USER_END = 2n ** 48n
+/** What structures on a program's stack are aligned to. */
+export const round16 = (bytes: number): number => Math.ceil(bytes / 16) * 16
 
 /** Physical runs behind a range of user addresses; undefined when part of it is not there, or not to be written. */
 const runs = (space: AddressSpace, address: bigint, length: number, write: boolean): readonly { physical: number; bytes: number }[] | undefined => {

@@ -49,8 +49,8 @@ const deferredError = (cpu: PhysicalCpu, vcpu: Vcpu): boolean => {
 }
 
 /** Fault status codes, level masked off. */
-const FSC_TYPE = 0x3c
-const FSC = { addressSize: 0x00, translation: 0x04, accessFlag: 0x08, permission: 0x0c, external: 0x10, externalOnWalk: 0x14 } as const
+export const FSC_TYPE = 0x3c
+export const FSC = { addressSize: 0x00, translation: 0x04, accessFlag: 0x08, permission: 0x0c, external: 0x10, externalOnWalk: 0x14 } as const
 const S1PTW = 1 << 7
 const FNV = 1 << 10
 const PAR_FAULT = 1n

@@ -1,10 +1,9 @@
 /** What modes with the host kernel at EL1 and hyp code at EL2 have in common; how they spell registers and traps is the mode's own. */
-import { EC } from "@eltwo/isa"
 import type { PhysicalCpu } from "../host/cpu.ts"
 import type { Host } from "../host/host.ts"
-import { handleFpTrap, lazySwitch } from "../hyp/fpsimd.ts"
-import { abortFaultInfo, switchToGuest } from "../hyp/guest.ts"
-import { rewindMemoryCopy } from "../hyp/memory-copy.ts"
+import { HYP_EXITS } from "../hyp/exits.ts"
+import { lazySwitch } from "../hyp/fpsimd.ts"
+import { switchToGuest } from "../hyp/guest.ts"
 import { commitPending } from "../inject.ts"
 import type { HypServices, Mode } from "../mode.ts"
 import type { Vcpu } from "../vcpu.ts"
@@ -109,13 +108,6 @@ export const kernelAtEl1 = (hostCalls: HostCallTable = HOST_CALLS, atStart?: (cp
     services: servicesBy(hostCalls),
     hostCalls,
     worldSwitch,
-    hypExit: new Map([
-      [EC.FPAccess, handleFpTrap],
-      [EC.SVEAccess, handleFpTrap],
-      [EC.InstructionAbortLower, abortFaultInfo],
-      [EC.DataAbortLower, abortFaultInfo],
-      [EC.WatchpointLower, abortFaultInfo],
-      [EC.MemoryCopy, rewindMemoryCopy]
-    ]),
+    hypExit: HYP_EXITS,
     fp: lazySwitch
   }) satisfies Partial<Mode>

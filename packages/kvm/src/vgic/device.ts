@@ -3,8 +3,8 @@ import { parseEncoding } from "@eltwo/isa"
 import type { Errno } from "../errno.ts"
 import { resetIdRegisters } from "../id-registers.ts"
 import type { Vcpu } from "../vcpu.ts"
-import type { Vm } from "../vm.ts"
-import { affinityOf } from "./irq.ts"
+import { MAX_VCPUS, type Vm } from "../vm.ts"
+import { affinityOf, PRIVATE_IRQS } from "./irq.ts"
 import { REDISTRIBUTOR_BYTES } from "./redistributors.ts"
 import { readDistributor, readRedistributor, writeDistributor, writeRedistributor } from "./registers.ts"
 import { getInterfaceRegister, setInterfaceRegister } from "./system-registers.ts"
@@ -20,9 +20,7 @@ export const VGIC_ADDRESS = { V2_DIST: 0, V2_CPU: 1, V3_DIST: 2, V3_REDIST: 3, V
 export const VGIC_CTRL = { INIT: 0 } as const
 
 const FRAME_ALIGNMENT = 0x10000
-const MAX_VCPUS = 512
 const NR_IRQS = { least: 64, most: 1023, step: 32 } as const
-const PRIVATE = 32
 /** A redistributor region as an attribute's value: index 11:0, flags 15:12, base 51:16, count 63:52. */
 const REGION = { index: 0xfffn, flags: 0xf000n, base: 0x000f_ffff_ffff_0000n, count: 52n } as const
 
@@ -90,7 +88,7 @@ export class VgicDevice {
       case VGIC_GROUP.ADDR:
         return getAddress(vgic, Number(attribute), value)
       case VGIC_GROUP.NR_IRQS:
-        return BigInt(vgic.spiCount + PRIVATE)
+        return BigInt(vgic.spiCount + PRIVATE_IRQS)
       case VGIC_GROUP.CTRL:
         return "ENXIO"
       default:
@@ -126,7 +124,7 @@ const vcpuOf = (vm: Vm, affinity: bigint): Vcpu | undefined =>
 const setInterruptCount = (vgic: Vgic, count: number): Errno | undefined => {
   if (!(count >= NR_IRQS.least && count <= NR_IRQS.most) || count % NR_IRQS.step !== 0) return "EINVAL"
   if (vgic.initialised || vgic.spiCount > 0) return "EBUSY"
-  vgic.spiCount = count - PRIVATE
+  vgic.spiCount = count - PRIVATE_IRQS
   return undefined
 }
 /** vgic_check_iorange without the check for a second time. */

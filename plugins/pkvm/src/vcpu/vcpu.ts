@@ -1,8 +1,8 @@
 /** Hyp code's vCPU from creation to each run: what the host may set, what it gets to see, and what it cannot change. */
-import { ERRNO, type ExitCode, InterruptInterface, type PhysicalCpu, switchToGuest, type Vcpu } from "@eltwo/kvm"
+import { ERRNO, type ExitCode, HYP_EXITS, InterruptInterface, type PhysicalCpu, switchToGuest, type Vcpu } from "@eltwo/kvm"
 import type { HypVcpu } from "../hyp-vcpu.ts"
 import type { Outcome } from "../ownership/errno.ts"
-import { ordinaryExit, protectedExit } from "./exits.ts"
+import { protectedExit } from "./exits.ts"
 import { hasPauth, idReader, ordinaryView, protectedView, type VmView } from "./features.ts"
 import { saveHostFp, switchFpToHost } from "./host-fp.ts"
 import { canBeProtected } from "./id-registers.ts"
@@ -106,7 +106,7 @@ export const runHypVcpu = (cpu: PhysicalCpu, vcpu: HypVcpu | undefined, hasSme: 
   if (hasSme && cpu.readMain("SVCR") !== 0n) return -ERRNO.EINVAL
   if (!vcpu) return -ERRNO.EINVAL
   flushVcpu(cpu, vcpu)
-  const code = switchToGuest(cpu, vcpu.state, vcpu.protected ? protectedExit : ordinaryExit)
+  const code = switchToGuest(cpu, vcpu.state, vcpu.protected ? protectedExit : HYP_EXITS)
   syncVcpu(cpu, vcpu)
   return code
 }
