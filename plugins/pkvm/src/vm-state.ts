@@ -3,8 +3,20 @@
  * VM is called. No physical address is in it: pages have their places by the VM's slots, and everything else is made again by hyp code's own operations, so
  * that what holds for every VM holds for a restored one.
  */
-import { type Saved, shape } from "@eltwo/cpu"
-import { HCR, HostCall, type HostCallHandler, hostCall, type ModeState, NO_IPA, PageTables, type PhysicalCpu, type Vcpu, type Vm } from "@eltwo/kvm"
+import {
+  HCR,
+  HostCall,
+  type HostCallHandler,
+  hostCall,
+  type ModeState,
+  NO_IPA,
+  PageTables,
+  type PhysicalCpu,
+  type Saved,
+  shape,
+  type Vcpu,
+  type Vm
+} from "@eltwo/kvm"
 import { asTheyAre } from "./check-tables.ts"
 import { errnoIn, type HostSide, hostSideOf, type VmRecord } from "./host/side.ts"
 import { topUp, vms } from "./host/vms.ts"
