@@ -5,6 +5,7 @@ import { handleFpTrap } from "./fpsimd.ts"
 import { abortFaultInfo } from "./guest.ts"
 import { rewindMemoryCopy } from "./memory-copy.ts"
 
+/** What hyp code does about an exit by exception class, before the kernel gets to see it: true to enter the guest again. */
 export const HYP_EXITS: HypExitTable = new Map([
   [EC.FPAccess, handleFpTrap],
   [EC.SVEAccess, handleFpTrap],
