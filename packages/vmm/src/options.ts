@@ -126,6 +126,8 @@ export const RunOptions = Schema.Struct({
   vcpus: withDefault(cpuCount, 1),
   /** Physical CPUs of the modelled host, which take turns in rounds of virtual time. */
   pcpus: withDefault(cpuCount, 1),
+  /** The memory of an image in a VM is its own: the host cannot read it. A mode has such VMs, or not. */
+  protected: withDefault(Schema.Boolean, false),
   /** Whether threads of the host stay where they are, or move by chance (see `seed`). */
   migration: withDefault(oneOf(MIGRATIONS), "affinity"),
   /** Exception level a `bare` image starts at. */
@@ -185,12 +187,23 @@ export const cpuProblems = ({ vcpus, pcpus }: Pick<RunOptions, "vcpus" | "pcpus"
   const message = `only an image in a VM has several CPUs, and this is a ${kind} guest (see --kind)`
   return Object.entries({ vcpus, pcpus }).flatMap(([option, count]) => (count > 1 ? [{ option, message }] : []))
 }
-const contradictions = ({ kind, el, root, rootWritable, signal, env, vcpus, pcpus }: RunOptions): readonly OptionProblem[] => {
+/** What does not fit when a guest of this kind is to be protected from its host. */
+export const protectionProblems = (
+  { protected: isProtected, mode }: Pick<RunOptions, "protected" | "mode">,
+  kind: GuestKind,
+  hasProtected = true
+): readonly OptionProblem[] => {
+  const wrong = (message: string) => [{ option: "protected", message }]
+  if (!isProtected) return []
+  if (kind !== "vm") return wrong(`only an image in a VM can be protected from its host, and this is a ${kind} guest (see --kind)`)
+  return hasProtected ? [] : wrong(`mode ${mode} has no protected VMs (see --mode)`)
+}
+const contradictions = ({ kind, el, root, rootWritable, signal, env, vcpus, pcpus, mode, ...rest }: RunOptions): readonly OptionProblem[] => {
   const problems: OptionProblem[] = []
   const wrong = (option: string, message: string) => problems.push({ option, message })
   if (el !== undefined && kind !== "bare") wrong("el", "only a bare image has a choice of exception level (see --bare)")
   if (rootWritable && root === undefined) wrong("rootWritable", "there is no root to write to (see --root)")
-  if (kind !== "auto") problems.push(...cpuProblems({ vcpus, pcpus }, kind))
+  if (kind !== "auto") problems.push(...cpuProblems({ vcpus, pcpus }, kind), ...protectionProblems({ mode, ...rest }, kind))
   if (kind === "vm" || kind === "bare") {
     if (env.length > 0) wrong("env", `a ${kind} image has no environment`)
     if (signal.length > 0) wrong("signal", `a ${kind} image has no signals`)

@@ -15,7 +15,8 @@ import { commandLine, type Prepared } from "./run-result.ts"
 export const vmOptions = ({ options, host }: Prepared): Omit<VmOptions, "commandLine"> => ({
   host: { ...host, streams: blocking(host.streams) },
   ram: { base: RAM_BASE, bytes: options.mem },
-  vcpus: options.vcpus
+  vcpus: options.vcpus,
+  protected: options.protected
 })
 export const startVm = (prepared: Prepared, image: GuestImage, mode: Mode): Effect.Effect<Live, VmmError> =>
   Effect.gen(function* () {

@@ -6,7 +6,7 @@ import { type GuestImage, readGuest } from "./GuestImage.ts"
 import { findMode } from "./KvmHost.ts"
 import type { Live } from "./live.ts"
 import { composeMachine, type MachineModel } from "./Machine.ts"
-import { cpuProblems, decodeRunOptions, type GuestKind, type RunInput, type RunOptions } from "./options.ts"
+import { cpuProblems, decodeRunOptions, type GuestKind, protectionProblems, type RunInput, type RunOptions } from "./options.ts"
 import type { Host, HostStreams } from "./personality/linux/host.ts"
 import { isFileProblem, Platform, type PlatformService } from "./platform.ts"
 import { type RandomBytes, seededBytes } from "./random.ts"
@@ -63,7 +63,8 @@ export const prepare = (
   })
 /** The machine with its guest, at the first instruction. */
 const start = (prepared: Prepared, image: GuestImage, mode: Mode | undefined): Effect.Effect<Live, VmmError> => {
-  const problems = cpuProblems(prepared.options, image.kind)
+  const { options } = prepared
+  const problems = [...cpuProblems(options, image.kind), ...protectionProblems(options, image.kind, mode?.vms?.protectedVms ?? false)]
   if (problems.length > 0) return Effect.fail(OptionError.of(problems, "`eltwo run --help` lists the options with their forms."))
   if (image.kind === "bare" || mode === undefined) return startBare(prepared, image)
   return image.kind === "linux" ? startLinux(prepared, image, mode) : startVm(prepared, image, mode)

@@ -23,6 +23,7 @@ export const runOptions = {
     "KIND",
     "auto|linux|vm|bare: a Linux program, an image at EL1 of a VM, an image without a modelled kernel (default auto)"
   ),
+  protected: shared.flag("protected", "The memory of an image in a VM is its own: its host cannot read it (--mode pkvm)."),
   bare: shared.flag("bare", "The same as --kind bare."),
   el: shared.text("el", "1|2", "Exception level a bare image starts at (default 2)."),
   root: shared.text("root", "DIR", "Folder a Linux program sees as /; read only."),

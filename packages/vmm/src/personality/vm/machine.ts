@@ -30,6 +30,8 @@ export interface VmOptions {
   readonly commandLine: string
   /** Virtual CPUs, 1 by default: the first one starts the image, the others are off until PSCI CPU_ON. */
   readonly vcpus?: number
+  /** The VM's memory is its own: see Vm.protected. */
+  readonly protected?: boolean
 }
 /** How an image in a VM ended. */
 export type VmEnd =
@@ -60,6 +62,8 @@ export type VmMachineState = Saved<typeof VM_MACHINE_STATE>
 const PATIENCE = 10_000
 /** Budget of the first KVM_RUN; it doubles while the image executes anything, so that one that does not is found soon. */
 const FIRST_BUDGET = 10_000
+/** KVM_CREATE_VM: KVM_VM_TYPE_ARM_PROTECTED. */
+const PROTECTED = 1n << 31n
 const HEAP_ALIGNMENT = 0x1_0000n
 /** A run is at most this many instructions. */
 const MAX_SLICE = 0x7fff_0000
@@ -123,7 +127,7 @@ export class VmMachine {
 
   /** Creates the VM and loads the image; a string says what the host refused or why the image does not fit. */
   static start(kvm: KvmHost, image: BareImage, options: VmOptions): VmMachine | string {
-    const vm = kvm.createVm()
+    const vm = kvm.createVm({ type: options.protected ? PROTECTED : 0n })
     if (isErrno(vm)) return `KVM_CREATE_VM: ${vm}`
     const { ram } = options
     const region = vm.setMemoryRegion({ slot: 0, guestPhysical: ram.base, bytes: ram.bytes })
@@ -347,7 +351,8 @@ export class VmMachine {
   #power(type: SystemEvent): VmEnd | undefined {
     switch (type) {
       case SystemEvent.RESET: {
-        loadImage(memoryOf(this.#vm, this.#options.ram), this.#image)
+        const loaded = loadImage(memoryOf(this.#vm, this.#options.ram), this.#image)
+        if (typeof loaded === "string") return { kind: "dead", message: `SYSTEM_RESET: ${loaded}` }
         this.#uart.reset()
         initialise(this.#vcpu)
         this.#setPc(this.#entry)
