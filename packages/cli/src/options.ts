@@ -39,6 +39,7 @@ export const snapshot = {
     Options.withAlias("o")
   ),
   stop: flag("stop", "End the run when the last snapshot is made."),
+  keyFile: text("key-file", "FILE", "A key of 32 bytes that snapshots are sealed with: also those of a protected VM. Restoring needs the same."),
   force: flag("force", "Overwrite the file of --output.")
 }
 

@@ -7,10 +7,11 @@ import { type Context, fail, jsonText, reported } from "./context.ts"
 import { given } from "./options.ts"
 import { usageReport } from "./report.ts"
 import { contradiction, runReported } from "./run-guest.ts"
-import { readSnapshot, readSnapshots, snapshotRequests } from "./snapshot-files.ts"
+import { readKey, readSnapshot, readSnapshots, snapshotRequests } from "./snapshot-files.ts"
 
 export const restore = (context: Context, options: RestoreGiven): Promise<void> => {
-  const { file, parent, resume, incremental, json, quiet, verbose, account, trace, traceFile, snapshotAt, output, stop, force, ...rest } = options
+  const { file, parent, resume, incremental, json, quiet, verbose, account, trace, traceFile, snapshotAt, output, keyFile, stop, force, ...rest } =
+    options
   const wrong =
     contradiction(options) ??
     (context.guestArgs.length > 0 ? "a restored guest has its arguments already" : undefined) ??
@@ -20,7 +21,8 @@ export const restore = (context: Context, options: RestoreGiven): Promise<void> 
     Effect.map(readSnapshot(context, file), (last): readonly Uint8Array[] => [...parents, last])
   )
   const asked = given(rest) as Partial<RestoreRequest>
-  if (!resume && snapshotAt.length === 0) return paused(context, files, asked)
+  const key = readKey(context, keyFile)
+  if (!resume && snapshotAt.length === 0) return paused(context, Effect.all({ snapshots: files, key }), asked)
   return runReported(
     context,
     file,
@@ -28,19 +30,23 @@ export const restore = (context: Context, options: RestoreGiven): Promise<void> 
     (how): Effect.Effect<RunResult, VmmError, Platform> =>
       Effect.gen(function* () {
         const snapshots = yield* files
-        const guest = yield* restoreGuest({ ...asked, ...how, snapshots, note: incremental } as RestoreRequest)
+        const guest = yield* restoreGuest({ ...asked, ...how, key: yield* key, snapshots, note: incremental } as RestoreRequest)
         const requests = yield* snapshotRequests(context, options, incremental ? snapshots : [])
         return yield* guest.finish({ snapshots: requests })
       })
   )
 }
 /** Without --resume: that it can be restored, and where it would go on. */
-const paused = (context: Context, files: Effect.Effect<readonly Uint8Array[], VmmError>, asked: Partial<RestoreRequest>): Promise<void> =>
+const paused = (
+  context: Context,
+  files: Effect.Effect<Pick<RestoreRequest, "snapshots" | "key">, VmmError>,
+  asked: Partial<RestoreRequest>
+): Promise<void> =>
   Effect.runPromise(
     reported(
       context,
       Effect.gen(function* () {
-        const guest = yield* restoreGuest({ ...asked, snapshots: yield* files } as RestoreRequest)
+        const guest = yield* restoreGuest({ ...asked, ...(yield* files) } as RestoreRequest)
         const executed = guest.executed()
         context.io.out(
           context.json ? jsonText({ restored: true, instructions: executed }) : `restored after ${executed} instructions; --resume goes on\n`

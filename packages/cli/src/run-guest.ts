@@ -14,8 +14,9 @@ import { type SnapshotGiven, snapshotRequests } from "./snapshot-files.ts"
 import { VERSION } from "./version.ts"
 
 export const runGuest = (context: Context, options: RunGiven): Promise<void> => {
-  const { json, quiet, verbose, account, bare, trace, traceFile, kind, snapshotAt, output, stop, force, ...rest } = options
-  const wrong = contradiction(options)
+  const { json, quiet, verbose, account, bare, trace, traceFile, kind, snapshotAt, output, keyFile, stop, force, ...rest } = options
+  const isKeyUseless = Option.isSome(keyFile) && snapshotAt.length === 0
+  const wrong = contradiction(options) ?? (isKeyUseless ? "--key-file needs --snapshot-at" : undefined)
   if (wrong !== undefined) return Promise.resolve(fail(context, usageReport(wrong)))
   return runReported(context, options.guest, options, (how) =>
     Effect.flatMap(snapshotRequests(context, options), (snapshots) =>

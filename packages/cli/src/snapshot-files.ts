@@ -30,10 +30,22 @@ export const writeSnapshot = ({ io }: Context, path: string, bytes: Uint8Array, 
   return undefined
 }
 
+const KEY_BYTES = 32
+/** What `--key-file` names; undefined: it was left out. */
+export const readKey = (context: Context, keyFile: Option.Option<string>): Effect.Effect<Uint8Array | undefined, OptionError | FileError> => {
+  if (Option.isNone(keyFile)) return Effect.succeed(undefined)
+  const bytes = nodePlatform(context.distribution).readFile(keyFile.value, 1 << 20)
+  if (isFileProblem(bytes)) return new FileError({ path: keyFile.value, message: bytes.message, hint: "--key-file names a file of 32 bytes." })
+  if (bytes.length === KEY_BYTES) return Effect.succeed(new Uint8Array(bytes))
+  const message = `${keyFile.value} has ${bytes.length} bytes; a key has ${KEY_BYTES}`
+  return OptionError.of([{ option: "keyFile", message }], "`head -c 32 /dev/urandom > key` makes a key.")
+}
+
 /** The options that ask for snapshots in a run. */
 export interface SnapshotGiven {
   readonly snapshotAt: readonly string[]
   readonly output: Option.Option<string>
+  readonly keyFile: Option.Option<string>
   readonly stop: boolean
   readonly force: boolean
 }
@@ -44,9 +56,9 @@ const nth = (pattern: string, n: number): string => pattern.replaceAll(PLACE, St
 /** The snapshots that are asked for. With `parents`, the first holds only what has changed since them, each other one what has changed since the one before. */
 export const snapshotRequests = (
   context: Context,
-  { snapshotAt, output, stop, force }: SnapshotGiven,
+  { snapshotAt, output, keyFile, stop, force }: SnapshotGiven,
   parents: readonly Uint8Array[] = []
-): Effect.Effect<readonly SnapshotRequest[], OptionError> => {
+): Effect.Effect<readonly SnapshotRequest[], OptionError | FileError> => {
   if (Option.isNone(output)) return Effect.succeed([])
   const file = output.value
   if (snapshotAt.length > 1 && !file.includes(PLACE))
@@ -57,16 +69,18 @@ export const snapshotRequests = (
   )
   if (problems.length > 0) return OptionError.of(problems, "`eltwo run --help` lists the forms.")
   const chain = [...parents]
-  const requests = (points as readonly SnapshotPoint[]).map(
-    (at, i): SnapshotRequest => ({
-      at,
-      stop: stop && i === points.length - 1,
-      parents: () => [...chain],
-      take: (bytes) => {
-        if (parents.length > 0) chain.push(bytes)
-        return writeSnapshot(context, nth(file, i + 1), bytes, force)
-      }
-    })
-  )
-  return Effect.succeed(requests)
+  const requests = (key: Uint8Array | undefined) =>
+    (points as readonly SnapshotPoint[]).map(
+      (at, i): SnapshotRequest => ({
+        at,
+        key,
+        stop: stop && i === points.length - 1,
+        parents: () => [...chain],
+        take: (bytes) => {
+          if (parents.length > 0) chain.push(bytes)
+          return writeSnapshot(context, nth(file, i + 1), bytes, force)
+        }
+      })
+    )
+  return Effect.map(readKey(context, keyFile), requests)
 }

@@ -22,7 +22,8 @@ import { Moment } from "./snapshot/fork.ts"
 import { partsOf } from "./snapshot/parts.ts"
 import { reading, refusal } from "./snapshot/refusal.ts"
 import { readRun, restoreLive } from "./snapshot/restore.ts"
-import { type SaveOptions, saveLive } from "./snapshot/save.ts"
+import { type SaveOptions, saveLive, saveSealed } from "./snapshot/save.ts"
+import { refuseSealed, unseal } from "./snapshot/seal.ts"
 import { noteFrom } from "./snapshot/since.ts"
 import type { TraceListener } from "./Trace.ts"
 
@@ -31,6 +32,8 @@ export interface RestoreRequest
   extends Omit<Partial<RunInput>, "guest" | "args" | "kind" | "el" | "env" | "signal" | "mem" | "seed" | "era" | "clock"> {
   /** The snapshot; before it those it builds on, the full one first. */
   readonly snapshots: readonly Uint8Array[]
+  /** What all of them were sealed with, 32 bytes; none: they are in clear. */
+  readonly key?: Uint8Array | undefined
   /** What the guest writes is noted from now on: a snapshot that builds on these costs only that. */
   readonly note?: boolean
   /** Sees the events that `trace` asks for, as they happen. */
@@ -73,6 +76,10 @@ export class Guest {
   snapshot(options: SaveOptions = {}): Uint8Array | SnapshotError {
     return saveLive(this.#prepared, this.#live, this.#clock, options)
   }
+  /** The bytes of a snapshot that is sealed with a key of 32 bytes, as its parents are: also of a protected guest. They are others each time. */
+  sealed(key: Uint8Array, options: Pick<SaveOptions, "parents"> = {}): Effect.Effect<Uint8Array, SnapshotError> {
+    return failing(() => saveSealed(this.#prepared, this.#live, this.#clock, key, options))
+  }
   /** Keeps the guest as it is now, in next to no time: guests that go on from here can be made of it at any time, with `forked`. */
   keep(): Moment | SnapshotError {
     return reading(() => new Moment(this.#prepared, this.#live, this.#clock))
@@ -108,13 +115,16 @@ export const restoreGuest = (request: RestoreRequest): Effect.Effect<Guest, VmmE
 export const beginRestored = ({
   snapshots,
   note = false,
+  key,
   onEvent,
   streams,
   ...given
 }: RestoreRequest): Effect.Effect<Begun & { readonly clock: SignalClock }, VmmError, Platform> =>
   Effect.gen(function* () {
     const platform = yield* Platform
-    const chain = containersOf(snapshots, platform)
+    const { sha256 } = platform
+    const files = key === undefined ? snapshots : yield* Effect.forEach(snapshots, (file) => failing(() => unseal(file, key, sha256)))
+    const chain = reading(() => clear(containersOf(files, platform)))
     if (chain instanceof SnapshotError) return yield* chain
     const last = chain.at(-1)
     if (last === undefined) return yield* Effect.dieMessage("nothing to restore from")
@@ -131,6 +141,13 @@ export const beginRestored = ({
     if (note) noteFrom(live, last.id, partsOf(live).memories)
     return { prepared, live, clock }
   })
+/** Snapshots that nothing in is sealed. Throws SnapshotError. */
+const clear = (chain: readonly Container[] | SnapshotError): readonly Container[] | SnapshotError => {
+  if (!(chain instanceof SnapshotError)) chain.forEach(refuseSealed)
+  return chain
+}
+const failing = <A>(work: () => Promise<A | SnapshotError>): Effect.Effect<A, SnapshotError> =>
+  Effect.flatMap(Effect.promise(work), (result) => (result instanceof SnapshotError ? Effect.fail(result) : Effect.succeed(result)))
 /** A mode that nobody asked for but the file. */
 const modeRefusal = (error: VmmError, { header }: Container): VmmError =>
   refusal("SNAPSHOT_PLUGIN_MISMATCH", {
@@ -150,7 +167,7 @@ const machineRefusal = (error: VmmError): VmmError => {
   const reason = { path: "section run", expected: "a machine as it was saved", actual: error.message, hint: "Give the machine's plugins and --cpu." }
   return refusal(codes[error._tag as keyof typeof codes], reason)
 }
-const inputOf = (container: Container, given: Omit<RestoreRequest, "snapshots" | "note" | "onEvent" | "streams">): RunInput => {
+const inputOf = (container: Container, given: Omit<RestoreRequest, "key" | "snapshots" | "note" | "onEvent" | "streams">): RunInput => {
   const { header } = container
   const { features, vl, svl, plugins, guest } = readRun(container)
   const { mode, era, memory, seed } = header.machine

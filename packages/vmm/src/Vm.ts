@@ -92,6 +92,13 @@ export class Vm {
   snapshot({ parents = [] }: { readonly parents?: readonly Uint8Array[] } = {}): Effect.Effect<Uint8Array, SnapshotError | VmStateError> {
     return settle(() => this.#state.snapshot(parents))
   }
+  /** The bytes of a snapshot that is sealed with a key of 32 bytes, as `parents` are: also of a protected guest. They are others each time. */
+  sealed(
+    key: Uint8Array,
+    { parents = [] }: { readonly parents?: readonly Uint8Array[] } = {}
+  ): Effect.Effect<Uint8Array, SnapshotError | VmStateError> {
+    return settleLater(() => this.#state.sealed(key, parents))
+  }
 
   /** The registers of a processor that there are now. */
   registers(cpu = 0): Effect.Effect<readonly RegisterInfo[], AccessError | VmStateError> {

@@ -96,6 +96,8 @@ export const SNAPSHOT_CODES = [
   "SNAPSHOT_BUSY",
   /** A protected guest's memory is not its host's to save. */
   "SNAPSHOT_PROTECTED",
+  /** It is sealed and the key is missing or another one, or there is a key and it is not sealed. */
+  "SNAPSHOT_KEY",
   /** There is such a file already. */
   "SNAPSHOT_EXISTS"
 ] as const

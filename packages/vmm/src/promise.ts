@@ -101,6 +101,10 @@ export class Vm {
   snapshot({ parents = [] }: { readonly parents?: readonly Uint8Array[] } = {}): Uint8Array {
     return thrown(this.#state.snapshot(parents))
   }
+  /** The bytes of a snapshot that is sealed with a key of 32 bytes, as `parents` are: also of a protected guest. They are others each time. */
+  async sealed(key: Uint8Array, { parents = [] }: { readonly parents?: readonly Uint8Array[] } = {}): Promise<Uint8Array> {
+    return thrown(await this.#state.sealed(key, parents))
+  }
 
   /** The registers of a processor that there are now. */
   registers(cpu = 0): readonly RegisterInfo[] {

@@ -6,7 +6,7 @@ import { stopAtEvent } from "./event-stop.ts"
 import { accountOf, endOf, type Live, runnableOf } from "./live.ts"
 import type { Outcome, Prepared, RunEnd, SnapshotRequest } from "./run-result.ts"
 import { SignalClock } from "./signal-schedule.ts"
-import { saveLive } from "./snapshot/save.ts"
+import { saveLive, saveSealed } from "./snapshot/save.ts"
 import type { EventPoint } from "./snapshot-point.ts"
 
 const HINTS = { linux: "--trace exc,syscalls shows what led there.", vm: "--trace exc shows what led there.", bare: "" } as const
@@ -49,7 +49,7 @@ const saved = (
   prepared: Prepared,
   live: Live,
   clock: SignalClock,
-  { at, stop, parents, take }: SnapshotRequest,
+  { at, stop, parents, key, take }: SnapshotRequest,
   upTo: UpTo
 ): Effect.Effect<RunEnd | undefined, VmmError> =>
   Effect.gen(function* () {
@@ -60,7 +60,9 @@ const saved = (
       return yield* OptionError.of([{ option: "snapshotAt", message }], "Take it earlier.")
     }
     if (end.kind !== "limit") return end
-    const bytes = saveLive(prepared, live, clock, { parents: parents?.() })
+    const options = { parents: parents?.() }
+    const bytes =
+      key === undefined ? saveLive(prepared, live, clock, options) : yield* Effect.promise(() => saveSealed(prepared, live, clock, key, options))
     if (bytes instanceof SnapshotError) return yield* bytes
     const problem = take(bytes)
     if (problem !== undefined) return yield* problem

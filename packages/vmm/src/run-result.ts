@@ -94,6 +94,8 @@ export interface SnapshotRequest {
   readonly stop: boolean
   /** Snapshots it is to be the changes to, the full one first; asked when it is made. */
   readonly parents?: () => readonly Uint8Array[]
+  /** What it is sealed with, 32 bytes, and what its parents were; none: it is in clear. */
+  readonly key?: Uint8Array | undefined
   /** Keeps the bytes, or says why that cannot be. */
   readonly take: (bytes: Uint8Array) => VmmError | undefined
 }

@@ -178,9 +178,9 @@ const contradiction = (vm: Vm, state: PkvmState): string | undefined => {
   if (!isMade && (state.mappings.length > 0 || state.spare > 0 || state.ran.length > 0)) return "pages of a VM that hyp code does not know"
   if (state.spare > MOST_SPARE || state.vcpus.some(({ hyps, kernels }) => hyps > LIST_PAGES || kernels > LIST_PAGES))
     return "too many pages for tables"
-  return state.vcpus.some(({ made, hyps, kernels }) => !made && hyps + kernels > 0)
-    ? "pages for tables of a vCPU that hyp code does not know"
-    : undefined
+  const isWhole = ({ made, hyps, kernels, fault }: PkvmState["vcpus"][number]): boolean =>
+    made ? fault !== null : fault === null && hyps + kernels === 0
+  return state.vcpus.every(isWhole) ? undefined : "something of a vCPU that hyp code does not know"
 }
 /** The VM gets the handle it had: those before it are taken meanwhile. */
 const takeHandle = (side: HostSide, vm: Vm, wanted: number): string | undefined => {

@@ -7,7 +7,7 @@ import { type Base, protectedMode, tableProblems } from "../src/index.ts"
 import { PROTECTED } from "./protected-host.ts"
 
 const BASES: readonly Base[] = ["hvhe", "nvhe"]
-const GUESTS = ["faults", "two-vcpus", "stage1", "sve-sums", "timer-polled"]
+const GUESTS = ["faults", "two-vcpus", "sve-sums"]
 interface Snapshot {
   readonly vm: VmState
   readonly kept: unknown
@@ -111,5 +111,74 @@ describe.each(BASES)("base %s", (base) => {
         expect(tableProblems(twin.vm.host)).toEqual([])
       }
     })
+  })
+})
+
+describe("a state that nobody saved", () => {
+  type Kept = {
+    protected: boolean
+    handle: number
+    created: boolean
+    mappings: Uint8Array
+    spare: number
+    vcpus: { id: number; made: boolean; hyps: number; kernels: number; fault: object | null }[]
+    ran: { cpu: number; vcpu: number; fpOwner: string }[]
+  }
+  let seed = 7
+  const random = (below: number): number => {
+    seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0
+    return Math.floor((seed / 2 ** 32) * below)
+  }
+  const NUMBERS = [0, 1, 2, 3, 4, 512, 0x1000, 0x1001, 0x10fe, 0x10ff, 0xffff, 2 ** 32 - 1]
+  const CHANGES: readonly ((kept: Kept) => void)[] = [
+    ({ mappings }) => void (mappings[random(mappings.length)]! ^= 1 << random(8)),
+    ({ mappings }) => void (mappings[random(mappings.length / 8) * 8]! ^= 1 << random(8)),
+    ({ mappings }) => mappings.copyWithin(random(mappings.length / 8) * 8, 0, 8),
+    ({ mappings }) => new BigUint64Array(mappings.buffer).reverse(),
+    ({ mappings }) => mappings.fill(random(256), random(mappings.length)),
+    (kept) => void (kept.mappings = kept.mappings.slice(0, random(kept.mappings.length))),
+    (kept) => void (kept.mappings = new Uint8Array(8 * random(100))),
+    (kept) => void (kept.handle = NUMBERS[random(NUMBERS.length)]!),
+    (kept) => void (kept.spare = NUMBERS[random(NUMBERS.length)]!),
+    (kept) => void (kept.protected = !kept.protected),
+    (kept) => void (kept.created = !kept.created),
+    ({ vcpus }) => void (vcpus[0]!.hyps = NUMBERS[random(NUMBERS.length)]!),
+    ({ vcpus }) => void (vcpus[0]!.kernels = NUMBERS[random(NUMBERS.length)]!),
+    ({ vcpus }) => void (vcpus[0]!.made = !vcpus[0]!.made),
+    ({ vcpus }) => void (vcpus[0]!.fault = null),
+    ({ vcpus }) => void (vcpus[0]!.id = NUMBERS[random(NUMBERS.length)]!),
+    ({ vcpus }) => void vcpus.push(vcpus[0]!),
+    ({ vcpus }) => void vcpus.pop(),
+    ({ ran }) => void ran.push({ cpu: NUMBERS[random(NUMBERS.length)]!, vcpu: NUMBERS[random(NUMBERS.length)]!, fpOwner: "host" }),
+    (kept) => void (kept.ran = [{ cpu: 0, vcpu: NUMBERS[random(NUMBERS.length)]!, fpOwner: "free" }])
+  ]
+  it.each([
+    ["an ordinary", 0n],
+    ["a protected", PROTECTED]
+  ])("of %s VM is refused, or is the state of a host whose tables agree", (_, type) => {
+    const whole = Running.start(bootHost({ mode: protectedMode("hvhe"), engine: "interp" }), vmGuest("faults"), type)
+    whole.turn(400)
+    const good = whole.save()
+    const outcomes = { accepted: 0, refused: 0 }
+    for (let i = 0; i < CHANGES.length + 8; i++) {
+      const kept = structuredClone(good.kept) as Kept
+      CHANGES[i % CHANGES.length]!(kept)
+      if (i % 3 === 2) CHANGES[random(3)]!(kept)
+      const host = bootHost({ mode: protectedMode("hvhe"), engine: "interp" })
+      const vm = restoreVm(host, good.vm, kept)
+      if (typeof vm === "string") {
+        expect(vm).not.toBe("")
+        outcomes.refused++
+        continue
+      }
+      outcomes.accepted++
+      expect(tableProblems(host)).toEqual([])
+      const again = vm.host.mode.state!.save(vm)
+      expect("state" in again && text(again.state)).toBe(text(kept))
+      new Running(vm).turn(200)
+      expect(tableProblems(host)).toEqual([])
+    }
+    expect(outcomes.refused).toBeGreaterThan(8)
+    expect(outcomes.accepted).toBeGreaterThan(1)
   })
 })

@@ -7,7 +7,7 @@ import { machineOf } from "../run.ts"
 import type { RunAccount, RunEnd, RunMachine } from "../run-result.ts"
 import type { SignalClock } from "../signal-schedule.ts"
 import { reading } from "../snapshot/refusal.ts"
-import { saveLive } from "../snapshot/save.ts"
+import { saveLive, saveSealed } from "../snapshot/save.ts"
 import type { TraceEvent, TraceListener } from "../Trace.ts"
 import type { RunLimit } from "./config.ts"
 import { EventFeed } from "./event-feed.ts"
@@ -176,6 +176,11 @@ export class MachineState {
 
   snapshot(parents: readonly Uint8Array[]): Uint8Array | SnapshotError | VmStateError {
     return this.#with(({ prepared, live, clock }) => saveLive(prepared, live, clock, { parents }))
+  }
+  async sealed(key: Uint8Array, parents: readonly Uint8Array[]): Promise<Uint8Array | SnapshotError | VmStateError> {
+    return this.#with(({ prepared, live, clock }): Promise<Uint8Array | SnapshotError> | VmStateError =>
+      saveSealed(prepared, live, clock, key, { parents })
+    )
   }
 
   registers(cpu: number): readonly RegisterInfo[] | AccessError | VmStateError {

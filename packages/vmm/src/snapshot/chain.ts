@@ -5,6 +5,7 @@ import { sameBytes } from "./codec.ts"
 import { type Container, type Hash, hex, open, type Section, writeContainer } from "./container.ts"
 import { flattenPages, pageSections, readPages } from "./pages.ts"
 import { reading, refuse } from "./refusal.ts"
+import { refuseSealed } from "./seal.ts"
 
 /** Files of a chain, read; nothing is said of whether they fit. */
 export const containersOf = (
@@ -30,6 +31,7 @@ export const checkChain = (chain: readonly Container[]): void => {
 /** The last snapshot of a chain as one that builds on nothing: the same bytes as if it had been made so. */
 export const flatten = (chain: readonly Container[], hash?: Hash): Uint8Array | SnapshotError =>
   reading(() => {
+    chain.forEach(refuseSealed)
     checkChain(chain)
     const last = chain.at(-1)!
     const { header } = last

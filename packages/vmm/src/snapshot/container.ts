@@ -204,6 +204,7 @@ const placesOf = (file: Uint8Array, { sections }: Header, from: number): Places 
     if (codec === "none" && rawLength !== length) wrong(`${length} bytes`, `${rawLength} bytes`)
     if (codec === "none" && length > VALUES_LIMIT) wrong(`at most ${VALUES_LIMIT} bytes`, `${length} bytes`)
     if (codec === "lines" && rawLength > MAX_EXPANSION * length) wrong(`at most ${MAX_EXPANSION * length} bytes`, `${rawLength} bytes`)
+    if (codec === "sealed" && rawLength > length) wrong(`at most ${length} bytes`, `${rawLength} bytes`)
     places.set(name, { entry, bytes: file.subarray(at, at + length) })
     at += length
   }

@@ -12,8 +12,8 @@ const SECTION = shape({
     name: "text",
     version: "u32",
     required: "flag",
-    /** `lines`: see lines.ts. */
-    codec: { oneOf: ["none", "lines"] },
+    /** `lines`: see lines.ts. `sealed`: see seal.ts. */
+    codec: { oneOf: ["none", "lines", "sealed"] },
     rawLength: "size",
     length: "size",
     sha256: { bytes: 32 }

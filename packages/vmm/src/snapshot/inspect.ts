@@ -6,6 +6,7 @@ import { type Container, hex, readValues } from "./container.ts"
 import { readPages } from "./pages.ts"
 import { modeOfSection, SECTIONS } from "./parts.ts"
 import { reading, refuse } from "./refusal.ts"
+import { checkSealed, isSealed } from "./seal.ts"
 
 /** What a file says of itself, without its contents. */
 export const inspect = ({ header, id }: Container) => {
@@ -82,6 +83,7 @@ const partsOf = (tree: Tree): ReadonlyMap<string, Plain> =>
 /** Checks all of a file that can be checked without a machine: every section against its shape, every page. */
 export const verify = (container: Container): SnapshotError | undefined => {
   const result = reading(() => {
+    if (isSealed(container)) return void checkSealed(container)
     const known = new Map<string, (typeof SECTIONS)[keyof typeof SECTIONS]>(Object.values(SECTIONS).map((section) => [section.name, section]))
     const memories = new Set<string>()
     for (const { name, version, required } of container.header.sections) {

@@ -9,9 +9,10 @@ import { checkChain, containersOf } from "./chain.ts"
 import { idAtEnd, writeContainer } from "./container.ts"
 import { type Header, WRITER } from "./header.ts"
 import { flattenPages, type Pages, pageSections, pagesOf, readPages } from "./pages.ts"
-import { type Memory, partsOf, section } from "./parts.ts"
+import { type Memory, partsOf, type Secrecy, section } from "./parts.ts"
 import { reading } from "./refusal.ts"
 import { runState } from "./run-state.ts"
+import { seal, unseal } from "./seal.ts"
 import { changedSince, noteFrom } from "./since.ts"
 
 export interface SaveOptions {
@@ -20,11 +21,19 @@ export interface SaveOptions {
   /** What the guest writes is noted from now on: the next snapshot that builds on this one costs only that. Those with parents do so anyway. */
   readonly note?: boolean | undefined
 }
-/** The snapshot of a guest; SNAPSHOT_BUSY when it is in the middle of something. */
-export const saveLive = (prepared: Prepared, live: Live, clock: SignalClock, { parents = [], note }: SaveOptions = {}): Uint8Array | SnapshotError =>
+/** The snapshot of a guest; SNAPSHOT_BUSY when it is in the middle of something, SNAPSHOT_PROTECTED when it is not for everybody to read. */
+export const saveLive = (prepared: Prepared, live: Live, clock: SignalClock, options: SaveOptions = {}): Uint8Array | SnapshotError =>
+  fileOf(prepared, live, clock, options, { sealed: false })
+const fileOf = (
+  prepared: Prepared,
+  live: Live,
+  clock: SignalClock,
+  { parents = [], note }: SaveOptions,
+  secrecy: Secrecy
+): Uint8Array | SnapshotError =>
   reading(() => {
     const { options, host, random, platform } = prepared
-    const { sections, memories } = partsOf(live)
+    const { sections, memories } = partsOf(live, secrecy)
     const run = runState(options, host.startTime, random.state, clock)
     const { id, pages } =
       parents.length === 0 ? { id: null, pages: memories.map(({ bytes }) => pagesOf(bytes)) } : changes(live, memories, parents, platform)
@@ -33,6 +42,24 @@ export const saveLive = (prepared: Prepared, live: Live, clock: SignalClock, { p
     if (note ?? parents.length > 0) noteFrom(live, idAtEnd(file), memories)
     return file
   })
+/** The snapshot of a guest, sealed with a key of 32 bytes, and so are those it builds on. Its bytes are others each time. */
+export const saveSealed = async (
+  prepared: Prepared,
+  live: Live,
+  clock: SignalClock,
+  key: Uint8Array,
+  { parents = [] }: Pick<SaveOptions, "parents"> = {}
+): Promise<Uint8Array | SnapshotError> => {
+  const { sha256 } = prepared.platform
+  const opened: Uint8Array[] = []
+  for (const parent of parents) {
+    const file = await unseal(parent, key, sha256)
+    if (file instanceof SnapshotError) return file
+    opened.push(file)
+  }
+  const file = fileOf(prepared, live, clock, { parents: opened }, { sealed: true })
+  return file instanceof SnapshotError ? file : seal(file, key, sha256)
+}
 /** What a guest has different from the last of some snapshots, and that one's id. */
 const changes = (
   live: Live,
