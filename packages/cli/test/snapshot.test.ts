@@ -146,3 +146,40 @@ describe("eltwo snapshot", () => {
     expect(readFileSync(at("made.el2"))).toEqual(readFileSync(full))
   })
 })
+
+describe("eltwo run --protected", () => {
+  const guest = new URL("../../../guests/hello-vm", import.meta.url).pathname
+  const protectedVm = ["run", "-q", "--json", "--mem", "8M", "--mode", "pkvm", "--protected"]
+  const key = at("key")
+  writeFileSync(
+    key,
+    Uint8Array.from({ length: 32 }, (_, i) => 200 - i)
+  )
+  it("runs an image whose memory is its own, where there are such", async () => {
+    expect((await command(...protectedVm, guest)).exit).toBe(0)
+    const elsewhere = await command("run", "--json", "--protected", guest)
+    expect([elsewhere.exit, errorOf(elsewhere).message]).toEqual([125, "--protected: mode vhe has no protected VMs (see --mode)"])
+    const program = await command(...protectedVm, COUNTER)
+    expect([program.exit, errorOf(program).message]).toEqual([
+      125,
+      "--protected: only an image in a VM can be protected from its host, and this is a linux guest (see --kind)"
+    ])
+  })
+  it("saves it with a key, and not without", async () => {
+    const save = [...protectedVm, "--snapshot-at", "60", "-o", at("sealed.el2"), "--stop"]
+    const refused = await command(...save, guest)
+    expect([refused.exit, errorOf(refused).code]).toEqual([65, "SNAPSHOT_PROTECTED"])
+    expect((await command(...save, "--key-file", key, guest)).exit).toBe(0)
+    expect((await command("snapshot", "verify", at("sealed.el2"))).exit).toBe(0)
+    expect((await command("restore", "-q", "--json", "--resume", "--key-file", key, at("sealed.el2"))).exit).toBe(0)
+    expect((await command("restore", "--key-file", key, at("sealed.el2"))).out).toBe("restored after 60 instructions; --resume goes on\n")
+    for (const [more, code] of [
+      [[], "SNAPSHOT_KEY"],
+      [["--key-file", key, "--mode", "vhe"], "SNAPSHOT_PLUGIN_MISMATCH"],
+      [["--key-file", full], "OPTION_INVALID"],
+      [["--key-file", at("none")], "FILE"]
+    ] as const)
+      expect(errorOf(await command("restore", "--json", ...more, at("sealed.el2"))).code).toBe(code)
+    expect(errorOf(await command("snapshot", "flatten", "--json", "-o", at("no.el2"), at("sealed.el2"))).code).toBe("SNAPSHOT_KEY")
+  })
+})

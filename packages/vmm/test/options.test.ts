@@ -51,6 +51,7 @@ describe("options of a run", () => {
       args: [],
       vcpus: 1,
       pcpus: 1,
+      protected: false,
       migration: "affinity",
       cpu: { features: {} },
       mode: "vhe",
