@@ -1,6 +1,7 @@
 /** Signals to host programs: the frame on the stack, the handler's registers, rt_sigreturn, and frames that are not valid. */
 import type { Host, Task } from "@eltwo/kvm"
 import { describe, expect, it } from "vitest"
+import { guest } from "../../../plugins/vhe/test/machine.ts"
 import { SIGNAL, sendSignal } from "../src/host/signal-state.ts"
 import { bootScalable, DATA, EXIT, type MachineOptions, PROGRAM, STACK, scalableProgram, syscall } from "./scalable-machine.ts"
 
@@ -343,4 +344,13 @@ describe("system calls about signals", () => {
     ])
     expect(program.task.signals.pending.map(({ number }) => number)).toEqual([12])
   })
+})
+
+it("a VMM that is killed makes no more calls", () => {
+  const host = bootScalable()
+  const { vcpu } = guest("hlt #1", { host })
+  expect(host.inKernel(() => sendSignal(host.vmm, SIGNAL.SIGKILL))).toBeUndefined()
+  expect(host.vmm.ended).toMatchObject({ signal: "SIGKILL" })
+  const crash = { kind: "HostOops", message: `${host.vmm.name} has ended: there is no VMM any more` }
+  expect([vcpu.run(10), host.inKernel(() => 1)]).toMatchObject([{ reason: "crash", crash }, crash])
 })
