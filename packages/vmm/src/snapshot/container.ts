@@ -14,6 +14,7 @@ import type { SnapshotError } from "../errors.ts"
 import { decode, encode, type Plain, sameBytes } from "./codec.ts"
 import { crc32 } from "./crc32.ts"
 import { HEADER, type Header, MAJOR, MINOR, type SectionEntry } from "./header.ts"
+import type { Made } from "./lines.ts"
 import { reading, refuse } from "./refusal.ts"
 import { arrange, decodeAs, decodeShape } from "./shape-schema.ts"
 
@@ -31,7 +32,7 @@ export const FILE_LIMIT = 256 << 20
 const CHANGED = "The file is damaged: get another copy of it."
 
 /** A section as it goes into a file. */
-export interface Section {
+export interface Section<Bytes = Uint8Array> {
   readonly name: string
   readonly version: number
   /** A reader that does not know it must refuse the file. */
@@ -39,7 +40,7 @@ export interface Section {
   readonly codec: SectionEntry["codec"]
   /** Bytes when read, and as stored. */
   readonly rawLength: number
-  readonly bytes: Uint8Array
+  readonly bytes: Bytes
 }
 /** A section of values, as their shape says. */
 export const valuesSection = (name: string, version: number, shape: Shape, value: object): Section => {
@@ -61,30 +62,41 @@ export const readValues = <S extends Shape>(container: Container, name: string, 
 }
 
 /** The bytes of a snapshot: the same for the same header and sections. */
-export const writeContainer = (header: Omit<Header, "format" | "sections">, sections: readonly Section[], hash: Hash = sha256): Uint8Array => {
-  const listed = sections.map(({ bytes, name, version, required, codec, rawLength }) => ({
-    name,
-    version,
-    required,
-    codec,
-    rawLength,
-    length: bytes.length,
-    sha256: hash(bytes)
-  }))
-  const head = encode(arrange(HEADER, { format: { major: MAJOR, minor: MINOR }, ...header, sections: listed }, "header"))
-  const total = PREFIX_BYTES + head.length + sections.reduce((sum, { bytes }) => sum + bytes.length, 0) + HASH_BYTES
-  const file = new Uint8Array(total)
+export const writeContainer = (
+  header: Omit<Header, "format" | "sections">,
+  sections: readonly Section<Uint8Array | Made>[],
+  hash: Hash = sha256
+): Uint8Array => {
+  const headOf = (hashes: readonly Uint8Array[]) => {
+    const listed = sections.map(({ bytes, name, version, required, codec, rawLength }, i) => ({
+      name,
+      version,
+      required,
+      codec,
+      rawLength,
+      length: bytes.length,
+      sha256: hashes[i]!
+    }))
+    return encode(arrange(HEADER, { format: { major: MAJOR, minor: MINOR }, ...header, sections: listed }, "header"))
+  }
+  // the hashes are known when the sections are in their places; until then others of their length
+  const headBytes = headOf(sections.map(() => new Uint8Array(HASH_BYTES))).length
+  const file = new Uint8Array(PREFIX_BYTES + headBytes + sections.reduce((sum, { bytes }) => sum + bytes.length, 0) + HASH_BYTES)
+  let at = PREFIX_BYTES + headBytes
+  const hashes = sections.map(({ bytes }) => {
+    const place = file.subarray(at, at + bytes.length)
+    if (bytes instanceof Uint8Array) place.set(bytes)
+    else bytes.write(place)
+    at += bytes.length
+    return hash(place)
+  })
+  const head = headOf(hashes)
   const view = new DataView(file.buffer)
   file.set(MAGIC)
   file[MAGIC.length] = MAJOR
   view.setUint32(MAGIC.length + 1, head.length, true)
   view.setUint32(MAGIC.length + 5, crc32(head), true)
   file.set(head, PREFIX_BYTES)
-  let at = PREFIX_BYTES + head.length
-  for (const { bytes } of sections) {
-    file.set(bytes, at)
-    at += bytes.length
-  }
   file.set(hash(file.subarray(0, at)), at)
   return file
 }

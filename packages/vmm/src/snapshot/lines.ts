@@ -20,8 +20,14 @@ const isZeroLine = (words: Uint32Array, at: number): boolean => {
   return true
 }
 
-/** The pages of `memory` at these byte offsets (multiples of 4), none of which is zero. */
-export const encodeLines = (memory: Uint8Array, offsets: ArrayLike<number>): Uint8Array => {
+/** Bytes that are made where they are needed. */
+export interface Made {
+  readonly length: number
+  /** Fills `length` bytes. */
+  readonly write: (into: Uint8Array) => void
+}
+/** The pages of `memory` at these byte offsets (multiples of 4), none of which is zero. The memory must not change until they are written. */
+export const linesOf = (memory: Uint8Array, offsets: ArrayLike<number>): Made => {
   const words = new Uint32Array(memory.buffer, memory.byteOffset, memory.length >>> 2)
   const maps = new Uint32Array(2 * offsets.length)
   let lines = 0
@@ -33,8 +39,10 @@ export const encodeLines = (memory: Uint8Array, offsets: ArrayLike<number>): Uin
       lines++
     }
   }
-  const out = new Uint8Array(offsets.length * MAP_BYTES + lines * LINE_BYTES)
-  const view = new DataView(out.buffer)
+  return { length: offsets.length * MAP_BYTES + lines * LINE_BYTES, write: (into) => writeLines(memory, offsets, maps, into) }
+}
+const writeLines = (memory: Uint8Array, offsets: ArrayLike<number>, maps: Uint32Array, into: Uint8Array): void => {
+  const view = new DataView(into.buffer, into.byteOffset, into.length)
   let at = 0
   for (let page = 0; page < offsets.length; page++) {
     const [low, high] = [maps[2 * page]!, maps[2 * page + 1]!]
@@ -45,11 +53,17 @@ export const encodeLines = (memory: Uint8Array, offsets: ArrayLike<number>): Uin
       const end = endOfRun(low, high, line)
       const from = offsets[page]! + line * LINE_BYTES
       const bytes = (end - line) * LINE_BYTES
-      out.set(memory.subarray(from, from + bytes), at)
+      into.set(memory.subarray(from, from + bytes), at)
       at += bytes
       line = nextLine(low, high, end)
     }
   }
+}
+/** As linesOf, written. */
+export const encodeLines = (memory: Uint8Array, offsets: ArrayLike<number>): Uint8Array => {
+  const { length, write } = linesOf(memory, offsets)
+  const out = new Uint8Array(length)
+  write(out)
   return out
 }
 /** The first line from `line` on that is in the map, or 64; and the first that is not. */

@@ -2,7 +2,7 @@
 import { PAGE_BYTES, type Saved, shape } from "@eltwo/cpu"
 import { type Container, readValues, type Section, valuesSection } from "./container.ts"
 import type { Kept } from "./kept-pages.ts"
-import { checkLines, decodeLines, encodeLines, isPageOf, isZeroPage } from "./lines.ts"
+import { checkLines, decodeLines, isPageOf, isZeroPage, linesOf, type Made } from "./lines.ts"
 import { refuse } from "./refusal.ts"
 
 /** The sections of a memory. */
@@ -29,9 +29,13 @@ export interface Pages {
   /** Codec lines. */
   readonly stored: Uint8Array
 }
+/** Pages of a memory as they are to be saved, before it goes on. */
+export interface PresentPages extends Omit<Pages, "stored"> {
+  readonly stored: Made
+}
 
 /** Pages of `memory`: all that are not zero, or those that differ from `base`. */
-export const pagesOf = (memory: Uint8Array, base?: Pages): Pages => {
+export const pagesOf = (memory: Uint8Array, base?: Pages): PresentPages => {
   const words = wordsOf(memory)
   const total = memory.length / PAGE_BYTES
   const data: number[] = []
@@ -45,10 +49,10 @@ export const pagesOf = (memory: Uint8Array, base?: Pages): Pages => {
       if (inBase) zero.push(page)
     } else if (!inBase || !isPageOf(stored!, starts![index]!, words, page * PAGE_BYTES)) data.push(page)
   }
-  return { total, data: Uint32Array.from(data), zero: Uint32Array.from(zero), stored: encodePages(memory, data) }
+  return { total, data: Uint32Array.from(data), zero: Uint32Array.from(zero), stored: linesOfPages(memory, data) }
 }
 /** What has changed in `memory`: only pages of `kept`, as they were, can have. `first` is the number that the first page of the memory has there. */
-export const pagesChanged = (memory: Uint8Array, first: number, kept: Kept): Pages => {
+export const pagesChanged = (memory: Uint8Array, first: number, kept: Kept): PresentPages => {
   const words = wordsOf(memory)
   const total = memory.length / PAGE_BYTES
   const data: number[] = []
@@ -58,7 +62,7 @@ export const pagesChanged = (memory: Uint8Array, first: number, kept: Kept): Pag
     if (isZeroPage(words, page * PAGE_WORDS)) zero.push(page)
     else data.push(page)
   }
-  return { total, data: Uint32Array.from(data), zero: Uint32Array.from(zero), stored: encodePages(memory, data) }
+  return { total, data: Uint32Array.from(data), zero: Uint32Array.from(zero), stored: linesOfPages(memory, data) }
 }
 const PAGE_WORDS = PAGE_BYTES / 4
 const wordsOf = ({ buffer, byteOffset, length }: Uint8Array): Uint32Array => new Uint32Array(buffer, byteOffset, length / 4)
@@ -66,8 +70,8 @@ const isSamePage = (one: Uint32Array, words: Uint32Array, at: number): boolean =
   for (let i = 0; i < PAGE_WORDS; i++) if (one[i] !== words[at + i]) return false
   return true
 }
-const encodePages = (memory: Uint8Array, pages: readonly number[]): Uint8Array =>
-  encodeLines(
+const linesOfPages = (memory: Uint8Array, pages: readonly number[]): Made =>
+  linesOf(
     memory,
     pages.map((page) => page * PAGE_BYTES)
   )
@@ -78,7 +82,10 @@ const bytesOf = (numbers: Uint32Array): Uint8Array => {
   for (const [i, number] of numbers.entries()) view.setUint32(4 * i, number, true)
   return out
 }
-export const pageSections = (memory: string, { total, data, zero, stored }: Pages): readonly Section[] => {
+export const pageSections = <Bytes extends Uint8Array | Made>(
+  memory: string,
+  { total, data, zero, stored }: Omit<Pages, "stored"> & { readonly stored: Bytes }
+): readonly Section<Uint8Array | Bytes>[] => {
   const index: Index = { total, data: bytesOf(data), zero: bytesOf(zero) }
   return [
     valuesSection(indexSection(memory), VERSION, INDEX, index),

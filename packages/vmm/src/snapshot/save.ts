@@ -8,7 +8,7 @@ import type { SignalClock } from "../signal-schedule.ts"
 import { checkChain, containersOf } from "./chain.ts"
 import { idAtEnd, writeContainer } from "./container.ts"
 import { type Header, WRITER } from "./header.ts"
-import { flattenPages, type Pages, pageSections, pagesOf, readPages } from "./pages.ts"
+import { flattenPages, type PresentPages, pageSections, pagesOf, readPages } from "./pages.ts"
 import { type Memory, partsOf, type Secrecy, section } from "./parts.ts"
 import { reading } from "./refusal.ts"
 import { runState } from "./run-state.ts"
@@ -66,7 +66,7 @@ const changes = (
   memories: readonly Memory[],
   parents: readonly Uint8Array[],
   platform: PlatformService
-): { readonly id: Uint8Array; readonly pages: readonly Pages[] } => {
+): { readonly id: Uint8Array; readonly pages: readonly PresentPages[] } => {
   const id = idAtEnd(parents.at(-1)!)
   const noted = changedSince(live, id, memories)
   if (noted !== undefined) return { id, pages: noted }

@@ -5,7 +5,7 @@
 import { boardOf, type Live } from "../live.ts"
 import { sameBytes } from "./codec.ts"
 import { firstPage, type Kept, keepPages } from "./kept-pages.ts"
-import { type Pages, pagesChanged } from "./pages.ts"
+import { type PresentPages, pagesChanged } from "./pages.ts"
 import type { Memory } from "./parts.ts"
 
 interface Since {
@@ -27,7 +27,7 @@ const sameMemories = (a: readonly Memory[], b: readonly Memory[]): boolean =>
   a.every(({ name, bytes }, i) => name === b[i]!.name && bytes.byteOffset === b[i]!.bytes.byteOffset && bytes.length === b[i]!.bytes.length)
 
 /** What has changed in each memory since a snapshot; undefined when that was not noted. */
-export const changedSince = (live: Live, id: Uint8Array, memories: readonly Memory[]): readonly Pages[] | undefined => {
+export const changedSince = (live: Live, id: Uint8Array, memories: readonly Memory[]): readonly PresentPages[] | undefined => {
   const since = last.get(live)
   if (since === undefined || !sameBytes(since.id, id) || !sameMemories(since.memories, memories)) return undefined
   return memories.map(({ bytes }) => pagesChanged(bytes, firstPage(boardOf(live), bytes), since.kept))
