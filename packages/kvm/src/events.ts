@@ -67,13 +67,16 @@ export type KvmEvent = { readonly time: bigint; readonly cpu: number } & (
 type WithoutStamp<T> = T extends unknown ? Omit<T, "time" | "cpu"> : never
 /** An event without its time and CPU. */
 export type KvmEventBody = WithoutStamp<KvmEvent>
-/** Called as an event happens; must not change the machine. */
+/** Called as an event happens; must not change the machine: a call of the host that would throws RangeError. What it throws, the call that made the event throws when it is done. */
 export type Listener = (event: KvmEvent) => void
 
 /** Hands events to listeners; nothing is made while there are none. */
 export class EventStream {
   /** Somebody listens: events must be made. */
   listening = false
+  /** Listeners are being called. */
+  delivering = false
+  #thrown: { readonly error: unknown } | undefined
   readonly #listeners = new Set<Listener>()
 
   /** Calls `listener` for everything that happens from now on; the result stops it. Listeners must not change the machine. */
@@ -86,6 +89,20 @@ export class EventStream {
     }
   }
   emit(event: KvmEvent): void {
-    for (const listener of this.#listeners) listener(event)
+    const outer = this.delivering
+    this.delivering = true
+    for (const listener of this.#listeners)
+      try {
+        listener(event)
+      } catch (error) {
+        this.#thrown ??= { error }
+      }
+    this.delivering = outer
+  }
+  /** Throws the first thing that a listener has thrown since the last time. */
+  rethrow(): void {
+    const thrown = this.#thrown
+    this.#thrown = undefined
+    if (thrown) throw thrown.error
   }
 }

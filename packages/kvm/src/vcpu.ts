@@ -137,11 +137,11 @@ export class Vcpu {
 
   /** KVM_ARM_VCPU_INIT. */
   init(request: VcpuInit): Errno | undefined {
-    return initVcpu(this, request)
+    return this.vm.closed ? "EIO" : initVcpu(this, request)
   }
   /** KVM_ARM_VCPU_FINALIZE of a feature, by its number. */
   finalize(feature: number): Errno | undefined {
-    return finalizeVcpu(this, feature)
+    return this.vm.closed ? "EIO" : finalizeVcpu(this, feature)
   }
   /**
    * KVM_GET_ONE_REG; values of up to 2048 bits. A kernel lets the call wait while another thread is in KVM_RUN of the vCPU. Here it stops the guest where it is: a
@@ -191,9 +191,11 @@ export class Vcpu {
   run(limit: number = UNLIMITED, { immediateExit = false }: RunLimits = {}): RunExit | Errno {
     const { host, closed } = this.vm
     if (closed) return "EIO"
-    this.slice = { left: limit, options: host.run }
-    this.immediateExit = immediateExit
-    const crash: Crash | undefined = host.ioctl(this.descriptor, KVM_RUN)
+    const crash: Crash | undefined = host.guard(() => {
+      this.slice = { left: limit, options: host.run }
+      this.immediateExit = immediateExit
+      return host.ioctl(this.descriptor, KVM_RUN)
+    })
     return crash ? { reason: "crash", crash } : this.lastExit
   }
   /** Data of the MMIO read that the last exit asked for. */
@@ -239,6 +241,7 @@ export class Vcpu {
   }
 
   #registersInMemory(): Errno | undefined {
+    if (this.vm.closed) return "EIO"
     if (this.features === undefined) return "ENOEXEC"
     const refused = this.vm.host.scheduler.unload(this)
     if (refused) return isErrno(refused) ? refused : "EIO"

@@ -161,6 +161,7 @@ export class Vm {
 
   /** KVM_CREATE_VCPU. */
   createVcpu(id: number): Vcpu | Errno {
+    if (this.closed) return "EIO"
     if (!Number.isInteger(id) || id < 0 || id >= MAX_VCPUS || this.vcpus.filter(Boolean).length >= MAX_VCPUS) return "EINVAL"
     if (this.vgic?.initialised) return "EBUSY"
     if (this.vcpus[id]) return "EEXIST"
@@ -177,7 +178,7 @@ export class Vm {
   }
   /** KVM_ARM_VM_SMCCC_FILTER: what happens to calls of these functions, before the first run. */
   setSmcccFilter(range: FilterRange, action: FilterAction): Errno | undefined {
-    return this.filter.add(range, action, this.hasRun)
+    return this.closed ? "EIO" : this.filter.add(range, action, this.hasRun)
   }
   /** KVM_CHECK_EXTENSION: 0 is "no". */
   checkExtension(capability: number): number {
@@ -201,7 +202,7 @@ export class Vm {
   }
   /** KVM_IRQ_LINE. */
   setIrqLine(line: IrqLine): Errno | undefined {
-    return setIrqLine(this, line)
+    return this.closed ? "EIO" : setIrqLine(this, line)
   }
   /** KVM_CREATE_DEVICE: see createVgic. */
   createDevice(type: number): VgicDevice | Errno {
@@ -220,6 +221,7 @@ export class Vm {
    * register. The guest's physical counter stays the host's: this processor has no CNTPOFF_EL2. EINVAL: `reserved` is not 0, or the VM is protected.
    */
   setCounterOffset({ offset, reserved = 0n }: { readonly offset: bigint; readonly reserved?: bigint }): Errno | undefined {
+    if (this.closed) return "EIO"
     if (reserved !== 0n || this.protected) return "EINVAL"
     this.counterOffset = BigInt.asUintN(64, offset)
     this.counterOffsetFixed = true

@@ -1,5 +1,18 @@
 /** Misuse of the KVM interface, and what each is answered with: the whole table, in every mode. */
-import { Capability, DEVICE_TYPE, type Errno, type Host, KVM_RUN, REG, type Vcpu, VcpuFeature, VGIC_CTRL, VGIC_GROUP, type Vm } from "@eltwo/kvm"
+import {
+  brokenInvariants,
+  Capability,
+  DEVICE_TYPE,
+  type Errno,
+  type Host,
+  KVM_RUN,
+  REG,
+  type Vcpu,
+  VcpuFeature,
+  VGIC_CTRL,
+  VGIC_GROUP,
+  type Vm
+} from "@eltwo/kvm"
 import { hvhe } from "@eltwo/plugin-hvhe"
 import { nvhe } from "@eltwo/plugin-nvhe"
 import { protectedMode } from "@eltwo/plugin-pkvm"
@@ -234,5 +247,40 @@ describe("counter offset", () => {
     expect(now).toBeLessThan(1_000_000n)
     vcpu.setOneReg(count, 1_000_000n)
     expect(value(vcpu, count)).toBe(now)
+  })
+})
+
+describe("calls that come too late or from the wrong place", () => {
+  it("a VM that is destroyed answers EIO", () => {
+    const { vm, vcpu } = hasRun(bootScalable(vhe))
+    expect(vm.destroy()).toBeUndefined()
+    const calls = [
+      vm.createVcpu(1),
+      vm.setSmcccFilter({ base: 0xc6000000, count: 1 }, "deny"),
+      vm.setCounterOffset({ offset: 0n }),
+      vcpu.init({ features: PSCI }),
+      vcpu.finalize(VcpuFeature.SVE),
+      vcpu.getOneReg(REG.pc),
+      vcpu.setOneReg(REG.pc, 0n),
+      vcpu.run(1)
+    ]
+    expect(calls).toEqual(calls.map(() => "EIO"))
+  })
+  it.each([vhe, nvhe, hvhe, protectedMode("hvhe")])("a listener that calls the host, or throws, harms nothing under $name", (mode) => {
+    const host = bootScalable(mode)
+    const { vcpu } = hasRun(host)
+    for (const misuse of [() => vcpu.run(1), () => host.ioctl(vcpu.descriptor, KVM_RUN), () => host.scheduler.run(1)]) {
+      const stop = host.subscribe(() => void misuse())
+      expect(() => vcpu.run(10, { immediateExit: true })).toThrow(RangeError)
+      stop()
+    }
+    const stop = host.subscribe(() => {
+      throw new Error("a listener's own")
+    })
+    expect(() => vcpu.run(10, { immediateExit: true })).toThrow("a listener's own")
+    stop()
+    expect(host.crash).toBeUndefined()
+    expect(brokenInvariants(host, [vcpu])).toEqual([])
+    expect(vcpu.run(10, { immediateExit: true })).toBe("EINTR")
   })
 })

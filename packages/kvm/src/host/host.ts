@@ -107,6 +107,8 @@ export class Host {
   readonly #events = new EventStream()
   readonly #kernel: KernelPages
   #tableMapOn = false
+  /** Calls of the host that are going on: an exit handler of the scheduler makes one inside another. */
+  #calls = 0
   #next: Numbers = { task: 1, vm: 1, vmid: 1, asid: 1 }
 
   /**
@@ -327,13 +329,19 @@ export class Host {
 
   /** Runs kernel code; a crash in it becomes a value, and the host's end. */
   guard<T>(code: () => T): T | Crash {
+    if (this.#events.delivering)
+      throw new RangeError("A listener does not call the host: what it wants done is done after the call that made the event")
     if (this.crash) return this.crash
+    this.#calls++
     try {
       return code()
     } catch (error) {
       if (!(error instanceof Crashed)) throw error
       this.crash = error.crash
       return error.crash
+    } finally {
+      // a listener's exception must not leave kernel code half done
+      if (--this.#calls === 0) this.#events.rethrow()
     }
   }
 
