@@ -24,7 +24,8 @@ export const DIFFERENCES: readonly Difference[] = [
     why: "ID registers of AArch32, which the processor does not have"
   },
   {
-    lines: /^reg 0x603000000013c0(2[0-9a-f]|3[0-9a-f]): |^guest id-registers 0 (4[89]|[5-9][0-9]|1[01][0-9]) |^guest sve\S* 0 1[123] /,
+    lines:
+      /^reg 0x603000000013c0(2[0-9a-f]|3[0-9a-f]): |^guest id-registers 0 (4[89]|[5-9][0-9]|1[01][0-9]) |^guest sve\S* 0 1[123] |^guest mix-sve-gates 0 [012] /,
     why: "ID registers: the two processors do not have the same features"
   },
   { lines: /^mask (65|71|129): /, why: "CTR_EL0, CLIDR_EL1 and AIDR_EL1 cannot be changed" },
@@ -44,11 +45,14 @@ export const DIFFERENCES: readonly Difference[] = [
   },
   { lines: guest("cpacr", "8 "), why: "RES0 bits of CPACR_EL1 are kept as written" },
   {
-    lines: guest("cpacr", "500 0x(1fe00000|2000000)"),
+    lines: /^guest (cpacr|mix-fp-gates) 0 500 0x(1fe00000|2000000)|^guest mix-sve-gates 0 (33|40|500 0x1fe00000|501 0x40000260|502 0x3c5)/,
     why: "The emulated processor asks CPACR_EL1.FPEN about ZCR_EL1, which the architecture does not"
   },
-  { lines: /^guest (faults|translation) 0 502 0x[37]c5/, why: "SPSR.BTYPE after an indirect branch: no FEAT_BTI here" },
-  { lines: /^guest alignment /, why: "The emulated processor checks neither the stack pointer's alignment nor Device alignment under stage 2" },
+  { lines: /^guest (faults|translation|mix-first-touch) 0 502 0x[37]c5/, why: "SPSR.BTYPE after an indirect branch: no FEAT_BTI here" },
+  {
+    lines: /^guest (alignment |mix-vectors-in-memory 0 (2|50[012]) )/,
+    why: "The emulated processor checks neither the stack pointer's alignment nor Device alignment under stage 2"
+  },
   { lines: guest("debug", "(7|9|11) "), why: "MDCCSR_EL0 and DBGDTR_EL0 are missing here, DBGAUTHSTATUS_EL1 there" },
   { lines: guest("controller-absent", "[013] "), why: "The emulated processor does not trap ICC_SRE_EL1 by ICC_SRE_EL2.Enable" },
   { lines: guest("timer", "(50[012] |pc )"), why: "CNTVCTSS_EL0: no FEAT_ECV here; the flags of a comparison of counters" },
