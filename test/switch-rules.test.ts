@@ -1,11 +1,12 @@
 /** Whatever guest runs, in whatever mode: every event of the switch path keeps the rules. */
-import { brokenInvariants, type KvmEvent, type KvmEventBody } from "@eltwo/kvm"
+import { brokenInvariants, type KvmEvent } from "@eltwo/kvm"
 import { tableProblems } from "@eltwo/plugin-pkvm"
 import { describe, expect, it } from "vitest"
 import { SwitchRules } from "./switch-rules.ts"
 import { bootHost, RunningGuest, vmGuests } from "./vm-guests/machine.ts"
 import { MODES } from "./vm-guests/modes.ts"
 
+type Unstamped<T> = T extends unknown ? Omit<T, "time" | "cpu"> : never
 const PROTECTED = 1n << 31n
 /** All of them with SWITCH_RULES=all; else every third one, beginning elsewhere in each mode. */
 const guestsOf = (mode: number) => vmGuests().filter((_, i) => process.env["SWITCH_RULES"] === "all" || i % 3 === mode % 3)
@@ -28,7 +29,7 @@ describe.each(MODES.map((mode, index) => ({ mode, index, banner: mode.banner }))
   it("and a broken rule is seen", () => {
     const { trapSpelling, e2h } = mode
     const cptr = e2h ? ({ register: "CPACR_EL1", physical: "CPTR_EL2" } as const) : ({ register: "CPTR_EL2" } as const)
-    const broken: readonly KvmEventBody[] = [
+    const broken: readonly Unstamped<KvmEvent>[] = [
       { what: "msr", where: "hyp", ...cptr, value: trapSpelling === "classic" ? 0x50000000n : 0x401037ffn },
       { what: "msr", where: "hyp", ...cptr, value: 0x1234n },
       { what: "msr", where: "hyp", register: "HCR_EL2", value: e2h ? 0n : 1n << 34n },
