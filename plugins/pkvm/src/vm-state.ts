@@ -251,53 +251,67 @@ const mapOne = (cpu: PhysicalCpu, side: HostSide, vm: Vm, vcpu: Vcpu, word: bigi
 
 /** Pages for tables: as many as there were in each list, and in the VM's own pool. */
 const setListsAside = (cpu: PhysicalCpu, side: HostSide, vm: Vm, { handle, spare, vcpus }: PkvmState): string | undefined => {
-  const { pages } = side.host
+  const known = vmByHandle(hypStateOf(side.host)!.pkvm.vms, handle)!
+  if (known.pool.available > spare) return "fewer pages for tables than it needs"
   for (const [index, vcpu] of vcpusOf(vm).entries()) {
-    const { made, hyps, kernels } = vcpus[index]!
-    if (!made) continue
-    const list = side.memcache(vcpu)
-    const fill = (count: number): boolean => {
-      while (list.length < count) {
-        const page = pages.allocate(PAGE_BYTES)
-        if (page === undefined) return false
-        list.push(page / PAGE_BYTES)
-      }
-      return true
-    }
-    const returned: number[] = []
-    const step = (code: (of: { readonly state: HypState; readonly known: HypVm }) => string | undefined) =>
-      atHyp(cpu, (state) => code({ state, known: vmByHandle(state.pkvm.vms, handle)! }))
-    // the pool's first, out of the first list: they go where tables go that are given up
-    const known = vmByHandle(hypStateOf(side.host)!.pkvm.vms, handle)!
-    if (known.pool.available > spare) return "fewer pages for tables than it needs"
-    while (known.pool.available < spare) {
-      if (!fill(1)) return "no memory for tables"
-      const problem = step(({ state: { pkvm } }) => {
-        const { memcache } = known.vcpus[index]!
-        if (refillMemcache(pkvm, memcache, list, memcache.length + 1)) return "no memory for tables"
-        const pfn = memcache.pop()!
-        known.pool.get(pfn)
-        known.pool.put(pfn)
-        return undefined
-      })
-      if (problem !== undefined) return problem
-    }
-    const { memcache } = known.vcpus[index]!
-    if (!fill(Math.max(0, hyps - memcache.length))) return "no memory for tables"
-    const problem = step(({ state: { pkvm } }) => {
-      while (memcache.length > hyps) {
-        const pfn = memcache.pop()!
-        if (hypDonateHost(pkvm, pfn, 1)) return "a page that hyp code does not give back"
-        returned.push(pfn)
-      }
-      return refillMemcache(pkvm, memcache, list, hyps) && "no memory for tables"
-    })
+    if (!vcpus[index]!.made) continue
+    const problem = fillPool(cpu, side, vcpu, known, index, spare) ?? setLists(cpu, side, vcpu, known, index, vcpus[index]!)
     if (problem !== undefined) return problem
-    for (const pfn of returned) pages.free(pfn * PAGE_BYTES, PAGE_BYTES)
-    while (list.length > kernels) pages.free(list.pop()! * PAGE_BYTES, PAGE_BYTES)
-    if (!fill(kernels)) return "no memory for tables"
   }
   return undefined
+}
+const NO_MEMORY = "no memory for tables"
+/** The kernel's list of a vCPU has as many pages. False: no memory. */
+const fill = (side: HostSide, vcpu: Vcpu, count: number): boolean => {
+  const list = side.memcache(vcpu)
+  while (list.length < count) {
+    const page = side.host.pages.allocate(PAGE_BYTES)
+    if (page === undefined) return false
+    list.push(page / PAGE_BYTES)
+  }
+  return true
+}
+/** By way of a vCPU's list, as pages came there that were tables and are not any more. */
+const fillPool = (cpu: PhysicalCpu, side: HostSide, vcpu: Vcpu, { pool, vcpus }: HypVm, index: number, spare: number): string | undefined => {
+  while (pool.available < spare) {
+    if (!fill(side, vcpu, 1)) return NO_MEMORY
+    const problem = atHyp(cpu, ({ pkvm }) => {
+      const { memcache } = vcpus[index]!
+      if (refillMemcache(pkvm, memcache, side.memcache(vcpu), memcache.length + 1)) return NO_MEMORY
+      const pfn = memcache.pop()!
+      pool.get(pfn)
+      pool.put(pfn)
+      return undefined
+    })
+    if (problem !== undefined) return problem
+  }
+  return undefined
+}
+const setLists = (
+  cpu: PhysicalCpu,
+  side: HostSide,
+  vcpu: Vcpu,
+  { vcpus }: HypVm,
+  index: number,
+  { hyps, kernels }: Pick<PkvmState["vcpus"][number], "hyps" | "kernels">
+): string | undefined => {
+  const { pages } = side.host
+  const list = side.memcache(vcpu)
+  const { memcache } = vcpus[index]!
+  if (!fill(side, vcpu, Math.max(0, hyps - memcache.length))) return NO_MEMORY
+  const returned: number[] = []
+  const problem = atHyp(cpu, ({ pkvm }) => {
+    while (memcache.length > hyps) {
+      const pfn = memcache.pop()!
+      if (hypDonateHost(pkvm, pfn, 1)) return "a page that hyp code does not give back"
+      returned.push(pfn)
+    }
+    return refillMemcache(pkvm, memcache, list, hyps) && NO_MEMORY
+  })
+  if (problem !== undefined) return problem
+  for (const pfn of returned) pages.free(pfn * PAGE_BYTES, PAGE_BYTES)
+  while (list.length > kernels) pages.free(list.pop()! * PAGE_BYTES, PAGE_BYTES)
+  return fill(side, vcpu, kernels) ? undefined : NO_MEMORY
 }
 const rememberRuns = (cpu: PhysicalCpu, vm: Vm, { handle, ran, vcpus }: PkvmState): string | undefined => {
   const cpus = new Set(ran.map((each) => each.cpu))

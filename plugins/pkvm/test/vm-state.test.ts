@@ -4,7 +4,7 @@ import { type Host, isErrno, isVmBusy, type KvmEvent, type RunExit, restoreVm, t
 import { describe, expect, it } from "vitest"
 import { bootHost, GUEST_RAM, type VmGuest, vmGuest } from "../../../test/vm-guests/machine.ts"
 import { type Base, protectedMode, tableProblems } from "../src/index.ts"
-import { PROTECTED } from "./protected-host.ts"
+import { bootProtected, kernelCall, newVm, PROTECTED } from "./protected-host.ts"
 
 const BASES: readonly Base[] = ["hvhe", "nvhe"]
 const GUESTS = ["faults", "two-vcpus", "sve-sums"]
@@ -111,6 +111,72 @@ describe.each(BASES)("base %s", (base) => {
         expect(tableProblems(twin.vm.host)).toEqual([])
       }
     })
+  })
+})
+
+describe("pages in every state", () => {
+  const goesOn = (vm: Vm): { readonly kept: string; readonly reports: readonly string[] } => {
+    const whole = new Running(vm)
+    const before = whole.save()
+    const twin = restored(bootProtected("nvhe"), before)
+    expect(values(twin.save())).toEqual(values(before))
+    expect(tableProblems(twin.vm.host)).toEqual([])
+    whole.events.length = 0
+    for (const each of [whole, twin]) for (let i = 0; i < 5; i++) each.turn(20)
+    expect(twin.reports).toEqual(whole.reports)
+    expect(twin.events).toEqual(whole.events)
+    expect(values(twin.save())).toEqual(values(whole.save()))
+    twin.vm.destroy()
+    expect(tableProblems(twin.vm.host)).toEqual([])
+    return { kept: text(before.kept), reports: whole.reports }
+  }
+  it("a protected VM's own, one shared with the host, one taken by force", () => {
+    const ram = BigInt(GUEST_RAM)
+    const host = bootProtected("nvhe")
+    const { vm, vcpu } = newVm(
+      host,
+      `
+      mov x9, #0x${GUEST_RAM.toString(16)}
+      add x10, x9, #4, lsl #12
+      add x11, x9, #5, lsl #12
+      str x9, [x10]
+      str x9, [x11]
+      mov x1, x10
+      movz x0, #0xc600, lsl #16
+      movk x0, #3
+      mov x2, #0
+      mov x3, #0
+      hvc #0
+    again:
+      add x12, x12, #1
+      str x12, [x10]
+      cmp x12, #40
+      b.lo =again
+      ldr x13, [x11]
+      b =again`,
+      PROTECTED
+    )
+    vcpu.run(60)
+    const slot = [...vm.slots][0]!
+    expect(kernelCall(host, 43, slot.hostPhysical + 5 * 4096)).toBe(0n)
+    const { kept } = goesOn(vm)
+    const words = (JSON.parse(kept) as { mappings: string }).mappings.match(/.{16}/g)!.map((word) => Buffer.from(word, "hex").readBigUInt64LE())
+    const states = new Map(words.map((word) => [Number((word >> 12n) - (ram >> 12n)), Number((word >> 5n) & 7n)]))
+    expect([...states].sort((a, b) => a[0] - b[0])).toEqual([
+      [0, 0],
+      [4, 1],
+      [5, 4]
+    ])
+  })
+  it("an ordinary VM's after a slot went, with tables that wait to be used again", () => {
+    const host = bootProtected("nvhe")
+    const { vm, vcpu } = newVm(host, "mov x9, #0x80000000\nagain:\nstr x12, [x9]\nadd x12, x12, #1\nb =again")
+    ok(vm.setMemoryRegion({ slot: 1, guestPhysical: 0x80000000, bytes: 0x1000 }))
+    vcpu.run(60)
+    ok(vm.setMemoryRegion({ slot: 1, guestPhysical: 0x80000000, bytes: 0 }))
+    const { kept, reports } = goesOn(vm)
+    expect((JSON.parse(kept) as { spare: number }).spare).toBeGreaterThan(0)
+    expect(reports[0]).toContain("mmio")
   })
 })
 
