@@ -107,6 +107,7 @@ export {
   CPU_STATE,
   GIC_STATE,
   type HostState,
+  hostMisfit,
   hostState,
   KERNEL_STATE,
   MACHINE_VCPU_STATE,

@@ -19,8 +19,9 @@ import { SignalClock } from "./signal-schedule.ts"
 import { containersOf } from "./snapshot/chain.ts"
 import type { Container } from "./snapshot/container.ts"
 import { Moment } from "./snapshot/fork.ts"
+import { isWholeHost, readHost } from "./snapshot/host-parts.ts"
 import { partsOf } from "./snapshot/parts.ts"
-import { reading, refusal } from "./snapshot/refusal.ts"
+import { reading, refusal, refuse } from "./snapshot/refusal.ts"
 import { readRun, restoreLive } from "./snapshot/restore.ts"
 import { type SaveOptions, saveLive, saveSealed } from "./snapshot/save.ts"
 import { refuseSealed, unseal } from "./snapshot/seal.ts"
@@ -167,8 +168,28 @@ const machineRefusal = (error: VmmError): VmmError => {
   const reason = { path: "section run", expected: "a machine as it was saved", actual: error.message, hint: "Give the machine's plugins and --cpu." }
   return refusal(codes[error._tag as keyof typeof codes], reason)
 }
+const MOST_CPUS = 16
+/** How many CPUs a saved host has, and how threads move between them. Throws SnapshotError. */
+const cpusOf = (container: Container): Pick<RunInput, "vcpus" | "pcpus" | "migration"> => {
+  const { cpus, vcpus, scheduler } = readHost(container)
+  if (cpus.length < 1 || vcpus.length < 1 || cpus.length > MOST_CPUS || vcpus.length > MOST_CPUS)
+    refuse("SNAPSHOT_CONTENT", {
+      path: "section host",
+      expected: `1 to ${MOST_CPUS} CPUs and vCPUs`,
+      actual: `${cpus.length} and ${vcpus.length}`,
+      hint: "The file was not written by this version of eltwo, or was changed."
+    })
+  return { pcpus: cpus.length, vcpus: vcpus.length, migration: scheduler.options.migration as "affinity" | "random" }
+}
 const inputOf = (container: Container, given: Omit<RestoreRequest, "key" | "snapshots" | "note" | "onEvent" | "streams">): RunInput => {
   const { header } = container
+  if (header.kind === "host")
+    refuse("SNAPSHOT_CONTENT", {
+      path: "header.kind",
+      expected: "a guest",
+      actual: "a host, for whoever made it",
+      hint: "Restore it with restoreHostSnapshot, on a board of your own."
+    })
   const { features, vl, svl, plugins, guest } = readRun(container)
   const { mode, era, memory, seed } = header.machine
   const byValue = namesOf(given.plugin ?? [])
@@ -180,6 +201,7 @@ const inputOf = (container: Container, given: Omit<RestoreRequest, "key" | "snap
   return {
     cpu,
     ...(header.kind === "bare" ? {} : { mode, era }),
+    ...(isWholeHost(header) ? cpusOf(container) : {}),
     ...given,
     plugin: [...new Set([...plugins.filter((name) => !byValue.includes(name)), ...(given.plugin ?? [])])],
     guest: guest === "" ? "snapshot" : guest,

@@ -38,15 +38,21 @@ export const bootHost = (
     Effect.try({
       try: () => {
         const host = createHost({ board, mode, engine: model.options.engine, scheduler: { seed: model.options.seed, migration } })
-        if (tracer !== undefined) host.run = { ...host.run, trace: cpuTrace(() => host.cpu.pe, model.isa, tracer) }
-        const listener = tracer && hostEvents(tracer)
-        if (listener) host.subscribe(listener)
-        return host
+        return observed(host, model, tracer)
       },
       catch: (error) =>
         OptionError.of([{ option: "mode", message: (error as Error).message }], "The machine has to have what the mode needs (see --cpu and --mem).")
     })
   )
+
+/** A host whose tracer sees what it does from now on. */
+export const observed = (host: Host, { isa }: MachineModel, tracer: Tracer | undefined): Host => {
+  if (tracer === undefined) return host
+  host.run = { ...host.run, trace: cpuTrace(() => host.cpu.pe, isa, tracer) }
+  const listener = hostEvents(tracer)
+  if (listener) host.subscribe(listener)
+  return host
+}
 
 /** What the modelled kernel and hyp code did in a run, in counts and bytes. */
 export interface SwitchAccount {

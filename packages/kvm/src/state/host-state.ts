@@ -117,7 +117,7 @@ const runAgain: ExitHandler = () => "run"
 
 /** The host that goes on as the saved one, or why the state cannot be one's: the board is not to be used then. */
 export const restoreHost = (state: HostState, options: RestoreHostOptions): Host | string => {
-  const misfit = fitProblem(state.kernel, options)
+  const misfit = hostMisfit(state.kernel, options)
   if (misfit !== undefined) return misfit
   try {
     return restored(state, options)
@@ -126,7 +126,11 @@ export const restoreHost = (state: HostState, options: RestoreHostOptions): Host
     throw error
   }
 }
-const fitProblem = ({ mode, seed, ramBase, ramBytes, cpus }: HostState["kernel"], { board, mode: here }: RestoreHostOptions): string | undefined => {
+/** What a machine lacks to go on as a saved host: another mode, number of CPUs, RAM or seed; undefined when it is as large and of the same kind. */
+export const hostMisfit = (
+  { mode, seed, ramBase, ramBytes, cpus }: HostState["kernel"],
+  { board, mode: here }: Pick<HostOptions, "board" | "mode">
+): string | undefined => {
   const { ram, pes } = board
   if (here.name !== mode) return `it needs mode ${mode}; this machine is booted in mode ${here.name}`
   if (pes.length !== cpus) return `it needs ${cpus} CPUs; this machine has ${pes.length}`

@@ -72,7 +72,7 @@ export interface VmBusy {
   readonly protected?: true
 }
 /** Whether vmState gave a reason instead of a state. */
-export const isVmBusy = (value: VmState | VmBusy): value is VmBusy => "busy" in value
+export const isVmBusy = <S extends object>(value: S | VmBusy): value is VmBusy => "busy" in value
 
 /** The state of the only VM of a host, between two calls of KVM_RUN. `sealed`: nobody but the holder of a key will see it, so that it may be a protected VM's. */
 export const vmState = (vm: Vm, { sealed = false }: { readonly sealed?: boolean } = {}): VmState | VmBusy => {

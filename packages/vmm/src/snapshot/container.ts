@@ -13,10 +13,10 @@ import { sha256 } from "@noble/hashes/sha256"
 import type { SnapshotError } from "../errors.ts"
 import { decode, encode, type Plain, sameBytes } from "./codec.ts"
 import { crc32 } from "./crc32.ts"
-import { HEADER, type Header, MAJOR, MINOR, type SectionEntry } from "./header.ts"
+import { HEADER, type Header, MAJOR, MINOR, minorFor, type SectionEntry } from "./header.ts"
 import type { Made } from "./lines.ts"
 import { reading, refuse } from "./refusal.ts"
-import { arrange, decodeAs, decodeShape } from "./shape-schema.ts"
+import { arrange, decodeAs, decodeKnown, decodeShape } from "./shape-schema.ts"
 
 /** SHA-256 of bytes: 32 bytes. A platform may have a faster one. */
 export type Hash = (bytes: Uint8Array) => Uint8Array
@@ -48,7 +48,10 @@ export const valuesSection = (name: string, version: number, shape: Shape, value
   return { name, version, required: true, codec: "none", rawLength: bytes.length, bytes }
 }
 /** The values of a section. Throws SnapshotError. */
-export const readValues = <S extends Shape>(container: Container, name: string, version: number, shape: S): Saved<S> => {
+export const readValues = <S extends Shape>(container: Container, name: string, version: number, shape: S): Saved<S> =>
+  readKnown(container, name, version, shape) as Saved<S>
+/** The same for a shape that is not known here. */
+export const readKnown = (container: Container, name: string, version: number, shape: Shape): unknown => {
   const { entry, bytes } = container.section(name)
   const path = `section ${name}`
   if (entry.version !== version || entry.codec !== "none")
@@ -58,7 +61,7 @@ export const readValues = <S extends Shape>(container: Container, name: string, 
       actual: `version ${entry.version}, codec ${entry.codec}`,
       hint: "Use the eltwo that wrote it, or a later one."
     })
-  return decodeAs(shape, bytes, path)
+  return decodeKnown(shape, bytes, path)
 }
 
 /** The bytes of a snapshot: the same for the same header and sections. */
@@ -77,7 +80,7 @@ export const writeContainer = (
       length: bytes.length,
       sha256: hashes[i]!
     }))
-    return encode(arrange(HEADER, { format: { major: MAJOR, minor: MINOR }, ...header, sections: listed }, "header"))
+    return encode(arrange(HEADER, { format: { major: MAJOR, minor: minorFor(sections) }, ...header, sections: listed }, "header"))
   }
   // the hashes are known when the sections are in their places; until then others of their length
   const headBytes = headOf(sections.map(() => new Uint8Array(HASH_BYTES))).length

@@ -1,13 +1,15 @@
 /** Whether a machine can go on with what a snapshot holds: one exact answer. */
 import type { MachineModel } from "../Machine.ts"
 import type { Header } from "./header.ts"
+import { isWholeHost } from "./host-parts.ts"
 import { refuse } from "./refusal.ts"
 
 const HINT = "Restore with the --cpu of the run that was saved, or leave --cpu out."
 const listed = (lengths: readonly number[]): string => (lengths.length === 0 ? "none" : lengths.join(", "))
 
-/** Throws SnapshotError when the machine lacks something of the saved one. A guest without a modelled kernel sees the processor itself: nothing may differ. */
-export const checkFit = ({ kind, machine }: Header, { isa, lengths, plugins }: MachineModel, memory: number): void => {
+/** Throws SnapshotError when the machine lacks something of the saved one. A guest without a modelled kernel, and a kernel, see the processor itself: nothing may differ. */
+export const checkFit = (header: Header, { isa, lengths, plugins }: MachineModel, memory: number): void => {
+  const { machine } = header
   for (const { name, apiVersion } of machine.plugins) {
     const found = plugins.find(({ plugin }) => plugin.kind === "extension" && plugin.name === name)?.plugin
     if (found?.apiVersion !== apiVersion)
@@ -18,14 +20,7 @@ export const checkFit = ({ kind, machine }: Header, { isa, lengths, plugins }: M
         hint: "Name it with --plugin."
       })
   }
-  checkLengths("VL", machine.vectorLengths, lengths.vector, kind === "bare")
-  checkLengths("SVL", machine.streamingVectorLengths, lengths.streaming, kind === "bare")
-  const missing = machine.features.find((feature) => !isa.features.has(feature))
-  if (missing !== undefined)
-    refuse("SNAPSHOT_FEATURE_MISMATCH", { path: "features", expected: `FEAT_${missing}`, actual: "a machine without it", hint: HINT })
-  const more = kind === "bare" ? [...isa.features].find((feature) => !machine.features.includes(feature)) : undefined
-  if (more !== undefined)
-    refuse("SNAPSHOT_FEATURE_MISMATCH", { path: "features", expected: `a machine without FEAT_${more}`, actual: "one that has it", hint: HINT })
+  checkProcessor(machine, { features: isa.features, ...lengths }, header.kind === "bare" || isWholeHost(header))
   if (machine.memory !== memory)
     refuse("SNAPSHOT_FEATURE_MISMATCH", {
       path: "memory",
@@ -33,6 +28,24 @@ export const checkFit = ({ kind, machine }: Header, { isa, lengths, plugins }: M
       actual: `${memory} bytes`,
       hint: "Leave --mem out."
     })
+}
+/** What a machine's processor has. */
+export interface Processor {
+  readonly features: ReadonlySet<string>
+  /** Vector lengths in bits. */
+  readonly vector: readonly number[]
+  readonly streaming: readonly number[]
+}
+/** Throws SnapshotError when a processor lacks something of the saved one, or with `exactly` has more. */
+export const checkProcessor = (machine: Header["machine"], { features, vector, streaming }: Processor, exactly: boolean): void => {
+  checkLengths("VL", machine.vectorLengths, vector, exactly)
+  checkLengths("SVL", machine.streamingVectorLengths, streaming, exactly)
+  const missing = machine.features.find((feature) => !features.has(feature))
+  if (missing !== undefined)
+    refuse("SNAPSHOT_FEATURE_MISMATCH", { path: "features", expected: `FEAT_${missing}`, actual: "a machine without it", hint: HINT })
+  const more = exactly ? [...features].find((feature) => !machine.features.includes(feature)) : undefined
+  if (more !== undefined)
+    refuse("SNAPSHOT_FEATURE_MISMATCH", { path: "features", expected: `a machine without FEAT_${more}`, actual: "one that has it", hint: HINT })
 }
 /** The lengths a guest could choose among must be the same, up to the largest it had. */
 const checkLengths = (name: "VL" | "SVL", saved: readonly number[], offered: readonly number[], exactly: boolean): void => {

@@ -7,7 +7,7 @@ import { boardOf, type Live } from "../live.ts"
 import type { Prepared } from "../run-result.ts"
 import type { SignalClock } from "../signal-schedule.ts"
 import type { Container, Section } from "./container.ts"
-import { type Header, MAJOR, MINOR, type SectionEntry } from "./header.ts"
+import { type Header, MAJOR, minorFor, type SectionEntry } from "./header.ts"
 import { firstPage, type Kept, keepPages } from "./kept-pages.ts"
 import { encodeLines, isZeroPage } from "./lines.ts"
 import { type Pages, pageSections } from "./pages.ts"
@@ -56,7 +56,11 @@ export class Moment {
     const places = new Map<string, { readonly entry: SectionEntry; readonly bytes: Uint8Array }>()
     for (const { bytes, ...entry } of [...this.#sections, ...pages])
       places.set(entry.name, { entry: { ...entry, length: bytes.length, sha256: NO_HASH }, bytes })
-    const header: Header = { format: { major: MAJOR, minor: MINOR }, ...this.#header, sections: [...places.values()].map(({ entry }) => entry) }
+    const header: Header = {
+      format: { major: MAJOR, minor: minorFor(this.#sections) },
+      ...this.#header,
+      sections: [...places.values()].map(({ entry }) => entry)
+    }
     this.discard()
     return (this.#container = { header, id: NO_HASH, section: (name) => places.get(name)! })
   }

@@ -3,7 +3,9 @@ import { type Saved, shape } from "@eltwo/cpu"
 
 /** Another major version is another format; a minor one adds what older readers can do without, or sections they are told to refuse. */
 export const MAJOR = 1
-export const MINOR = 0
+export const MINOR = 1
+/** The lowest minor version that has all of these sections: older readers are told no more than they must be. */
+export const minorFor = (sections: readonly { readonly name: string }[]): number => (sections.some(({ name }) => name === "host") ? 1 : 0)
 /** Who writes it, in the header. */
 export const WRITER = { name: "eltwo", version: "0.1.0" } as const
 
@@ -25,8 +27,8 @@ export const HEADER = shape({
   fields: {
     format: { fields: { major: "u32", minor: "u32" } },
     writer: { fields: { name: "text", version: "text" } },
-    /** What runs: a Linux program, an image at EL1 of a VM, an image without a modelled kernel. */
-    kind: { oneOf: ["linux", "vm", "bare"] },
+    /** What runs: a Linux program, an image at EL1 of a VM, an image without a modelled kernel, a host for whoever made it. */
+    kind: { oneOf: ["linux", "vm", "bare", "host"] },
     /** Virtual time in nanoseconds, and instructions the guest retired. */
     time: "u64",
     instructions: "u64",

@@ -3,6 +3,7 @@
 import { SnapshotError } from "../errors.ts"
 import { decode, encode, type Plain, sameBytes } from "./codec.ts"
 import { type Container, hex, readValues } from "./container.ts"
+import { checkHostSection, hostShape, isWholeHost } from "./host-parts.ts"
 import { readPages } from "./pages.ts"
 import { modeOfSection, SECTIONS } from "./parts.ts"
 import { reading, refuse } from "./refusal.ts"
@@ -93,6 +94,7 @@ export const verify = (container: Container): SnapshotError | undefined => {
       else if (memory !== undefined) memories.add(memory)
       // what its values mean, the plugin knows
       else if (modeOfSection(name) !== undefined) checkMode(container, name)
+      else if (hostShape(name) !== undefined) checkHostSection(container, name)
       else if (required)
         refuse("SNAPSHOT_SECTION", {
           path: `section ${name}`,
@@ -101,7 +103,7 @@ export const verify = (container: Container): SnapshotError | undefined => {
           hint: "Use the eltwo that wrote it, or a later one."
         })
     }
-    for (const section of SECTIONS_OF[container.header.kind as keyof typeof SECTIONS_OF]) container.section(SECTIONS[section].name)
+    for (const section of sectionsOf(container)) container.section(section)
     for (const memory of memories) readPages(container, memory)
   })
   return result instanceof SnapshotError ? result : undefined
@@ -126,5 +128,16 @@ const checkMode = (container: Container, name: string): void => {
       hint: "The file was not written by eltwo, or was changed."
     })
 }
+/** Sections that must be there. */
+const sectionsOf = ({ header }: Container): readonly string[] => {
+  const kind = header.kind as keyof typeof SECTIONS_OF
+  if (kind === "vm" && isWholeHost(header)) return [...SECTIONS_OF.host, "run", "image"]
+  return SECTIONS_OF[kind]
+}
 /** What a guest of each kind has. */
-const SECTIONS_OF = { bare: ["run", "pe", "bare"], vm: ["run", "vm", "image"], linux: ["run", "vm", "process"] } as const
+const SECTIONS_OF = {
+  bare: ["run", "pe/0", "bare"],
+  vm: ["run", "vm", "image"],
+  linux: ["run", "vm", "process"],
+  host: ["host", "sched", "ram/index"]
+} as const

@@ -6,6 +6,7 @@ import { BARE_STATE } from "../personality/bare/machine.ts"
 import { PROCESS_STATE, processState } from "../personality/linux/process-state.ts"
 import { VM_MACHINE_STATE } from "../personality/vm/machine.ts"
 import { type Section, valuesSection } from "./container.ts"
+import { boardRam, hostSections } from "./host-parts.ts"
 import { refuse } from "./refusal.ts"
 import { RUN_STATE } from "./run-state.ts"
 
@@ -48,7 +49,8 @@ export const partsOf = (live: Live, secrecy: Secrecy = {}): { readonly sections:
     const [pe] = live.board.pes
     return { sections: [section("pe", peState(pe!)), section("bare", live.machine.state)], memories: [ramOf(pe!)] }
   }
-  if (live.kind === "vm" && live.machine.isThreaded) notNow("image", "several CPUs, whose threads are no part of a snapshot")
+  if (live.kind === "vm" && live.machine.isThreaded)
+    return { sections: [...hostSections(live.kvm), section("image", live.machine.state)], memories: [boardRam(live.kvm.board)] }
   const vm = [section("vm", savedVm(live.vm, secrecy)), ...keptByMode(live.vm)]
   const memories = slotsOf(live.vm)
   if (live.kind === "vm") return { sections: [...vm, section("image", live.machine.state)], memories }

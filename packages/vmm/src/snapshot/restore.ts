@@ -2,11 +2,22 @@
  * From the bytes of a snapshot to a guest that goes on as if nothing had happened. Everything is made anew beside whatever runs and is given out when the last
  * check has passed: nothing is ever half restored.
  */
-import { peProblem, restorePe, shape } from "@eltwo/cpu"
-import { type Host as KvmHost, type Mode, restoreVm, type Vm } from "@eltwo/kvm"
+import { type Board, peProblem, restorePe, shape } from "@eltwo/cpu"
+import {
+  DEFAULT_SCHEDULE,
+  type HostState,
+  hostMisfit,
+  type Host as KvmHost,
+  type Mode,
+  type RestoreHostOptions,
+  restoreHost,
+  restoreVm,
+  SCHEDULER_STATE,
+  type Vm
+} from "@eltwo/kvm"
 import { Effect } from "effect"
 import { SnapshotError, type VmmError } from "../errors.ts"
-import { bootHost } from "../KvmHost.ts"
+import { bootHost, observed } from "../KvmHost.ts"
 import type { Live } from "../live.ts"
 import { makeBoard } from "../Machine.ts"
 import { listenersOf, programOf } from "../Program.ts"
@@ -24,6 +35,7 @@ import { decode, encode, type Plain, sameBytes } from "./codec.ts"
 import { type Container, readValues } from "./container.ts"
 import { checkFit } from "./fit.ts"
 import { HEADER } from "./header.ts"
+import { boardRam, isWholeHost, readHost } from "./host-parts.ts"
 import { valueText, verify } from "./inspect.ts"
 import { applyPages, flattenPages, type Pages, readPages } from "./pages.ts"
 import { type Memory, modeOfSection, partsOf, ramOf, SECTIONS, section, slotsOf } from "./parts.ts"
@@ -168,10 +180,59 @@ const modelled = (prepared: Prepared, mode: Mode | undefined, chain: readonly Co
   Effect.gen(function* () {
     const { model, options, tracer } = prepared
     if (mode === undefined) return yield* Effect.dieMessage("a guest of a modelled kernel needs a mode")
+    if (isWholeHost(chain.at(-1)!.header)) return yield* threaded(prepared, mode, chain)
     const kvm = yield* bootHost(model, mode, options.mem + hostBytes(options.mem), tracer)
     const live = reading(() => around(prepared, kvm, chain))
     return live instanceof SnapshotError ? yield* live : live
   })
+/** An image on several CPUs: with the whole host, exactly as that was. */
+const threaded = (prepared: Prepared, mode: Mode, chain: readonly Container[]): Effect.Effect<Live, VmmError> =>
+  Effect.gen(function* () {
+    const { model, options } = prepared
+    const board = yield* makeBoard(model, options.mem + hostBytes(options.mem), options.pcpus)
+    const live = reading(() => threadedOn(prepared, mode, chain, board))
+    return live instanceof SnapshotError ? yield* live : live
+  })
+const threadedOn = (prepared: Prepared, mode: Mode, chain: readonly Container[], board: Board): Live => {
+  const { model, options, tracer } = prepared
+  const container = chain.at(-1)!
+  const state = readHost(container)
+  const schedule = { ...DEFAULT_SCHEDULE, seed: options.seed, migration: options.migration }
+  if (!sameBytes(encode(arrange(SCHEDULE, schedule)), encode(arrange(SCHEDULE, state.scheduler.options))))
+    content("section sched", "a scheduler with other options than its run's")
+  let machine: VmMachine | undefined
+  const kvm = hostFrom(chain, state, { board, mode, engine: options.engine, onExit: (vcpu) => (exit) => machine!.afterRun(vcpu, exit) })
+  const [vm, ...others] = kvm.vms.values()
+  const slots = vm ? slotsOf(vm) : []
+  if (vm === undefined || others.length > 0 || slots.length !== 1 || slots[0]!.bytes.length !== options.mem)
+    return content("section host", "another VM than the image's")
+  const { scheduler } = kvm
+  const threads = vm.vcpus.flatMap((vcpu) => scheduler.threads.filter((task) => vcpu && scheduler.program(task)?.vcpu === vcpu))
+  if (threads.length !== vm.vcpus.filter(Boolean).length || new Set(threads.map((task) => scheduler.program(task)?.vcpu)).size !== threads.length)
+    return content("section sched", "vCPUs without a thread, or with several")
+  const made = VmMachine.restored(kvm, vm, values(container, "image"), vmOptions(prepared), threads)
+  if (typeof made === "string") return content("section image", made)
+  machine = made
+  return { kind: "vm", kvm: observed(kvm, model, tracer), vm, machine }
+}
+const SCHEDULE = SCHEDULER_STATE.fields.options
+
+/** The host of a snapshot on a board that was made for it. Throws SnapshotError. */
+export const hostFrom = (chain: readonly Container[], state: HostState, options: Omit<RestoreHostOptions, "fill">): KvmHost => {
+  const memory = boardRam(options.board)
+  const pages = pagesIn(chain, memory)
+  const misfit = hostMisfit(state.kernel, options)
+  if (misfit !== undefined)
+    refuse("SNAPSHOT_FEATURE_MISMATCH", {
+      path: "section host",
+      expected: "a machine as the saved one",
+      actual: misfit,
+      hint: "A snapshot of several CPUs holds the whole host: restore it as it was.",
+      message: misfit
+    })
+  const kvm = restoreHost(state, { ...options, fill: (ram) => applyPages(pages, ram) })
+  return typeof kvm === "string" ? content("section host", kvm) : kvm
+}
 const around = (prepared: Prepared, kvm: KvmHost, chain: readonly Container[]): Live => {
   const container = chain.at(-1)!
   const state = values(container, "vm")

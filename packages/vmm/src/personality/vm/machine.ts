@@ -97,7 +97,8 @@ export class VmMachine {
     image: BareImage,
     { entry, end }: LoadedImage,
     options: VmOptions,
-    heap = heapOf(end, options)
+    heap = heapOf(end, options),
+    threads?: readonly Task[]
   ) {
     this.#kvm = kvm
     this.#vm = vm
@@ -106,7 +107,8 @@ export class VmMachine {
     this.#options = options
     this.#entry = entry
     const isSimple = vm.vcpus.length === 1 && kvm.cpus.length === 1
-    this.#threads = isSimple ? [] : vm.vcpus.flatMap((each) => (each ? kvm.scheduler.spawnVcpu(each, (exit) => this.#afterRun(each, exit)) : []))
+    this.#threads =
+      threads ?? (isSimple ? [] : vm.vcpus.flatMap((each) => (each ? kvm.scheduler.spawnVcpu(each, (exit) => this.afterRun(each, exit)) : [])))
     this.#terminal = new Terminal(options.host.streams)
     this.#uart = new Pl011(this.#terminal, (asserted) => {
       this.#uartAsserts = asserted
@@ -145,8 +147,17 @@ export class VmMachine {
     machine.#setPc(machine.#entry)
     return machine
   }
-  /** The machine of a snapshot around a VM that is restored by now; a string says what is wrong. */
-  static restored(kvm: KvmHost, vm: Vm, state: VmMachineState, options: Omit<VmOptions, "commandLine">): VmMachine | string {
+  /**
+   * The machine of a snapshot around a VM that is restored by now; a string says what is wrong. On a host whose scheduler was restored with it, whose threads
+   * call `afterRun`, with those threads.
+   */
+  static restored(
+    kvm: KvmHost,
+    vm: Vm,
+    state: VmMachineState,
+    options: Omit<VmOptions, "commandLine">,
+    threads?: readonly Task[]
+  ): VmMachine | string {
     const vcpu = vm.vcpus[0]
     const { ram } = options
     const image = imageOf(state.image, ram.base, ram.bytes)
@@ -154,7 +165,16 @@ export class VmMachine {
     if (typeof image === "string") return image
     const { semihosting, barren, budget, entry } = state
     if (barren > MAX_SLICE || budget < 1 || budget > MAX_SLICE) return `a budget of ${budget} instructions`
-    const machine = new VmMachine(kvm, vm, vcpu, image, { entry, end: 0n }, { ...options, commandLine: semihosting.commandLine }, semihosting.heap)
+    const machine = new VmMachine(
+      kvm,
+      vm,
+      vcpu,
+      image,
+      { entry, end: 0n },
+      { ...options, commandLine: semihosting.commandLine },
+      semihosting.heap,
+      threads
+    )
     const problem = machine.#semihosting.restore(semihosting)
     if (problem !== undefined) return problem
     machine.#uart.restore(state.uart)
@@ -232,7 +252,7 @@ export class VmMachine {
     return { kind: "idle", pc: this.#get(REG.pc) }
   }
   /** User space of a vCPU's thread. */
-  #afterRun(vcpu: Vcpu, exit: RunExit | Errno): AfterRun {
+  afterRun(vcpu: Vcpu, exit: RunExit | Errno): AfterRun {
     const { scheduler } = this.#kvm
     this.#vcpu = vcpu
     if (!isErrno(exit) && exit.reason === "systemEvent" && exit.type === SystemEvent.RESET) this.#end = "reset"

@@ -1,0 +1,91 @@
+/** Images on several CPUs: saved with the whole host, they go on as if nothing had happened, event by event. */
+import { createHash } from "node:crypto"
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { Either } from "effect"
+import fc from "fast-check"
+import { afterAll, describe, expect, it } from "vitest"
+import { SnapshotError } from "../../src/errors.ts"
+import { restoreGuest } from "../../src/Guest.ts"
+import { flatten } from "../../src/snapshot/chain.ts"
+import { readContainer } from "../../src/snapshot/container.ts"
+import type { TraceListener } from "../../src/Trace.ts"
+import { consoleOf, difference, outcome, restore, saved, start } from "./machines.ts"
+
+/** The guest with more to do than fits into a round of the scheduler. */
+const folder = mkdtempSync(join(tmpdir(), "eltwo-"))
+const guest = join(folder, "guest.s")
+const source = readFileSync(fileURLToPath(new URL("../several-vcpus.s", import.meta.url)), "utf8")
+writeFileSync(guest, source.replace(".equ ROUNDS, 500", ".equ ROUNDS, 6000"))
+afterAll(() => rmSync(folder, { recursive: true }))
+const TRACE = ["exc", "fp", "trap", "sched"] as const
+/** What happens from the last call of `restart` on. */
+const listening = () => {
+  let hash = createHash("sha256")
+  const onEvent: TraceListener = (event) =>
+    void hash.update(JSON.stringify(event, (_, value: unknown) => (typeof value === "bigint" ? String(value) : value)))
+  const restart = () => {
+    hash = createHash("sha256")
+  }
+  return { onEvent, restart, digest: () => hash.digest("hex") }
+}
+const machine = (mode: string, engine: "interp" | "jit", vcpus: number, pcpus: number, migration: "affinity" | "random" = "affinity") =>
+  ({ guest, kind: "vm", mem: "2M", mode, engine, vcpus, pcpus, migration, seed: 7 }) as const
+
+describe("an image on several CPUs", () => {
+  it("goes on as what it was made of, in either engine", async () => {
+    const law = fc.asyncProperty(
+      fc.constantFrom("vhe", "nvhe", "hvhe"),
+      fc.constantFrom("interp", "jit"),
+      fc.constantFrom("interp", "jit"),
+      fc.constantFrom([2, 2], [3, 2], [1, 2], [4, 1]),
+      fc.constantFrom("affinity", "random"),
+      fc.integer({ min: 1, max: 250_000 }),
+      fc.integer({ min: 1, max: 150_000 }),
+      async (mode, engine, other, [vcpus, pcpus], migration, n, m) => {
+        const console = consoleOf()
+        const here = listening()
+        const original = await start({ ...machine(mode, engine, vcpus!, pcpus!, migration), streams: console, trace: TRACE, onEvent: here.onEvent })
+        if (original.run(n) !== undefined) return
+        const bytes = saved(original)
+        expect(difference(saved(original), bytes)).toEqual([])
+        const [before, there, rest] = [console.output.length, listening(), consoleOf()]
+        const twin = await restore({ snapshots: [bytes], engine: other, streams: rest, trace: TRACE, onEvent: there.onEvent })
+        expect(difference(saved(twin), bytes)).toEqual([])
+        here.restart()
+        const end = original.run(m)
+        expect([twin.run(m), rest.output]).toEqual([end, console.output.slice(before)])
+        expect(there.digest()).toBe(here.digest())
+        if (end === undefined) expect(difference(saved(twin), saved(original))).toEqual([])
+      }
+    )
+    await fc.assert(law, { numRuns: 6, endOnFailure: true })
+  })
+  it("is saved as changes to what it was", async () => {
+    const original = await start({ ...machine("vhe", "jit", 2, 2), streams: consoleOf() })
+    const chain: Uint8Array[] = []
+    for (const piece of [500, 150_000, 150_000]) {
+      original.run(piece)
+      chain.push(saved(original, chain))
+    }
+    const flat = flatten(chain.map((file) => readContainer(file)) as never)
+    if (flat instanceof SnapshotError) throw flat
+    expect(difference(flat, saved(original))).toEqual([])
+    expect(difference(saved(await restore({ snapshots: chain, streams: consoleOf() })), flat)).toEqual([])
+  })
+  it("stays on as many CPUs, in its mode, on its processor", async () => {
+    const original = await start({ ...machine("nvhe", "interp", 2, 2), streams: consoleOf() })
+    original.run(1_000)
+    const bytes = saved(original)
+    const refusal = async (request: object): Promise<string> => {
+      const result = await outcome(restoreGuest({ snapshots: [bytes], streams: consoleOf(), ...request }))
+      if (Either.isRight(result)) throw new Error("not refused")
+      return `${result.left._tag === "SnapshotError" ? result.left.code : result.left._tag} ${result.left.message}`
+    }
+    expect(await refusal({ mode: "vhe" })).toBe("SNAPSHOT_FEATURE_MISMATCH it needs mode nvhe; this machine is booted in mode vhe")
+    expect(await refusal({ pcpus: 3 })).toBe("SNAPSHOT_FEATURE_MISMATCH it needs 2 CPUs; this machine has 3")
+    expect(await refusal({ cpu: "max,vl=128,svl=128" })).toContain("SNAPSHOT_FEATURE_MISMATCH")
+  })
+})
