@@ -4,7 +4,7 @@
  */
 import { Effect } from "effect"
 import type { Waiting } from "./drive.ts"
-import { SnapshotError, type VmmError } from "./errors.ts"
+import { type OptionError, SnapshotError, type VmmError } from "./errors.ts"
 import { findMode } from "./KvmHost.ts"
 import { accountOf, endOf, type Live, runnableOf } from "./live.ts"
 import { decodeRunOptions, type RunInput } from "./options.ts"
@@ -131,7 +131,8 @@ export const beginRestored = ({
     if (last === undefined) return yield* Effect.dieMessage("nothing to restore from")
     const input = reading(() => inputOf(last, given))
     if (input instanceof SnapshotError) return yield* input
-    const options = yield* decodeRunOptions(input)
+    const isGiven = ({ problems }: OptionError) => problems.every(({ option }) => option in given)
+    const options = yield* decodeRunOptions(input).pipe(Effect.mapError((error) => (isGiven(error) ? error : machineRefusal(error))))
     const composed = yield* prepare(options, { onEvent, streams }).pipe(
       Effect.mapError((error) => (given.cpu === undefined && given.plugin === undefined ? machineRefusal(error) : error))
     )

@@ -187,7 +187,16 @@ const readHeader = (file: Uint8Array): { readonly header: Header; readonly end: 
   if (crc32(head) !== view.getUint32(MAGIC.length + 5, true))
     refuse("SNAPSHOT_CHECKSUM", { path: "header", expected: "its checksum", actual: "another", hint: CHANGED })
   checkFormat(decode(head, "header"))
-  return { header: decodeAs(HEADER, head, "header"), end }
+  const header = decodeAs(HEADER, head, "header")
+  const { minor } = header.format
+  if (minor !== minorFor(header.sections))
+    refuse("SNAPSHOT_VERSION", {
+      path: "header.format.minor",
+      expected: `${minorFor(header.sections)}, for these sections`,
+      actual: `${minor}`,
+      hint: CHANGED
+    })
+  return { header, end }
 }
 /** What the header says of its format, looked at before the rest: a later minor version may have more fields. */
 const FORMAT = shape({ fields: { major: "u32", minor: "u32" } })

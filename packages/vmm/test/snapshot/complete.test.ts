@@ -38,7 +38,7 @@ const CLASSES: Readonly<Record<string, Fields>> = {
   "cpu/src/controls.ts Controls": {
     saved: "mode coin #words #pending",
     made: "machine slot #pe #hcrUnderTge #hcrInHostMode",
-    derived: "version hcr hcrHigh e2h tge host"
+    derived: "#isPending version hcr hcrHigh e2h tge host"
   },
   "cpu/src/pending.ts InterruptLines": { saved: "irq fiq serror virtualIrq virtualFiq timersAssertIrq maintenanceAssertsIrq active" },
   "kvm/src/vcpu.ts Vcpu": {
@@ -103,7 +103,11 @@ const CLASSES: Readonly<Record<string, Fields>> = {
   "kvm/src/host/physical-pages.ts PhysicalPages": { machine: "#free", made: "#board" },
   "kvm/src/host/physical-pages.ts Run": { machine: "from pages" },
   "kvm/src/host/kvm-run-page.ts KvmRunPage": { machine: "#physical", made: "#host" },
-  "kvm/src/host/scheduler.ts Scheduler": { machine: "options threads #programs #random #roundEnd #turn", made: "host", passing: "#interrupted" },
+  "kvm/src/host/scheduler.ts Scheduler": {
+    machine: "options threads #programs #random #roundEnd #turn",
+    made: "host",
+    passing: "#interrupted #executing"
+  },
   "kvm/src/host/scheduler.ts SchedulerOptions": { machine: "seed slice quantum migration" },
   "kvm/src/host/scheduler.ts VcpuThread": { machine: "vcpu asked", made: "onExit" },
   "kvm/src/vgic/vgic.ts Vgic": {

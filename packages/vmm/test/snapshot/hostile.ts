@@ -19,12 +19,18 @@ export interface Tally {
 }
 /** Small snapshots of every kind of guest. */
 export const samples = async (): Promise<readonly Uint8Array[]> => {
-  const sample = async (name: string, instructions: number, mode = "vhe") => {
-    const guest = await start({ guest: guestPath(name), mode, mem: "1M", engine: "interp", streams: consoleOf() })
+  const sample = async (name: string, instructions: number, mode = "vhe", pcpus = 1) => {
+    const guest = await start({ guest: guestPath(name), mode, mem: "1M", engine: "interp", pcpus, streams: consoleOf() })
     guest.run(instructions)
     return saved(guest)
   }
-  return [await sample("hello-bare", 40), await sample("hello-vm", 60), await sample("signals", 400), await sample("hello-vm", 60, "pkvm")]
+  return [
+    await sample("hello-bare", 40),
+    await sample("hello-vm", 60),
+    await sample("signals", 400),
+    await sample("hello-vm", 60, "pkvm"),
+    await sample("hello-vm", 1, "nvhe", 2)
+  ]
 }
 /** Everything a snapshot says but who wrote it. */
 const facts = (bytes: Uint8Array): string => {
