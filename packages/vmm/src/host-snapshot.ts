@@ -43,6 +43,7 @@ export const saveHost = (host: Host, { hash }: { readonly hash?: Hash } = {}): U
 
 /** What a saved host goes on with: a new board as large as the saved one's, its mode, and what user space does; see RestoreHostOptions. */
 export interface RestoreHostRequest extends Omit<RestoreHostOptions, "fill"> {
+  /** SHA-256, where the platform has a faster one. */
   readonly hash?: Hash
 }
 /** The host of a snapshot that saveHost made. Refused, it leaves nothing behind but a board that is not to be used any more. */
