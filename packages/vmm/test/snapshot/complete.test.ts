@@ -70,7 +70,8 @@ const CLASSES: Readonly<Record<string, Fields>> = {
     made: "board mode hooks tables features cpus midr trapWords guestLists systemRegisters vectors guestVectors vmm run #kernel #tableMapOn apiVersion",
     machine: "tasks vms pages scheduler cpu #next",
     refused: "crash caller",
-    told: "#events"
+    told: "#events",
+    passing: "#calls"
   },
   "kvm/src/host/host.ts KernelPages": { made: "root emptyRoot vectors" },
   "kvm/src/host/host.ts Numbers": { machine: "task vm vmid asid" },
