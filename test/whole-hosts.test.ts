@@ -10,6 +10,7 @@ import { type Host, type HostState, hostState, isErrno, type Mode, restoreHost, 
 import { hvhe } from "@eltwo/plugin-hvhe"
 import { nvhe } from "@eltwo/plugin-nvhe"
 import { vhe } from "@eltwo/plugin-vhe"
+import { restoreHostSnapshot, SnapshotError, saveHost } from "@eltwo/vmm"
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { bootHost, HOST_BOARD, isa, RunningGuest, vmGuest, vmGuests } from "./vm-guests/machine.ts"
@@ -133,5 +134,21 @@ describe("a host", () => {
       mustBeSame(save(twin), save(world))
     })
     fc.assert(law, RUNS)
+  })
+  it("is a file as well, the same for the same state; what cannot be saved is said", () => {
+    const world = begin({ mode: nvhe, engine: "interp", cpus: 2, guests: ["vgic-sgi"], programs: [1], seed: 3 })
+    world.host.scheduler.run(5_000)
+    const file = saveHost(world.host)
+    if (file instanceof SnapshotError) throw file
+    const boardOf = (pes: number) => createBoard({ ...HOST_BOARD, isa, pes })
+    const again = restoreHostSnapshot(file, { board: boardOf(2), mode: nvhe })
+    if (again instanceof SnapshotError) throw again
+    expect(saveHost(again)).toEqual(file)
+    expect(restoreHostSnapshot(file, { board: boardOf(1), mode: nvhe })).toMatchObject({ code: "SNAPSHOT_FEATURE_MISMATCH" })
+    expect(restoreHostSnapshot(file, { board: boardOf(2), mode: vhe })).toMatchObject({ code: "SNAPSHOT_FEATURE_MISMATCH" })
+    again.vmm.open({ write: () => 0 })
+    expect(hostState(again)).toEqual({ busy: "task1 has a file open that has no name" })
+    again.cpus[1]!.softirqs.push(() => {})
+    expect(saveHost(again)).toMatchObject({ code: "SNAPSHOT_BUSY", actual: "CPU 1 has softirqs pending" })
   })
 })
