@@ -6,7 +6,7 @@ import { type Saved, shape } from "@eltwo/cpu"
 import { SnapshotError } from "../errors.ts"
 import { encode, sameBytes } from "./codec.ts"
 import { type Container, type Hash, open, readValues, valuesSection, writeContainer } from "./container.ts"
-import { HEADER, type Header } from "./header.ts"
+import { HEADER, type Header, MAJOR } from "./header.ts"
 import { reading, refusal, refuse } from "./refusal.ts"
 import { arrange } from "./shape-schema.ts"
 
@@ -24,9 +24,12 @@ const HINT = "--key-file names the file with the key it was sealed with."
 /** Whether a file is sealed: nothing but its header can be read without the key. */
 export const isSealed = ({ header }: Container): boolean => header.sections.some(({ name }) => name === NAMES.content)
 
-/** The header as the ciphertext is bound to it: all but the list of sections, which holds the ciphertext's own hash. */
-const boundHeader = (header: Omit<Header, "format" | "sections">, seal: Saved<typeof SEAL>, format: Header["format"]): Uint8Array<ArrayBuffer> => {
-  const head = encode(arrange(HEADER, { ...header, format, sections: [] }, "header"))
+/** What the header says of the guest: not the list of sections, which holds the ciphertext's own hash, nor the format, which follows from that list. */
+const factsOf = (header: Omit<Header, "format" | "sections">): Uint8Array =>
+  encode(arrange(HEADER, { ...header, format: { major: MAJOR, minor: 0 }, sections: [] }, "header"))
+/** What the ciphertext is bound to. */
+const boundHeader = (header: Omit<Header, "format" | "sections">, seal: Saved<typeof SEAL>): Uint8Array<ArrayBuffer> => {
+  const head = factsOf(header)
   const how = encode(arrange(SEAL, seal, NAMES.seal))
   const all = new Uint8Array(head.length + how.length)
   all.set(head)
@@ -48,9 +51,9 @@ export const seal = async (file: Uint8Array, key: Uint8Array, hash?: Hash): Prom
   if (problem !== undefined) return problem
   const container = reading(() => open(file, { hash }))
   if (container instanceof SnapshotError) return container
-  const { format, sections: _, ...header } = container.header
+  const { format: _, sections: __, ...header } = container.header
   const how = { cipher: "aes-256-gcm", nonce: globalThis.crypto.getRandomValues(new Uint8Array(NONCE_BYTES)) } as const
-  const algorithm = { name: CIPHER, iv: how.nonce, additionalData: boundHeader(header, how, format) }
+  const algorithm = { name: CIPHER, iv: how.nonce, additionalData: boundHeader(header, how) }
   const bytes = new Uint8Array(await globalThis.crypto.subtle.encrypt(algorithm, await importKey(key), new Uint8Array(file)))
   file.fill(0)
   const content = { name: NAMES.content, version: VERSION, required: true, codec: "sealed", rawLength: bytes.length - TAG_BYTES, bytes } as const
@@ -90,7 +93,7 @@ export const unseal = async (file: Uint8Array, key: Uint8Array | undefined, hash
   if (checked instanceof SnapshotError) return checked
   if (key === undefined || checked === undefined) return file
   const { how, content, header } = checked
-  const algorithm = { name: CIPHER, iv: new Uint8Array(how.nonce), additionalData: boundHeader(header, how, header.format) }
+  const algorithm = { name: CIPHER, iv: new Uint8Array(how.nonce), additionalData: boundHeader(header, how) }
   const clear = await globalThis.crypto.subtle.decrypt(algorithm, await importKey(key), new Uint8Array(content)).catch(() => undefined)
   if (clear === undefined)
     return refusal("SNAPSHOT_KEY", { path: `section ${NAMES.content}`, expected: "what this key sealed", actual: "something else", hint: HINT })
@@ -99,11 +102,9 @@ export const unseal = async (file: Uint8Array, key: Uint8Array | undefined, hash
   return same instanceof SnapshotError ? same : inner
 }
 /** What the outside says is what the inside says. */
-const checkInner = (inner: Container, { sections: _, ...outer }: Header): void => {
+const checkInner = (inner: Container, outer: Header): void => {
   refuseSealed(inner)
-  const { sections: __, ...header } = inner.header
-  const bytesOf = (value: object) => encode(arrange(HEADER, { ...value, sections: [] }, "header"))
-  if (sameBytes(bytesOf(header), bytesOf(outer))) return
+  if (sameBytes(factsOf(inner.header), factsOf(outer))) return
   refuse("SNAPSHOT_CONTENT", {
     path: "header",
     expected: "the header of the snapshot that is sealed",
