@@ -14,7 +14,8 @@ export default defineConfig({
   },
   test: {
     include: ["packages/*/test/**/*.test.ts", "plugins/*/test/**/*.test.ts", "test/**/*.test.ts"],
-    testTimeout: 60_000,
+    setupFiles: [here("./test/breathe.ts")],
+    testTimeout: 120_000,
     pool: "forks",
     poolOptions: { forks: { maxForks: 2, execArgv: ["--experimental-wasm-relaxed-simd"] } }
   }
