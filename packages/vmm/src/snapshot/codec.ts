@@ -20,7 +20,8 @@ export const SCAN_LIMITS: ScanLimits = { depth: DEEPEST, values: 1_000_000 }
 
 /** Bytes of a value. Throws TypeError for what the format cannot hold: that is a defect of whoever made the value. */
 export const encode = (value: Plain): Uint8Array => {
-  check(value, 0)
+  const problem = unsavable(value, 0)
+  if (problem !== undefined) throw new TypeError(problem)
   // The result shares the packer's buffer.
   return new Uint8Array(packr.pack(value))
 }
@@ -35,7 +36,16 @@ export const decode = (bytes: Uint8Array, path: string): Plain => {
       hint: "The file was not written by eltwo, or was changed."
     })
   // a copy, because msgpackr leaves a property of its own on what it reads
-  return copied(packr.unpack(bytes.slice()) as Plain)
+  const value = copied(packr.unpack(bytes.slice()) as Plain)
+  const unlike = unsavable(value, 0)
+  if (unlike !== undefined)
+    refuse("SNAPSHOT_ENCODING", {
+      path,
+      expected: "values as eltwo writes them",
+      actual: unlike,
+      hint: "The file was not written by eltwo, or was changed."
+    })
+  return value
 }
 
 /** msgpackr gives Buffers on Node. */
@@ -51,34 +61,29 @@ export const sameBytes = (a: Uint8Array, b: Uint8Array): boolean => {
   return true
 }
 
-/** msgpackr writes some values as something else without a word; none of those gets to it. */
-const check = (value: Plain, depth: number): void => {
-  if (depth > DEEPEST) throw new TypeError(`A saved value is deeper than ${DEEPEST}`)
+/** Why a value cannot be saved. msgpackr writes some values as something else without a word; none of those gets to it. */
+const unsavable = (value: Plain, depth: number): string | undefined => {
+  if (depth > DEEPEST) return `a value deeper than ${DEEPEST}`
   switch (typeof value) {
     case "boolean":
     case "string":
-      return
+      return undefined
     case "number":
-      if (!Number.isSafeInteger(value) || Object.is(value, -0)) throw new TypeError(`${value} cannot be saved`)
-      return
+      return Number.isSafeInteger(value) && !Object.is(value, -0) ? undefined : `the number ${Object.is(value, -0) ? "-0" : value}`
     case "bigint":
-      if (value < -(1n << 63n) || value >= 1n << 64n) throw new TypeError("A saved bigint has at most 64 bits")
-      return
+      return value < -(1n << 63n) || value >= 1n << 64n ? "a bigint of more than 64 bits" : undefined
     case "object":
       break
     default:
-      throw new TypeError(`A ${typeof value} cannot be saved`)
+      return `a ${typeof value}`
   }
-  if (value === null) return
-  if (ArrayBuffer.isView(value)) {
-    if (!(value instanceof Uint8Array)) throw new TypeError("Only bytes can be saved, not other typed arrays")
-    return
-  }
-  if (Array.isArray(value)) {
-    for (const element of value as readonly Plain[]) check(element, depth + 1)
-    return
-  }
+  if (value === null || value instanceof Uint8Array) return undefined
+  if (ArrayBuffer.isView(value)) return "a typed array that is not of bytes"
   const prototype: unknown = Object.getPrototypeOf(value)
-  if (prototype !== Object.prototype && prototype !== null) throw new TypeError("Only plain objects can be saved")
-  for (const element of Object.values(value)) check(element, depth + 1)
+  if (!Array.isArray(value) && prototype !== Object.prototype && prototype !== null) return "an object that is not plain"
+  for (const element of Object.values(value)) {
+    const problem = unsavable(element, depth + 1)
+    if (problem !== undefined) return problem
+  }
+  return undefined
 }

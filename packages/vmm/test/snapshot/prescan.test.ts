@@ -82,4 +82,15 @@ describe("the walk", () => {
       { numRuns: 3000 }
     )
   })
+  it("refuses numbers that are written by nobody: NaN, infinity, fractions, -0", () => {
+    for (const number of [
+      [0x7f, 0xf8],
+      [0x7f, 0xf0],
+      [0x3f, 0xe0],
+      [0x80, 0x00]
+    ] as const) {
+      const result = reading(() => decode(bytes(0xcb, ...number, 0, 0, 0, 0, 0, 0), "test"))
+      expect(result).toMatchObject({ code: "SNAPSHOT_ENCODING", path: "test" })
+    }
+  })
 })
