@@ -93,7 +93,7 @@ describe("what cannot be done", () => {
     expect(error.split("\n").slice(0, 4)).toEqual([
       "eltwo: 3 problems (OPTION_INVALID)",
       expect.stringMatching(/^ {2}--seed: /),
-      expect.stringMatching(/^ {2}--env: is not NAME=VALUE/),
+      expect.stringMatching(/^ {2}--env: "A" is not NAME=VALUE/),
       expect.stringMatching(/^ {2}--max-insns: /)
     ])
   })

@@ -1,10 +1,12 @@
 /** What a guest path holds: an ELF file, a flat image, a source to assemble, or a folder with program.s and expect.json. The files are hostile input. */
 import { assemble, type Machine, toElf } from "@eltwo/isa"
 import { Effect } from "effect"
+import { type CpuSelection, parseCpuSelection } from "./cpu-selection.ts"
 import { type Elf, isElfProblem, looksLikeElf, parseElf } from "./elf.ts"
 import { FileError, GuestImageError, GuestNotFoundError } from "./errors.ts"
 import { RAM_BASE } from "./Machine.ts"
-import type { GuestKind, RunOptions } from "./options.ts"
+import { type GuestKind, type RunOptions, textOr } from "./options.ts"
+import { placeOf } from "./PluginLoader.ts"
 import { isFileProblem, Platform } from "./platform.ts"
 import { Schema, TreeFormatter } from "./schema.ts"
 
@@ -22,8 +24,20 @@ const MAX_FILE = 1 << 30
 const MAX_SOURCE = 32 << 20
 const MAX_EXPECTATION = 1 << 20
 
+/** A plugin by its name: a guest's files are no reason to load code from anywhere else. */
+const pluginName = Schema.String.pipe(
+  Schema.filter((value) => placeOf(value.split(",")[0]!).kind === "name" || `${JSON.stringify(value)} is not the name of a plugin`)
+)
 /** The part of a guest folder's expect.json that says how to run it; tests read the rest. */
-const Expectation = Schema.Struct({ kind: Schema.optional(Schema.Literal("linux", "vm", "bare")), el: Schema.optional(Schema.Literal(1, 2)) })
+const Expectation = Schema.Struct({
+  kind: Schema.optional(Schema.Literal("linux", "vm", "bare")),
+  el: Schema.optional(Schema.Literal(1, 2)),
+  /** What the guest wants of its machine, as --cpu and --plugin have it. */
+  cpu: Schema.optional(textOr<CpuSelection>(parseCpuSelection)),
+  plugin: Schema.optional(Schema.Array(pluginName))
+})
+const EXPECTATION_HINT =
+  'It is JSON: "kind" is linux, vm or bare, "el" 1 or 2, "cpu" what --cpu takes, "plugin" a list of names of plugins, with their options.'
 
 const imageError = (path: string, reason: string, message: string, hint: string, at?: number): GuestImageError =>
   new GuestImageError({ path, reason, message: `${path}: ${message}`, hint, ...(at === undefined ? {} : { at }) })
@@ -54,9 +68,7 @@ const expectationOf = (folder: string): Effect.Effect<typeof Expectation.Type, G
     if (bytes === undefined) return {}
     const text = yield* decodeText(path, bytes)
     return yield* Schema.decodeUnknown(Schema.parseJson(Expectation))(text).pipe(
-      Effect.mapError((error) =>
-        imageError(path, "bad-expectation", TreeFormatter.formatErrorSync(error), 'It is JSON: "kind" is linux, vm or bare, "el" 1 or 2.')
-      )
+      Effect.mapError((error) => imageError(path, "bad-expectation", TreeFormatter.formatErrorSync(error), EXPECTATION_HINT))
     )
   })
 
@@ -99,13 +111,36 @@ const sourceImage = (path: string, options: RunOptions, isa: Machine, kind: Gues
     })
   })
 
+/** The folder of a guest that is one. */
+const folderOf = (guest: string): Effect.Effect<string | undefined, never, Platform> =>
+  Effect.map(Platform, (platform) => (platform.isFolder(guest) ? guest.replace(/\/+$/, "") : undefined))
+const inLowerCase = <T>(record: Readonly<Record<string, T>>): Readonly<Record<string, T>> =>
+  Object.fromEntries(Object.entries(record).map(([name, value]) => [name.toLowerCase(), value]))
+
+/** The options with what the guest's folder wants of its machine; what was asked for stands. */
+export const withWishes = (options: RunOptions): Effect.Effect<RunOptions, GuestProblem, Platform> =>
+  Effect.gen(function* () {
+    const folder = yield* folderOf(options.guest)
+    if (folder === undefined) return options
+    const { cpu: wish, plugin = [] } = yield* expectationOf(folder)
+    const { cpu } = options
+    const isGiven = (name: string) => options.plugin.some((given) => typeof given === "string" && given.split(",")[0] === name.split(",")[0])
+    return {
+      ...options,
+      cpu: {
+        features: { ...inLowerCase(wish?.features ?? {}), ...inLowerCase(cpu.features) },
+        vl: cpu.vl ?? wish?.vl,
+        svl: cpu.svl ?? wish?.svl
+      },
+      plugin: [...plugin.filter((name) => !isGiven(name)), ...options.plugin]
+    }
+  })
 /** Reads and checks the guest that the options name. */
 export const readGuest = (options: RunOptions, isa: Machine): Effect.Effect<GuestImage, GuestProblem, Platform> =>
   Effect.gen(function* () {
     const { guest, kind } = options
-    const platform = yield* Platform
-    if (platform.isFolder(guest)) {
-      const folder = guest.replace(/\/+$/, "")
+    const folder = yield* folderOf(guest)
+    if (folder !== undefined) {
       const { kind: stated = "linux", el } = yield* expectationOf(folder)
       const image = yield* sourceImage(`${folder}/program.s`, options, isa, kind === "auto" ? stated : kind)
       return el === undefined ? image : { ...image, el }

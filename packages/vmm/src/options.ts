@@ -32,6 +32,8 @@ export type GuestKind = Exclude<(typeof KINDS)[number], "auto">
 const MAX_RAM = 3 * 2 ** 30
 const MIN_RAM = 2 ** 20
 const MAX_TEXT = 4096
+/** Characters of a wrong value that a message repeats. */
+const MAX_QUOTED = 80
 
 /** A number, or the text of one. */
 const numberOr = (parse: (text: string) => number | undefined, expected: string, least: number, most: number) =>
@@ -45,7 +47,7 @@ const numberOr = (parse: (text: string) => number | undefined, expected: string,
     encode: ParseResult.succeed
   })
 /** A text with a grammar of its own, or the value it stands for. `parse` gives a string when something is wrong. */
-const textOr = <T extends object>(parse: (text: string) => T | string) =>
+export const textOr = <T extends object>(parse: (text: string) => T | string) =>
   Schema.transformOrFail(Schema.Union(Schema.String, Schema.Object), Schema.Any as Schema.Schema<T>, {
     strict: true,
     decode: (input, _, ast) => {
@@ -54,10 +56,11 @@ const textOr = <T extends object>(parse: (text: string) => T | string) =>
     },
     encode: (value) => ParseResult.succeed(value)
   })
-const oneOf = <const T extends string>(values: readonly [T, ...T[]]) =>
-  Schema.Literal(...values).annotations({
-    message: ({ actual }) => ({ message: `${JSON.stringify(actual)} is not one of ${values.join(", ")}`, override: true })
-  })
+/** A schema's own words for any value it refuses. */
+const isNot = (expected: string) => ({
+  message: ({ actual }: ParseResult.ParseIssue) => ({ message: `${JSON.stringify(actual)} is not ${expected}`, override: true })
+})
+const oneOf = <const T extends string>(values: readonly [T, ...T[]]) => Schema.Literal(...values).annotations(isNot(`one of ${values.join(", ")}`))
 const text = Schema.String.pipe(
   Schema.filter((value) => !value.includes("\0") || "contains a NUL character"),
   Schema.filter((value) => value.length <= 2 ** 20 || "has more than a million characters")
@@ -66,8 +69,11 @@ const text = Schema.String.pipe(
 const modeName = Schema.String.pipe(
   Schema.filter((value) => /^[a-z][a-z0-9-]{0,40}$/.test(value) || `${JSON.stringify(value)} is not the name of a mode`)
 )
-const path = Schema.String.pipe(Schema.filter((value) => (value !== "" && value.length <= MAX_TEXT && !value.includes("\0")) || "is not a path"))
-const environment = text.pipe(Schema.filter((value) => /^[^=]+=/.test(value) || "is not NAME=VALUE"))
+const quoted = (value: string): string => JSON.stringify(value.length > MAX_QUOTED ? `${value.slice(0, MAX_QUOTED)}...` : value)
+const path = Schema.String.pipe(
+  Schema.filter((value) => (value !== "" && value.length <= MAX_TEXT && !value.includes("\0")) || `${quoted(value)} is not a path`)
+)
+const environment = text.pipe(Schema.filter((value) => /^[^=]+=/.test(value) || `${quoted(value)} is not NAME=VALUE`))
 const seed = numberOr(
   (digits) => (/^(0x[0-9a-fA-F]{1,8}|\d{1,10})$/.test(digits) ? Number(digits) : undefined),
   "a whole number from 0 to 4294967295",
@@ -79,8 +85,13 @@ const cpuCount = numberOr((digits) => (/^\d{1,2}$/.test(digits) ? Number(digits)
 /** Seconds since 1970 that the guest's clock starts at. */
 const clock = Schema.Union(
   Schema.Literal("now"),
-  numberOr((digits) => (/^\d{1,12}$/.test(digits) ? Number(digits) : undefined), "'now' or seconds since 1970", 0, 2 ** 40)
-)
+  numberOr((digits) => (/^\d{1,12}$/.test(digits) ? Number(digits) : undefined), "a time", 0, 2 ** 40)
+).annotations(isNot('"now" or seconds since 1970'))
+const exceptionLevel = Schema.transform(Schema.Literal(1, 2, "1", "2").annotations(isNot("1 or 2")), Schema.Literal(1, 2), {
+  strict: true,
+  decode: (el) => (Number(el) === 1 ? 1 : 2),
+  encode: (el) => el
+})
 /** 2025-01-01T00:00:00Z: a run depends on nothing but its inputs unless asked to. */
 const CLOCK_START = 1_735_689_600
 
@@ -131,13 +142,7 @@ export const RunOptions = Schema.Struct({
   /** Whether threads of the host stay where they are, or move by chance (see `seed`). */
   migration: withDefault(oneOf(MIGRATIONS), "affinity"),
   /** Exception level a `bare` image starts at. */
-  el: Schema.optional(
-    Schema.transform(Schema.Literal(1, 2, "1", "2"), Schema.Literal(1, 2), {
-      strict: true,
-      decode: (el) => (Number(el) === 1 ? 1 : 2),
-      encode: (el) => el
-    })
-  ),
+  el: Schema.optional(exceptionLevel),
   /** Folder that a Linux program sees as "/"; none: it sees no files. */
   root: Schema.optional(path),
   rootWritable: withDefault(Schema.Boolean, false),
@@ -157,7 +162,8 @@ export type RunOptions = typeof RunOptions.Type
 /** Options of a run as they are given: text or value each, those with a default may be left out. */
 export type RunInput = typeof RunOptions.Encoded
 
-const HINT = "`eltwo run --help` lists the options with their forms."
+/** What to do about options of a run. */
+export const OPTIONS_HINT = "`eltwo run --help` lists the options with their forms."
 /** "signal[0]" for an element of a list, "cpu" for the option itself. */
 const placeOf = (issue: readonly PropertyKey[]): string =>
   issue.map((part, i) => (i === 0 ? String(part) : `[${String(part)}]`)).join("") || "options"
@@ -168,7 +174,7 @@ const problemsOf = (error: ParseResult.ParseError): readonly OptionProblem[] =>
   }))
 const decode = <A, I>(schema: Schema.Schema<A, I>, input: unknown): Effect.Effect<A, OptionError> =>
   Schema.decodeUnknown(schema, { errors: "all", onExcessProperty: "error" })(input).pipe(
-    Effect.mapError((error) => OptionError.of(problemsOf(error), HINT))
+    Effect.mapError((error) => OptionError.of(problemsOf(error), OPTIONS_HINT))
   )
 
 /** Options of a machine without a guest, for tools; every problem in one error. */
@@ -178,35 +184,26 @@ export const decodeRunOptions = (input: unknown): Effect.Effect<RunOptions, Opti
   decode(RunOptions, input).pipe(
     Effect.flatMap((options) => {
       const problems = contradictions(options)
-      return problems.length === 0 ? Effect.succeed(options) : Effect.fail(OptionError.of(problems, HINT))
+      return problems.length === 0 ? Effect.succeed(options) : Effect.fail(OptionError.of(problems, OPTIONS_HINT))
     })
   )
-/** What does not fit when a guest of this kind is to have several CPUs. */
-export const cpuProblems = ({ vcpus, pcpus }: Pick<RunOptions, "vcpus" | "pcpus">, kind: GuestKind): readonly OptionProblem[] => {
-  if (kind === "vm") return []
-  const message = `only an image in a VM has several CPUs, and this is a ${kind} guest (see --kind)`
-  return Object.entries({ vcpus, pcpus }).flatMap(([option, count]) => (count > 1 ? [{ option, message }] : []))
-}
-/** What does not fit when a guest of this kind is to be protected from its host. */
-export const protectionProblems = (
-  { protected: isProtected, mode }: Pick<RunOptions, "protected" | "mode">,
-  kind: GuestKind,
-  hasProtected = true
-): readonly OptionProblem[] => {
-  const wrong = (message: string) => [{ option: "protected", message }]
-  if (!isProtected) return []
-  if (kind !== "vm") return wrong(`only an image in a VM can be protected from its host, and this is a ${kind} guest (see --kind)`)
-  return hasProtected ? [] : wrong(`mode ${mode} has no protected VMs (see --mode)`)
-}
-const contradictions = ({ kind, el, root, rootWritable, signal, env, vcpus, pcpus, mode, ...rest }: RunOptions): readonly OptionProblem[] => {
+/** What a guest of this kind cannot be given; `hasProtected` says whether the mode has protected VMs. */
+export const kindProblems = (options: RunOptions, kind: GuestKind, hasProtected = true): readonly OptionProblem[] => {
+  const { vcpus, pcpus, el, env, signal, mode } = options
   const problems: OptionProblem[] = []
   const wrong = (option: string, message: string) => problems.push({ option, message })
-  if (el !== undefined && kind !== "bare") wrong("el", "only a bare image has a choice of exception level (see --bare)")
-  if (rootWritable && root === undefined) wrong("rootWritable", "there is no root to write to (see --root)")
-  if (kind !== "auto") problems.push(...cpuProblems({ vcpus, pcpus }, kind), ...protectionProblems({ mode, ...rest }, kind))
-  if (kind === "vm" || kind === "bare") {
-    if (env.length > 0) wrong("env", `a ${kind} image has no environment`)
-    if (signal.length > 0) wrong("signal", `a ${kind} image has no signals`)
-  }
+  if (kind !== "vm") {
+    const several = `only an image in a VM has several CPUs, and this is a ${kind} guest (see --kind)`
+    for (const [option, count] of Object.entries({ vcpus, pcpus })) if (count > 1) wrong(option, several)
+    if (options.protected) wrong("protected", `only an image in a VM can be protected from its host, and this is a ${kind} guest (see --kind)`)
+  } else if (options.protected && !hasProtected) wrong("protected", `mode ${mode} has no protected VMs (see --mode)`)
+  if (kind !== "bare" && el !== undefined) wrong("el", `only a bare image has a choice of exception level, and this is a ${kind} guest (see --bare)`)
+  if (kind !== "linux" && env.length > 0) wrong("env", `a ${kind} image has no environment`)
+  if (kind !== "linux" && signal.length > 0) wrong("signal", `a ${kind} image has no signals`)
   return problems
+}
+const contradictions = (options: RunOptions): readonly OptionProblem[] => {
+  const { kind, root, rootWritable } = options
+  const problems = rootWritable && root === undefined ? [{ option: "rootWritable", message: "there is no root to write to (see --root)" }] : []
+  return kind === "auto" ? problems : [...problems, ...kindProblems(options, kind)]
 }

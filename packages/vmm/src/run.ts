@@ -2,11 +2,11 @@
 import type { Mode } from "@eltwo/kvm"
 import { Effect } from "effect"
 import { FileError, OptionError, type VmmError } from "./errors.ts"
-import { type GuestImage, readGuest } from "./GuestImage.ts"
+import { type GuestImage, readGuest, withWishes } from "./GuestImage.ts"
 import { findMode } from "./KvmHost.ts"
 import type { Live } from "./live.ts"
 import { composeMachine, type MachineModel } from "./Machine.ts"
-import { cpuProblems, decodeRunOptions, type GuestKind, protectionProblems, type RunInput, type RunOptions } from "./options.ts"
+import { decodeRunOptions, type GuestKind, kindProblems, OPTIONS_HINT, type RunInput, type RunOptions } from "./options.ts"
 import type { Host, HostStreams } from "./personality/linux/host.ts"
 import { isFileProblem, Platform, type PlatformService } from "./platform.ts"
 import { type RandomBytes, seededBytes } from "./random.ts"
@@ -42,7 +42,7 @@ export interface Begun {
 /** Everything that a run needs but the run itself. */
 export const begin = ({ onEvent, streams, snapshots: _, ...input }: RunRequest): Effect.Effect<Begun, VmmError, Platform> =>
   Effect.gen(function* () {
-    const options = yield* decodeRunOptions(input)
+    const options = yield* Effect.flatMap(decodeRunOptions(input), withWishes)
     const prepared = yield* prepare(options, { onEvent, streams })
     const mode = options.kind === "bare" ? undefined : yield* findMode(prepared.model)
     const image = yield* readGuest(options, prepared.model.isa)
@@ -64,8 +64,8 @@ export const prepare = (
 /** The machine with its guest, at the first instruction. */
 const start = (prepared: Prepared, image: GuestImage, mode: Mode | undefined): Effect.Effect<Live, VmmError> => {
   const { options } = prepared
-  const problems = [...cpuProblems(options, image.kind), ...protectionProblems(options, image.kind, mode?.vms?.protectedVms ?? false)]
-  if (problems.length > 0) return Effect.fail(OptionError.of(problems, "`eltwo run --help` lists the options with their forms."))
+  const problems = kindProblems(options, image.kind, mode?.vms?.protectedVms ?? false)
+  if (problems.length > 0) return Effect.fail(OptionError.of(problems, OPTIONS_HINT))
   if (image.kind === "bare" || mode === undefined) return startBare(prepared, image)
   return image.kind === "linux" ? startLinux(prepared, image, mode) : startVm(prepared, image, mode)
 }

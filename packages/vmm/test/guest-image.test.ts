@@ -1,7 +1,7 @@
 import { assemble, base, compose, toElf } from "@eltwo/isa"
 import { Effect, Either } from "effect"
 import { describe, expect, it } from "vitest"
-import { readGuest } from "../src/GuestImage.ts"
+import { readGuest, withWishes } from "../src/GuestImage.ts"
 import { decodeRunOptions } from "../src/options.ts"
 import { attempt, failure, fakePlatform } from "./platform.ts"
 
@@ -24,6 +24,12 @@ const files = {
   "odd/expect.json": '{ "kind": "windows" }',
   "broken/program.s": SOURCE,
   "broken/expect.json": "{",
+  "wishes/program.s": SOURCE,
+  "wishes/expect.json": '{ "cpu": "max,LSE=off,vl=256", "plugin": ["sve", "fpmr,option=1"] }',
+  "greedy/program.s": SOURCE,
+  "greedy/expect.json": '{ "plugin": ["./code.js"] }',
+  "wrong/program.s": SOURCE,
+  "wrong/expect.json": '{ "cpu": "max,vl=100" }',
   "empty/readme": "",
   "script.sh": "#!/bin/sh\necho\n"
 }
@@ -60,6 +66,24 @@ describe("what a guest is", () => {
   })
 })
 
+describe("what a guest's folder wants of its machine", () => {
+  const wishes = async (guest: string, more: object = {}) =>
+    Either.getOrThrow(await attempt(decodeRunOptions({ guest, ...more }).pipe(Effect.flatMap(withWishes)), platform))
+  it("it gets", async () => {
+    const { cpu, plugin } = await wishes("wishes")
+    expect(cpu).toEqual({ features: { lse: false }, vl: 256, svl: undefined })
+    expect(plugin).toEqual(["sve", "fpmr,option=1"])
+  })
+  it("gives way to what is asked for", async () => {
+    const { cpu, plugin } = await wishes("wishes/", { cpu: "max,lse=on,vl=512", plugin: ["fpmr", "sme"] })
+    expect(cpu).toEqual({ features: { lse: true }, vl: 512, svl: undefined })
+    expect(plugin).toEqual(["sve", "fpmr", "sme"])
+  })
+  it("is nothing for other guests", async () => {
+    for (const guest of ["hello.s", "folder", "nothing"]) expect((await wishes(guest)).plugin).toEqual([])
+  })
+})
+
 describe("what is no guest", () => {
   it.each([
     ["nothing", {}, "GUEST_NOT_FOUND", undefined],
@@ -72,7 +96,10 @@ describe("what is no guest", () => {
     ["program.elf", { kind: "vm" }, "GUEST_IMAGE", "outside-ram"],
     ["latin.s", {}, "GUEST_IMAGE", "not-text"],
     ["odd", {}, "GUEST_IMAGE", "bad-expectation"],
-    ["broken", {}, "GUEST_IMAGE", "bad-expectation"]
+    ["broken", {}, "GUEST_IMAGE", "bad-expectation"],
+    // A guest's files load no code from a path.
+    ["greedy", {}, "GUEST_IMAGE", "bad-expectation"],
+    ["wrong", {}, "GUEST_IMAGE", "bad-expectation"]
   ])("%s %j: %s", async (guest, more, code, reason) => {
     const error = await failure(read(guest, more), platform)
     expect(error.code).toBe(code)

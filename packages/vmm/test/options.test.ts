@@ -1,7 +1,7 @@
 import { Effect, Either } from "effect"
 import { describe, expect, it } from "vitest"
 import { parseCpuSelection, vectorLengths } from "../src/cpu-selection.ts"
-import { decodeMachineOptions, decodeRunOptions } from "../src/options.ts"
+import { decodeMachineOptions, decodeRunOptions, kindProblems } from "../src/options.ts"
 import { parseCount, parseDuration, parseSize } from "../src/quantities.ts"
 
 const decoded = (input: object) => Effect.runSync(Effect.either(decodeRunOptions({ guest: "program", ...input })))
@@ -74,6 +74,23 @@ describe("options of a run", () => {
     expect(text).toEqual(values)
     expect(text.el).toBe(1)
   })
+  it.each([
+    [{ el: "3" }, 'el: "3" is not 1 or 2'],
+    [{ el: 0 }, "el: 0 is not 1 or 2"],
+    [{ clock: "yesterday" }, 'clock: "yesterday" is not "now" or seconds since 1970'],
+    [{ clock: -1 }, 'clock: -1 is not "now" or seconds since 1970'],
+    [{ env: ["A=1", "FOO"] }, 'env[1]: "FOO" is not NAME=VALUE'],
+    [{ env: ["=x"] }, 'env[0]: "=x" is not NAME=VALUE'],
+    [{ root: "" }, 'root: "" is not a path'],
+    [{ env: ["x".repeat(1000)] }, `env[0]: "${"x".repeat(80)}..." is not NAME=VALUE`]
+  ])("%j: what was given and what is expected", (input, message) => expect(problems(input)).toEqual([message]))
+  it("says what a guest of a kind cannot be given", () => {
+    const options = value({ vcpus: 2, el: 1, env: ["A=b"], signal: ["USR1@1"], protected: true })
+    const wrong = (kind: "linux" | "vm" | "bare") => kindProblems(options, kind, false).map(({ option }) => option)
+    expect(wrong("linux")).toEqual(["vcpus", "protected", "el"])
+    expect(wrong("vm")).toEqual(["protected", "el", "env", "signal"])
+    expect(wrong("bare")).toEqual(["vcpus", "protected", "env", "signal"])
+  })
   it("reads signals", () => {
     expect(value({ signal: ["USR1@1000", "SIGTERM@5M,every=1000"] }).signal).toEqual([
       { signal: 10, at: 1000, every: undefined },
@@ -101,7 +118,7 @@ describe("options of a run", () => {
     [{ root: "" }, "root: "],
     [{ clock: "yesterday" }, "clock: "],
     [{ el: "3", kind: "bare" }, "el: "],
-    [{ el: "1" }, "el: only a bare image"],
+    [{ el: "1", kind: "vm" }, "el: only a bare image"],
     [{ rootWritable: true }, "rootWritable: there is no root"],
     [{ kind: "vm", signal: ["USR1@1"] }, "signal: a vm image has no signals"],
     [{ memory: 5 }, "memory: no such option"],

@@ -3,6 +3,7 @@
 import { type Saved, shape, virtualTime } from "@eltwo/cpu"
 import {
   type AfterRun,
+  Capability,
   type Errno,
   isErrno,
   type Host as KvmHost,
@@ -140,6 +141,8 @@ export class VmMachine {
       if (isErrno(vcpu)) return `KVM_CREATE_VCPU: ${vcpu}`
       const initialised = initialise(vcpu)
       if (initialised !== undefined) return `KVM_ARM_VCPU_INIT: ${initialised}`
+      const finalized = hasSve(vm) ? vcpu.finalize(VcpuFeature.SVE) : undefined
+      if (finalized !== undefined) return `KVM_ARM_VCPU_FINALIZE: ${finalized}`
     }
     const loaded = loadImage(memoryOf(vm, ram), image)
     if (typeof loaded === "string") return loaded
@@ -386,10 +389,12 @@ export class VmMachine {
   }
 }
 
-/** Every vCPU but the first is off. */
+const hasSve = (vm: Vm): boolean => vm.checkExtension(Capability.ARM_SVE) > 0
+/** With SVE where its VM can have it. Every vCPU but the first is off. */
 const initialise = (vcpu: Vcpu): Errno | undefined => {
-  const features = 1 << VcpuFeature.PSCI_0_2
-  return vcpu.init({ features: vcpu.id === 0 ? features : features | (1 << VcpuFeature.POWER_OFF) })
+  const off = vcpu.id > 0 ? 1 << VcpuFeature.POWER_OFF : 0
+  const scalable = hasSve(vcpu.vm) ? 1 << VcpuFeature.SVE : 0
+  return vcpu.init({ features: (1 << VcpuFeature.PSCI_0_2) | scalable | off })
 }
 /** What lies behind the image. */
 const heapOf = (end: bigint, { ram }: Pick<VmOptions, "ram">): SemihostingOptions["heap"] => {
