@@ -18,6 +18,7 @@ export interface MachineOptions {
   readonly sveVls?: readonly number[]
   readonly smeVls?: readonly number[]
   readonly machine?: typeof isa
+  readonly ramBytes?: number
 }
 export const bootScalable = ({
   mode = vhe,
@@ -25,13 +26,14 @@ export const bootScalable = ({
   pes = 1,
   sveVls = POWERS,
   smeVls = POWERS,
-  machine = isa
+  machine = isa,
+  ramBytes = RAM_BYTES
 }: MachineOptions = {}): Host =>
   createHost({
     board: createBoard({
       isa: machine,
       ramBase: RAM,
-      ramBytes: RAM_BYTES,
+      ramBytes,
       pes,
       vectorLengths: sveVls.map((bytes) => 8 * bytes),
       streamingVectorLengths: smeVls.map((bytes) => 8 * bytes)

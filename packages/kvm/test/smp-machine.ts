@@ -1,6 +1,17 @@
 /** Hosts with several CPUs, and guests with several vCPUs under the scheduler, for tests. */
 import { attachJit, createBoard } from "@eltwo/cpu"
-import { brokenInvariants, createHost, type Host, type KvmEvent, type Mode, type SchedulerOptions, type Task, type Vcpu, type Vm } from "@eltwo/kvm"
+import {
+  brokenInvariants,
+  createHost,
+  type ExitHandler,
+  type Host,
+  type KvmEvent,
+  type Mode,
+  type SchedulerOptions,
+  type Task,
+  type Vcpu,
+  type Vm
+} from "@eltwo/kvm"
 import { hvhe } from "@eltwo/plugin-hvhe"
 import { nvhe } from "@eltwo/plugin-nvhe"
 import { protectedMode } from "@eltwo/plugin-pkvm"
@@ -19,11 +30,19 @@ export interface SmpOptions {
   /** The machine has SVE, SME and FPMR. */
   readonly isScalable?: boolean
   readonly scheduler?: Partial<SchedulerOptions>
+  readonly ramBytes?: number
 }
-export const bootSmp = ({ mode = vhe, pcpus = 2, engine = "interp", isScalable = false, scheduler = {} }: SmpOptions = {}): Host => {
+export const bootSmp = ({
+  mode = vhe,
+  pcpus = 2,
+  engine = "interp",
+  isScalable = false,
+  scheduler = {},
+  ramBytes = 32 << 20
+}: SmpOptions = {}): Host => {
   const lengths = isScalable ? POWERS.map((bytes) => 8 * bytes) : []
   const machine = isScalable ? scalable : isa
-  const board = createBoard({ isa: machine, ramBase: RAM, ramBytes: 32 << 20, pes: pcpus, vectorLengths: lengths, streamingVectorLengths: lengths })
+  const board = createBoard({ isa: machine, ramBase: RAM, ramBytes, pes: pcpus, vectorLengths: lengths, streamingVectorLengths: lengths })
   if (engine === "jit") attachJit(board)
   return createHost({ board, mode, engine, scheduler })
 }
@@ -37,8 +56,11 @@ export interface SmpGuest {
 }
 /** Where secondary vCPUs start, if the code does not say something else. */
 export const POWER_OFF = 1
+const failing: ExitHandler = (exit) => {
+  throw new Error(JSON.stringify(exit, (_, v) => (typeof v === "bigint" ? `0x${v.toString(16)}` : v)))
+}
 /** A VM whose first vCPU begins at GUEST_RAM; the others are off until PSCI CPU_ON. `hlt` stops a vCPU's thread; other exits are failures. */
-export const smpGuest = (host: Host, code: string, vcpuCount = 2, bytes = 0x10000): SmpGuest => {
+export const smpGuest = (host: Host, code: string, vcpuCount = 2, bytes = 0x10000, otherwise: ExitHandler = failing): SmpGuest => {
   const vm = ok(host.createVm())
   ok(vm.setMemoryRegion({ slot: 0, guestPhysical: GUEST_RAM, bytes }))
   const problem = vm.write(GUEST_RAM, assemble(code))
@@ -55,8 +77,7 @@ export const smpGuest = (host: Host, code: string, vcpuCount = 2, bytes = 0x1000
     vcpus.push(vcpu)
     threads.push(
       host.scheduler.spawnVcpu(vcpu, (exit) => {
-        if (typeof exit === "string" || exit.reason !== "debug")
-          throw new Error(`vCPU ${id}: ${JSON.stringify(exit, (_, v) => (typeof v === "bigint" ? `0x${v.toString(16)}` : v))}`)
+        if (typeof exit === "string" || exit.reason !== "debug") return otherwise(exit)
         halts[id]!.push(exit.immediate)
         return "stop"
       })

@@ -17,8 +17,32 @@ export type Live =
   | { readonly kind: "linux"; readonly kvm: KvmHost; readonly vm: Vm; readonly cpu: KvmCpu; readonly program: Program }
 export type LiveEnd = BareEnd | VmEnd | ProcessEnd
 
-/** What drive() runs. */
-export const runnableOf = (live: Live): Runnable<LiveEnd> => (live.kind === "linux" ? live.program : live.machine)
+/** Guests that execute at this moment: whoever asks is a listener of theirs. */
+const running = new WeakSet<Live>()
+/** Whether somebody looks at a guest in the middle of a step: a listener, or a stream it reads from or writes to. */
+export const isRunning = (live: Live): boolean => running.has(live)
+const runnables = new WeakMap<Live, Runnable<LiveEnd>>()
+/** What drive() runs. Its `run` throws RangeError when a listener of the same guest calls it. */
+export const runnableOf = (live: Live): Runnable<LiveEnd> => {
+  const known = runnables.get(live)
+  if (known !== undefined) return known
+  const guest: Runnable<LiveEnd> = live.kind === "linux" ? live.program : live.machine
+  const made: Runnable<LiveEnd> = {
+    ...(guest.signal && { signal: guest.signal }),
+    executed: () => guest.executed(),
+    run: (instructions) => {
+      if (running.has(live)) throw new RangeError("A listener does not run the guest that it listens to")
+      running.add(live)
+      try {
+        return guest.run(instructions)
+      } finally {
+        running.delete(live)
+      }
+    }
+  }
+  runnables.set(live, made)
+  return made
+}
 /** The processing elements and memory under it. */
 export const boardOf = (live: Live): Board => (live.kind === "bare" ? live.board : live.kvm.board)
 

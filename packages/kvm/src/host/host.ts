@@ -309,6 +309,12 @@ export class Host {
       return runUser(this, cpu, instructions)
     })
   }
+  /** What it is in the middle of, when a listener, an exit handler or a file of a program asks; undefined between two calls of its interface. */
+  get busy(): string | undefined {
+    if (this.#events.delivering) return "a listener looks at an event"
+    if (this.caller !== this.vmm) return "a thread of the VMM looks at an exit"
+    return this.#calls > 0 ? "a call of it goes on" : undefined
+  }
   /** Where its kernel put what it needs first. */
   get kernel(): KernelPages {
     return this.#kernel

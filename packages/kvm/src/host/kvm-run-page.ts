@@ -47,6 +47,7 @@ export class KvmRunPage {
   put(exit: RunExit): void {
     const view = this.#view
     if (!view) return
+    this.#host.board.code.storedRange(this.#physical!, PAGE_BYTES)
     new Uint8Array(view.buffer, view.byteOffset + RUN.payload, PAYLOAD_BYTES).fill(0)
     view.setUint32(RUN.exitReason, EXIT_NUMBER[exit.reason] ?? 0, true)
     switch (exit.reason) {

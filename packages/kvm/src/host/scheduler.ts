@@ -359,8 +359,12 @@ export class Scheduler {
     const { host } = this
     program.asked = false
     host.caller = task
-    const after = program.onExit(exit)
-    host.caller = host.vmm
+    let after: AfterRun
+    try {
+      after = program.onExit(exit)
+    } finally {
+      host.caller = host.vmm
+    }
     if (after === "stop" && task.schedule) task.schedule.state = "stopped"
     if (host.crash) this.#interrupted = true
   }

@@ -74,8 +74,7 @@ export const hostState = (host: Host): HostState | VmBusy => {
 const busyWith = (host: Host): string | undefined => {
   if (host.crash) return "the host kernel has crashed"
   if (host.mode.vms) return `mode ${host.mode.name} keeps stage 2 in hyp code, whose own state is not among what is kept`
-  if (host.caller !== host.vmm) return "a thread of the VMM looks at an exit"
-  return undefined
+  return host.busy
 }
 const stateOf = (host: Host): HostState => {
   const { board, mode, pages, numbers, account } = host

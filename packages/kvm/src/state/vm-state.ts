@@ -118,6 +118,7 @@ const busyWith = (vm: Vm): VmBusy | undefined => {
   if (vm.vgic) return { busy: "an interrupt controller in the kernel, which snapshots do not hold yet" }
   if ([...vm.slots].some(({ dirty }) => dirty)) return { busy: "a log of dirty pages" }
   if (host.crash) return { busy: "the host kernel has crashed" }
+  if (host.busy !== undefined) return { busy: host.busy }
   if (vm.vcpus.some((vcpu) => vcpu?.loadedOn || vcpu?.thread)) return { busy: "a vCPU is in KVM_RUN" }
   const idles = host.cpus.map(({ idle }) => idle)
   if ([...host.tasks.values()].some((task) => task !== host.vmm && !task.ended && !idles.includes(task)))

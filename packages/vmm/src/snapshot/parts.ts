@@ -1,7 +1,7 @@
 /** The sections a guest of each kind has beside its memory, with their versions. A changed shape is a new version. */
 import { PE_STATE, type Pe, peState, type Saved } from "@eltwo/cpu"
 import { isVmBusy, VM_STATE, type Vm, type VmState, vmState } from "@eltwo/kvm"
-import type { Live } from "../live.ts"
+import { isRunning, type Live } from "../live.ts"
 import { BARE_STATE } from "../personality/bare/machine.ts"
 import { PROCESS_STATE, processState } from "../personality/linux/process-state.ts"
 import { VM_MACHINE_STATE } from "../personality/vm/machine.ts"
@@ -45,6 +45,7 @@ export interface Secrecy {
 }
 /** The state of a guest. Throws SnapshotError when it cannot be saved now. */
 export const partsOf = (live: Live, secrecy: Secrecy = {}): { readonly sections: readonly Section[]; readonly memories: readonly Memory[] } => {
+  if (isRunning(live)) notNow("guest", "one in the middle of a step, which a listener or a stream looks at")
   if (live.kind === "bare") {
     const [pe] = live.board.pes
     return { sections: [section("pe", peState(pe!)), section("bare", live.machine.state)], memories: [ramOf(pe!)] }
