@@ -1,4 +1,5 @@
 /** Whole hosts in states that are rarely there: saved and restored while they are, and going on. */
+import { PE } from "@eltwo/cpu"
 import { Capability, type Host, type HostFile, offlineCpu, onlineCpu, resumeCpu, suspendCpu, TIF, type Vm } from "@eltwo/kvm"
 import { describe, expect, it } from "vitest"
 import { switchTo } from "../../packages/kvm/src/host/entry.ts"
@@ -21,7 +22,7 @@ import { bootSmp, CPU_ON, counting, EXCLUSIVE, guestWords, LOCK, locked, ROUNDS,
 import { DATA, GUEST_RAM, guest, ok, PROGRAM, program } from "../../plugins/vhe/test/machine.ts"
 import { dataAt, dataOf, goesOn, MODES, restoredHost, savedHost, taskOf, vmOf } from "./law.ts"
 
-const STOP = { onExit: () => () => "stop" } as const
+const STOP = { onExit: () => () => "stop" as const }
 const PAGE = 4096
 const RAM_BYTES = 4 << 20
 
@@ -333,7 +334,7 @@ describe.each(MODES)("under %s", (_, mode) => {
         live: (each) => {
           const { fp, id } = taskOf(each, task)
           expect([fp.vl, each.cpu.current?.id === id]).toEqual([{ sve: 64, sme: 32 }, where === "in registers"])
-          if (where === "in registers") expect([each.cpu.pe.svcr, each.cpu.pe.fpmr !== 0n]).toEqual([3, true])
+          if (where === "in registers") expect([each.cpu.pe.svcr, each.cpu.pe.doublewords[PE.FPMR >> 3] !== 0n]).toEqual([3, true])
         },
         goOn: (each) => {
           const here = taskOf(each, task)
