@@ -45,26 +45,26 @@ export interface Law<T> {
   readonly goOn: (host: Host) => T
   readonly options?: Partial<RestoreHostOptions>
 }
-/** Saves the host, restores it in either engine, and lets both go on. Gives what the original did. */
+/** One engine after the other. */
+let laws = 0
+/** Saves the host, restores it in one of the engines, and lets both go on. Gives what the original did. */
 export const goesOn = <T>(host: Host, { live, goOn, options }: Law<T>): T => {
   live(host)
   const file = savedHost(host)
-  const twins = (["interp", "jit"] as const).map((engine) => restoredHost(file, host, engine, options))
+  const twin = restoredHost(file, host, laws++ % 2 === 0 ? "jit" : "interp", options)
   const here = listening(host)
   const result = goOn(host)
   here.stop()
   const after = savedHost(host)
-  for (const twin of twins) {
-    expect(Buffer.compare(savedHost(twin), file)).toBe(0)
-    live(twin)
-    const there = listening(twin)
-    expect(goOn(twin)).toEqual(result)
-    there.stop()
-    const first = here.lines.findIndex((line, i) => line !== there.lines[i])
-    expect(there.lines[first]).toBe(here.lines[first])
-    expect(there.lines.length).toBe(here.lines.length)
-    expect(Buffer.compare(savedHost(twin), after)).toBe(0)
-  }
+  expect(Buffer.compare(savedHost(twin), file)).toBe(0)
+  live(twin)
+  const there = listening(twin)
+  expect(goOn(twin)).toEqual(result)
+  there.stop()
+  const first = here.lines.findIndex((line, i) => line !== there.lines[i])
+  expect(there.lines[first]).toBe(here.lines[first])
+  expect(there.lines.length).toBe(here.lines.length)
+  expect(Buffer.compare(savedHost(twin), after)).toBe(0)
   return result
 }
 
