@@ -13,6 +13,7 @@ import { vhe } from "@eltwo/plugin-vhe"
 import { restoreHostSnapshot, SnapshotError, saveHost } from "@eltwo/vmm"
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
+import { runs } from "./property.ts"
 import { bootHost, HOST_BOARD, isa, RunningGuest, vmGuest, vmGuests } from "./vm-guests/machine.ts"
 
 interface World {
@@ -118,7 +119,7 @@ const mustBeSame = (a: Saved, b: Saved): void => {
   expect(Buffer.compare(a.ram, b.ram)).toBe(0)
 }
 /** More of them when asked for. */
-const RUNS = { numRuns: Number(process.env["WHOLE_HOSTS"] ?? 8), endOnFailure: true }
+const RUNS = Number(process.env["WHOLE_HOSTS"] ?? 8)
 
 describe("a host", () => {
   it("that is saved and restored is the same, and goes on event by event, in either engine", () => {
@@ -133,7 +134,7 @@ describe("a host", () => {
       expect(there).toEqual(here)
       mustBeSame(save(twin), save(world))
     })
-    fc.assert(law, RUNS)
+    fc.assert(law, runs(RUNS))
   })
   it("is a file as well, the same for the same state; what cannot be saved is said", () => {
     const world = begin({ mode: nvhe, engine: "interp", cpus: 2, guests: ["vgic-sgi"], programs: [1], seed: 3 })

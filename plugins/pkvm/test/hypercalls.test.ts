@@ -2,6 +2,7 @@
 import { HostCall, hostCall, linear, type Vcpu } from "@eltwo/kvm"
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
+import { runs } from "../../../test/property.ts"
 import { GUEST_RAM, ok } from "../../vhe/test/machine.ts"
 import { tableProblems, tablesInMemory } from "../src/check-tables.ts"
 import { hostSideOf } from "../src/host/side.ts"
@@ -406,7 +407,7 @@ describe("any calls at all", () => {
         }
         expect(tableProblems(host)).toEqual([])
       }),
-      { numRuns: 60, seed: 7, endOnFailure: true }
+      runs(60, 7)
     )
     for (const which of [29, 30, 31, 32, 33, 43]) expect([which, (succeeded.get(which) ?? 0) > 0]).toEqual([which, true])
   })
@@ -491,7 +492,7 @@ describe("VMs made, used and ended by any calls", () => {
           if (typeof result === "bigint" && result >= 0n) made.set(call, (made.get(call) ?? 0) + 1)
         }
       }),
-      { numRuns: 22, seed: 11, endOnFailure: true }
+      runs(22, 11)
     )
     for (const call of MADE) expect([HostCall[call], made.has(call)]).toEqual([HostCall[call], true])
   })

@@ -1,6 +1,7 @@
 /** However a guest is taken to an instruction, it is in the same state there. */
 import fc from "fast-check"
 import { expect, it } from "vitest"
+import { runs } from "../../../../test/property.ts"
 import { Vm } from "../../src/promise.ts"
 import { make, PLUGINS } from "./machines.ts"
 
@@ -61,5 +62,5 @@ it("is the same by running, stepping, stopping, forks and snapshots, in any mode
       straight.vm.close()
     }
   )
-  await fc.assert(property, { numRuns: 12, endOnFailure: true })
+  await fc.assert(property, runs(12))
 })

@@ -3,6 +3,7 @@
 import { Effect } from "effect"
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
+import { runs } from "../../../../test/property.ts"
 import { SnapshotError } from "../../src/errors.ts"
 import type { Guest } from "../../src/Guest.ts"
 import type { Moment } from "../../src/snapshot/fork.ts"
@@ -40,7 +41,7 @@ describe("a forked guest", () => {
         }
       }
     )
-    await fc.assert(property, { numRuns: 10, endOnFailure: true })
+    await fc.assert(property, runs(10))
   })
   it("of 128 MiB is kept in little time, and costs the pages that are written", async () => {
     const guest = await start({ guest: guestPath("hello-vm"), mem: "128M", streams: consoleOf() })

@@ -7,6 +7,7 @@ import { pkvm } from "@eltwo/plugin-pkvm"
 import { Either } from "effect"
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
+import { runs } from "../../../../test/property.ts"
 import { SnapshotError } from "../../src/errors.ts"
 import { restoreGuest } from "../../src/Guest.ts"
 import { containersOf, flatten } from "../../src/snapshot/chain.ts"
@@ -16,7 +17,6 @@ const guests = fc.constantFrom("calls", "signals", "syscalls", "self-modifying",
 const modes = fc.constantFrom("vhe", "nvhe", "hvhe", "pkvm")
 const engines = fc.constantFrom("interp", "jit")
 const MEMORY = "2M"
-const RUNS = { numRuns: 12, endOnFailure: true }
 
 describe("a snapshot", () => {
   it("goes on as what it was made of, twice, in either engine, instruction by instruction", async () => {
@@ -55,7 +55,7 @@ describe("a snapshot", () => {
         expect(difference(after, second.bytes!)).toEqual([])
       }
     )
-    await fc.assert(property, RUNS)
+    await fc.assert(property, runs(12))
   })
   it("as a chain of changes is, flattened, the full one", async () => {
     const property = fc.asyncProperty(guests, fc.array(fc.integer({ min: 1, max: 800 }), { minLength: 2, maxLength: 4 }), async (name, pieces) => {
@@ -72,7 +72,7 @@ describe("a snapshot", () => {
       expect(flat).not.toBeInstanceOf(SnapshotError)
       expect(difference(flat as Uint8Array, saved(await restore({ snapshots: chain, engine: "interp", streams: consoleOf() })))).toEqual([])
     })
-    await fc.assert(property, { ...RUNS, numRuns: 8 })
+    await fc.assert(property, runs(8))
   })
   it("goes on in every mode to the same end", async () => {
     const property = fc.asyncProperty(
@@ -92,7 +92,7 @@ describe("a snapshot", () => {
         expect([twin.run(1_000_000), console.output]).toEqual([end, before.output.slice(printed)])
       }
     )
-    await fc.assert(property, RUNS)
+    await fc.assert(property, runs(12))
   })
 })
 

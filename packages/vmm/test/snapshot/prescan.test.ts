@@ -1,6 +1,7 @@
 /** The walk before unpacking, and the values that may be written. */
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
+import { runs } from "../../../../test/property.ts"
 import { SnapshotError } from "../../src/errors.ts"
 import { decode, encode, type Plain } from "../../src/snapshot/codec.ts"
 import { prescan } from "../../src/snapshot/prescan.ts"
@@ -32,7 +33,7 @@ describe("values", () => {
         expect(read).toEqual(value)
         expect(encode(read)).toEqual(written)
       }),
-      { numRuns: 300 }
+      runs(300)
     )
   })
   it.each([
@@ -79,7 +80,7 @@ describe("the walk", () => {
         const result = reading(() => decode(value, "test"))
         return result instanceof SnapshotError || prescan(value, LIMITS) === undefined
       }),
-      { numRuns: 3000 }
+      runs(3000)
     )
   })
   it("refuses numbers that are written by nobody: NaN, infinity, fractions, -0", () => {

@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url"
 import { Either } from "effect"
 import fc from "fast-check"
 import { afterAll, describe, expect, it } from "vitest"
+import { runs } from "../../../../test/property.ts"
 import { SnapshotError } from "../../src/errors.ts"
 import { restoreGuest } from "../../src/Guest.ts"
 import { flatten } from "../../src/snapshot/chain.ts"
@@ -61,7 +62,7 @@ describe("an image on several CPUs", () => {
         if (end === undefined) expect(difference(saved(twin), saved(original))).toEqual([])
       }
     )
-    await fc.assert(law, { numRuns: 4, endOnFailure: true })
+    await fc.assert(law, runs(4))
   })
   it("is saved as changes to what it was", async () => {
     const original = await start({ ...machine("vhe", "jit", 2, 2), streams: consoleOf() })

@@ -1,6 +1,7 @@
 /** Incremental snapshots by what a guest wrote are the ones that comparing all of its memory makes. */
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
+import { runs } from "../../../../test/property.ts"
 import { consoleOf, difference, guestPath, restore, saved, start } from "./machines.ts"
 
 const INPUT = "some\ninput\n"
@@ -33,7 +34,7 @@ describe("an incremental snapshot", () => {
         expect(difference(saved(twin), saved(one))).toEqual([])
       }
     )
-    await fc.assert(property, { numRuns: 20, endOnFailure: true, seed: 20 })
+    await fc.assert(property, runs(20))
     expect(noted).toBeGreaterThan(0)
   })
   it("on a restored guest, and on several guests kept in between", async () => {
