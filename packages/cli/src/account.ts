@@ -16,6 +16,8 @@ export const endText = (end: RunEnd): string => {
       return `stopped by an exception at ${hex(end.pc)} that nothing handles: EC ${hex(end.ec)}, ISS ${hex(end.iss)}${end.far === undefined ? "" : `, FAR ${hex(end.far)}`} at EL${end.el}`
     case "idle":
       return `waits at ${hex(end.pc)} for an interrupt that cannot come`
+    case "interrupted":
+      return `interrupted by ${signalName(end.signal)}`
     case "saved":
       return "saved"
     case "limit":

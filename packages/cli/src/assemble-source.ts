@@ -1,16 +1,19 @@
 /** The work of `eltwo asm`. */
 
+import { existsSync } from "node:fs"
 import { type AssembledSection, type Assembly, assemble, type Machine, toElf, toFlat } from "@eltwo/isa"
 import { GuestImageError, type VmmError } from "@eltwo/vmm"
 import { Effect, Option } from "effect"
 import type { AsmGiven } from "./commands/asm.ts"
-import { type Context, jsonText } from "./context.ts"
+import { type Context, fail, jsonText } from "./context.ts"
 import { parseAddress, readInput, writeOutput } from "./input.ts"
 import { dumpText, linesOf, lineText } from "./listing.ts"
 import { withModel } from "./model.ts"
+import { usageReport } from "./report.ts"
 
-export const assembleSource = (context: Context, given: AsmGiven): Promise<void> =>
-  withModel(context, given, ({ isa }) =>
+export const assembleSource = (context: Context, given: AsmGiven): Promise<void> => {
+  if (given.flat && Option.isNone(given.output)) return Promise.resolve(fail(context, usageReport("--flat needs --output")))
+  return withModel(context, given, ({ isa }) =>
     Effect.gen(function* () {
       const { name, text } = yield* sourceOf(given.source)
       const origin = Option.isSome(given.origin) ? yield* parseAddress("origin", given.origin.value) : undefined
@@ -26,17 +29,22 @@ export const assembleSource = (context: Context, given: AsmGiven): Promise<void>
           hint: "The dialect is that of GNU as."
         })
       }
-      if (Option.isSome(given.output)) return yield* writeOutput(given.output.value, given.flat ? toFlat(assembly) : toElf(assembly))
+      if (Option.isSome(given.output)) {
+        const bytes = given.flat ? toFlat(assembly) : toElf(assembly)
+        yield* writeOutput(given.output.value, bytes)
+        return given.json ? context.io.out(jsonText({ path: given.output.value, bytes: bytes.length })) : undefined
+      }
       context.io.out(given.json ? jsonText(jsonOf(assembly, isa)) : textOf(assembly, isa))
     })
   )
+}
 
 /** A file that is there, standard input, or else the text itself. */
 const sourceOf = (source: string): Effect.Effect<{ readonly name: string; readonly text: string }, VmmError> =>
   readInput(source).pipe(
     Effect.map((bytes) => ({ name: source, text: new TextDecoder().decode(bytes) })),
     Effect.catchIf(
-      () => !/\.[sS]$|\//.test(source),
+      () => !/\.[sS]$|\//.test(source) && !existsSync(source),
       () => Effect.succeed({ name: "line", text: source })
     )
   )

@@ -22,11 +22,15 @@ export interface Context {
   readonly distribution: Distribution | undefined
   /** The exit code; commands set it. */
   exit: number
+  /** "run", "snapshot show": what the line asks for, once that is known. */
+  command?: string | undefined
 }
 
 /** Prints an error and makes it the exit code. */
 export const fail = (context: Context, report: Report): void => {
-  context.io.error(renderReport(report, context.json))
+  const { command } = context
+  const hint = command === undefined ? report.hint : report.hint.replace(/`eltwo (run|COMMAND) --help`/, `\`eltwo ${command} --help\``)
+  context.io.error(renderReport({ ...report, hint }, context.json))
   context.exit = exitOfError(report.code)
 }
 /** A command's work: errors of the VMM end here. */

@@ -43,16 +43,19 @@ const codeOf = (what: readonly string[], address: bigint): Effect.Effect<readonl
 const isWord = (text: string): boolean => /^(0x)?[0-9a-fA-F]{8}$/.test(text)
 
 const fileCode = (path: string, address: bigint): Effect.Effect<readonly Code[], VmmError> =>
-  Effect.flatMap(readInput(path), (bytes): Effect.Effect<readonly Code[], VmmError> => {
-    if (!looksLikeElf(bytes)) return Effect.succeed([{ address, bytes }])
-    const elf = parseElf(bytes, MAX_MEMORY)
-    if (isElfProblem(elf))
-      return new GuestImageError({
-        path,
-        reason: elf.reason,
-        at: elf.at,
-        message: `${path}: ${elf.message}`,
-        hint: "Only AArch64 executables can be read."
-      })
-    return Effect.succeed(elf.segments.filter(({ executable }) => executable).map(({ address, contents }) => ({ address, bytes: contents })))
-  })
+  Effect.flatMap(
+    readInput(path, "Words have 8 hexadecimal digits; anything else names a file."),
+    (bytes): Effect.Effect<readonly Code[], VmmError> => {
+      if (!looksLikeElf(bytes)) return Effect.succeed([{ address, bytes }])
+      const elf = parseElf(bytes, MAX_MEMORY)
+      if (isElfProblem(elf))
+        return new GuestImageError({
+          path,
+          reason: elf.reason,
+          at: elf.at,
+          message: `${path}: ${elf.message}`,
+          hint: "Only AArch64 executables can be read."
+        })
+      return Effect.succeed(elf.segments.filter(({ executable }) => executable).map(({ address, contents }) => ({ address, bytes: contents })))
+    }
+  )

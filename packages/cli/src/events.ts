@@ -1,6 +1,7 @@
 /** Where a run's events go: lines of text or of JSON, to a descriptor or a stream of the command. */
 import { closeSync, openSync, writeSync } from "node:fs"
 import { EVENT_SCHEMA, FileError, type HostStreams, type TraceEvent, traceJson, traceText } from "@eltwo/vmm"
+import { reasonOf } from "./input.ts"
 
 /** Characters kept before they are written. */
 const BUFFER = 1 << 16
@@ -40,7 +41,7 @@ export const lineWriter = (write: (text: string) => void, end: () => void = () =
   }
 }
 export const fileError = (path: string, error: Error): FileError =>
-  new FileError({ path, message: `cannot write ${path}: ${error.message}`, hint: "--trace-file names a file that can be written." })
+  new FileError({ path, message: `cannot write ${path}: ${reasonOf(error.message)}`, hint: "--trace-file names a file that can be written." })
 /** A new file; throws when there cannot be one. */
 export const fileWriter = (path: string): LineWriter => {
   const fd = openSync(path, "w")

@@ -21,7 +21,10 @@ export const EXIT_CODES: readonly { readonly code: string; readonly meaning: str
   { code: "125", meaning: "eltwo could not do it: usage, options, plugins, files, or the machine stopped" },
   { code: "126", meaning: "the guest is there but cannot be run" },
   { code: "127", meaning: "there is no such guest" },
-  { code: "128+n", meaning: "the guest was killed by signal n (134 SIGABRT, 139 SIGSEGV, 130 ^C), or an image by an exception that means it" },
+  {
+    code: "128+n",
+    meaning: "the guest was killed by signal n (134 SIGABRT, 139 SIGSEGV, 130 ^C), or an image by an exception that means it or by ^C"
+  },
   { code: "65", meaning: "a snapshot is refused" },
   { code: "70", meaning: "a defect of eltwo" }
 ]
@@ -33,6 +36,7 @@ export const exitOfEnd = (end: RunEnd): number => {
       return end.status >= 0 && end.status < EXIT.large ? end.status : EXIT.large
     case "killed":
     case "unhandled":
+    case "interrupted":
       return EXIT.signal + end.signal
     case "saved":
       return EXIT.ok

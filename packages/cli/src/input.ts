@@ -3,14 +3,22 @@ import { readFileSync, writeFileSync } from "node:fs"
 import { FileError, OptionError } from "@eltwo/vmm"
 import { Effect } from "effect"
 
-const attempt = <T>(path: string, act: () => T): Effect.Effect<T, FileError> =>
+const attempt = <T>(path: string, hint: string, act: () => T): Effect.Effect<T, FileError> =>
   Effect.try({
     try: act,
-    catch: (error) => new FileError({ path, message: `${path}: ${(error as Error).message}`, hint: "Check the path." })
+    catch: (error) => new FileError({ path, message: failureText(path, error as NodeJS.ErrnoException), hint })
   })
+/** "there is no x.s"; "x.s: permission denied" of "EACCES: permission denied, open 'x.s'". */
+export const failureText = (path: string, { code, message }: NodeJS.ErrnoException): string =>
+  code === "ENOENT" ? `there is no ${path}` : `${path}: ${reasonOf(message)}`
+/** The words of a failed system call. */
+export const reasonOf = (message: string): string => /^E[A-Z0-9]+: (.*), \w+.*$/s.exec(message)?.[1] ?? message
+
 /** All of a file; "-" is standard input. */
-export const readInput = (path: string): Effect.Effect<Uint8Array, FileError> => attempt(path, () => readFileSync(path === "-" ? 0 : path))
-export const writeOutput = (path: string, bytes: Uint8Array): Effect.Effect<void, FileError> => attempt(path, () => writeFileSync(path, bytes))
+export const readInput = (path: string, hint = "Check the path."): Effect.Effect<Uint8Array, FileError> =>
+  attempt(path, hint, () => readFileSync(path === "-" ? 0 : path))
+export const writeOutput = (path: string, bytes: Uint8Array): Effect.Effect<void, FileError> =>
+  attempt(path, "Check the folder.", () => writeFileSync(path, bytes))
 
 /** An address below 2^64 in decimal or 0x hexadecimal. */
 export const parseAddress = (option: string, text: string): Effect.Effect<bigint, OptionError> => {

@@ -17,6 +17,9 @@ import { run } from "./commands/run.ts"
 import { snapshot } from "./commands/snapshot.ts"
 import { type Context, fail, type Io } from "./context.ts"
 import { environment } from "./environment.ts"
+import { helpText, plain } from "./help-text.ts"
+import { readLine } from "./line.ts"
+import { optionsOf } from "./options.ts"
 import { internalReport, usageReport } from "./report.ts"
 import { VERSION } from "./version.ts"
 
@@ -48,37 +51,22 @@ const overview = (): string => {
   ].join("\n")
 }
 
-// ESC begins the sequences that set colours.
-const SEQUENCE = new RegExp(`${String.fromCharCode(27)}\\[[0-9;]*m`, "g")
-const plain = (text: string): string => text.replace(SEQUENCE, "")
-
 /** @effect/cli prints help, versions and completion scripts through this; its errors are reported by us. */
-const consoleOf = ({ out, colours }: Io): Console.Console => {
-  const print = (...texts: readonly unknown[]) => Effect.sync(() => out(`${tidy(colours ? texts.join(" ") : plain(texts.join(" ")))}\n`))
+const consoleOf = ({ out, colours }: Io, command: string | undefined): Console.Console => {
+  const shown = (text: string) => {
+    const shown = colours ? text : plain(text)
+    return command === undefined ? shown.trimEnd() : helpText(shown, command)
+  }
+  const print = (...texts: readonly unknown[]) => Effect.sync(() => out(`${shown(texts.join(" "))}\n`))
   // Only these two are used.
   return { log: print, error: () => Effect.void } as unknown as Console.Console
 }
-/** Help without the paragraphs that say of each option that it is text, or optional. */
-const tidy = (text: string): string =>
-  text
-    .split("\n")
-    .filter(
-      (line) =>
-        !/^ *(A user-defined piece of text\.|This setting is optional\.|A true or false value\.|This option may be set to .*) *$/.test(plain(line))
-    )
-    .join("\n")
-    .replace(/\n{3,}/g, "\n\n")
-    .trimEnd()
-
 /** Runs one command line (without the program's name); gives the exit code. */
 export const main = async (argv: readonly string[], io: Io, distribution?: Distribution): Promise<number> => {
   const end = argv.indexOf("--")
-  const own = end < 0 ? argv : argv.slice(0, end)
+  const line = end < 0 ? argv : argv.slice(0, end)
+  const own = line.length === 1 && line[0] === "help" ? [] : line
   const context: Context = { io, guestArgs: end < 0 ? [] : argv.slice(end + 1), json: own.includes("--json"), distribution, exit: 0 }
-  if (own.includes("--wizard")) {
-    fail(context, usageReport("there is no wizard"))
-    return context.exit
-  }
   if (own.length === 0 || (own.length === 1 && ["--help", "-h"].includes(own[0]!))) {
     io.out(overview())
     return context.exit
@@ -96,8 +84,14 @@ export const main = async (argv: readonly string[], io: Io, distribution?: Distr
       help(context)
     ])
   )
-  const program = Command.run(eltwo, { name: "eltwo", version: VERSION })(["node", "eltwo", ...own])
-  const result = await Effect.runPromiseExit(program.pipe(Effect.provide(environment), Effect.withConsole(consoleOf(io))))
+  const read = readLine(own, context.guestArgs, optionsOf)
+  context.command = read.command
+  if ("problem" in read) {
+    fail(context, usageReport(read.problem))
+    return context.exit
+  }
+  const program = Command.run(eltwo, { name: "eltwo", version: VERSION })(["node", "eltwo", ...read.words])
+  const result = await Effect.runPromiseExit(program.pipe(Effect.provide(environment), Effect.withConsole(consoleOf(io, read.command))))
   if (Exit.isFailure(result)) {
     const error = Cause.squash(result.cause)
     fail(

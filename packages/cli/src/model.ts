@@ -3,9 +3,8 @@
 import { composeMachine, decodeMachineOptions, type MachineModel, Platform, type VmmError } from "@eltwo/vmm"
 import { nodePlatform } from "@eltwo/vmm/node"
 import { Effect } from "effect"
-import { type Context, fail, reported } from "./context.ts"
+import { type Context, reported } from "./context.ts"
 import { given, type Value } from "./options.ts"
-import { usageReport } from "./report.ts"
 
 /** Runs a tool's work on the composed machine. */
 export const withModel = (
@@ -13,7 +12,6 @@ export const withModel = (
   { cpu, plugin }: { readonly cpu: Value; readonly plugin: Value },
   work: (model: MachineModel) => Effect.Effect<void, VmmError>
 ): Promise<void> => {
-  if (context.guestArgs.length > 0) return Promise.resolve(fail(context, usageReport("only `eltwo run` takes arguments after --")))
   return Effect.runPromise(
     reported(
       context,

@@ -8,7 +8,11 @@ export interface Report {
   readonly [field: string]: unknown
 }
 /** A command line that cannot be read. */
-export const usageReport = (message: string): Report => ({ code: "USAGE", message, hint: "`eltwo --help` and `eltwo COMMAND --help` tell how." })
+export const usageReport = (message: string): Report => ({
+  code: "USAGE",
+  message,
+  hint: "`eltwo COMMAND --help` tells how, `eltwo --help` lists the commands."
+})
 /** A defect: nothing a user gives should cause one. */
 export const internalReport = (error: unknown): Report => ({
   code: "INTERNAL",
@@ -17,10 +21,12 @@ export const internalReport = (error: unknown): Report => ({
   stack: error instanceof Error ? error.stack : undefined
 })
 
+/** What commands take without a flag. */
+const ARGUMENTS = ["guest", "file", "section", "source", "what"]
 /** "maxInsns" as the flag a user types; "signal[1]" keeps its place. */
 const flagOf = (option: string): string =>
-  option === "guest"
-    ? "GUEST"
+  ARGUMENTS.includes(option)
+    ? `<${option}>`
     : option.startsWith("args")
       ? "ARGS"
       : `--${option.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`).replace(/\[\d+\]$/, "")}`

@@ -1,6 +1,16 @@
 /** The work of `eltwo run`: options to the VMM, events to their places, the end to the exit code. */
 
-import { type HostStreams, Platform, type PlatformService, type RunRequest, type RunResult, run, type TraceEvent, type VmmError } from "@eltwo/vmm"
+import {
+  type HostStreams,
+  type LostOutput,
+  Platform,
+  type PlatformService,
+  type RunRequest,
+  type RunResult,
+  run,
+  type TraceEvent,
+  type VmmError
+} from "@eltwo/vmm"
 import { nodePlatform } from "@eltwo/vmm/node"
 import { Effect, Option } from "effect"
 import { accountText, endText, switchText } from "./account.ts"
@@ -16,7 +26,11 @@ import { VERSION } from "./version.ts"
 export const runGuest = (context: Context, options: RunGiven): Promise<void> => {
   const { json, quiet, verbose, account, bare, trace, traceFile, kind, snapshotAt, output, keyFile, stop, force, ...rest } = options
   const isKeyUseless = Option.isSome(keyFile) && snapshotAt.length === 0
-  const wrong = contradiction(options) ?? (isKeyUseless ? "--key-file needs --snapshot-at" : undefined)
+  const isCreation = context.command === "snapshot create"
+  const wrong =
+    (isCreation && snapshotAt.length === 0 ? "`eltwo snapshot create` needs --snapshot-at and --output" : undefined) ??
+    contradiction(options) ??
+    (isKeyUseless ? "--key-file needs --snapshot-at" : undefined)
   if (wrong !== undefined) return Promise.resolve(fail(context, usageReport(wrong)))
   return runReported(context, options.guest, options, (how) =>
     Effect.flatMap(snapshotRequests(context, options), (snapshots) =>
@@ -52,7 +66,8 @@ export const runReported = (
       path === undefined
         ? (events ?? lineWriter(io.error))
         : yield* Effect.try({ try: () => fileWriter(path), catch: (error) => fileError(path, error as Error) })
-    const here = flushing(nodePlatform(context.distribution), [lines, events ?? lines])
+    const lost = new Set<LostOutput>()
+    const here = flushing(noting(nodePlatform(context.distribution), lost), [lines, events ?? lines])
     events?.line(helloLine(VERSION, name))
     const how = {
       ...(Option.isSome(kinds) && { trace: kinds.value, onEvent: (event: TraceEvent) => lines.line(eventText(event, json)) }),
@@ -62,6 +77,7 @@ export const runReported = (
     const failure = lines.close()
     if (path !== undefined && failure !== undefined) return yield* fileError(path, failure)
     conclude(context, result, events, shown)
+    for (const why of lost) io.error(`eltwo: not all output of the guest was written: ${LOST[why]}\n`)
   })
   return Effect.runPromise(reported(context, work))
 }
@@ -71,7 +87,8 @@ const toErrors = (streams: HostStreams): HostStreams => ({ ...streams, writeOutp
 /** What the options of a run say against each other. */
 export const contradiction = (options: Shown & SnapshotGiven & Partial<Pick<RunGiven, "bare" | "kind">>): string | undefined => {
   const { bare = false, kind = Option.none(), quiet, verbose, account, trace, traceFile, snapshotAt, output, stop } = options
-  if (snapshotAt.length > 0 !== Option.isSome(output)) return "--snapshot-at and --output go together"
+  if (snapshotAt.length === 0 && Option.isSome(output)) return "--output needs --snapshot-at"
+  if (snapshotAt.length > 0 && Option.isNone(output)) return "--snapshot-at needs --output"
   if (options.json && isStandard(output)) return "--json and --output - both want standard output"
   if (stop && snapshotAt.length === 0) return "--stop needs --snapshot-at"
   if (bare && Option.isSome(kind) && kind.value !== "bare") return "--bare and --kind contradict each other"
@@ -81,6 +98,19 @@ export const contradiction = (options: Shown & SnapshotGiven & Partial<Pick<RunG
   return undefined
 }
 
+const LOST = { "no-space": "there is no space for it", failed: "writing it failed" } as const
+/** The platform with a note of why output of the guest was lost. An image does not hear of it. */
+const noting = (service: PlatformService, lost: Set<LostOutput>): PlatformService => ({
+  ...service,
+  streams: {
+    ...service.streams,
+    writeOutput: (stream, bytes) => {
+      const taken = service.streams.writeOutput(stream, bytes)
+      if (typeof taken === "string") lost.add(taken)
+      return taken
+    }
+  }
+})
 /** Lines are written out whenever the guest may be seen waiting. */
 const flushing = (service: PlatformService, writers: readonly LineWriter[]): PlatformService => {
   const flush = () => {

@@ -5,11 +5,12 @@ import {
   isFileProblem,
   OptionError,
   parseSnapshotPoint,
+  SnapshotError,
   type SnapshotPoint,
   type SnapshotRequest,
   type VmmError
 } from "@eltwo/vmm"
-import { nodePlatform, writeFileWhole } from "@eltwo/vmm/node"
+import { nodePlatform, refuseExisting, writeFileWhole } from "@eltwo/vmm/node"
 import { Effect, Option } from "effect"
 import type { Context } from "./context.ts"
 import { readInput } from "./input.ts"
@@ -22,6 +23,12 @@ export const readSnapshot = (context: Context, path: string): Effect.Effect<Uint
 }
 export const readSnapshots = (context: Context, paths: readonly string[]): Effect.Effect<readonly Uint8Array[], FileError> =>
   Effect.forEach(paths, (path) => readSnapshot(context, path))
+
+/** A refusal with the name of the file that is refused. */
+export const naming =
+  (path: string) =>
+  (error: VmmError): VmmError =>
+    error._tag === "SnapshotError" ? new SnapshotError({ ...error, message: `${path === "-" ? "standard input" : path}: ${error.message}` }) : error
 
 /** "-" is standard output. Undefined: written. */
 export const writeSnapshot = ({ io }: Context, path: string, bytes: Uint8Array, force: boolean): VmmError | undefined => {
@@ -58,7 +65,7 @@ export const snapshotRequests = (
   context: Context,
   { snapshotAt, output, keyFile, stop, force }: SnapshotGiven,
   parents: readonly Uint8Array[] = []
-): Effect.Effect<readonly SnapshotRequest[], OptionError | FileError> => {
+): Effect.Effect<readonly SnapshotRequest[], OptionError | FileError | SnapshotError> => {
   if (Option.isNone(output)) return Effect.succeed([])
   const file = output.value
   if (snapshotAt.length > 1 && !file.includes(PLACE))
@@ -68,6 +75,10 @@ export const snapshotRequests = (
     typeof point === "string" ? [{ option: snapshotAt.length > 1 ? `snapshotAt[${i}]` : "snapshotAt", message: point }] : []
   )
   if (problems.length > 0) return OptionError.of(problems, "`eltwo run --help` lists the forms.")
+  // Said before the run, not when it has come there.
+  const names = snapshotAt.map((_, i) => nth(file, i + 1)).filter((name) => name !== "-" && !force)
+  const refused = names.map(refuseExisting).find((problem) => problem !== undefined)
+  if (refused !== undefined) return Effect.fail(refused)
   const chain = [...parents]
   const requests = (key: Uint8Array | undefined) =>
     (points as readonly SnapshotPoint[]).map(

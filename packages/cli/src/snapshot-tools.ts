@@ -18,14 +18,14 @@ import { Effect, Option } from "effect"
 import { type Context, fail, jsonText, reported } from "./context.ts"
 import { EXIT } from "./exit-codes.ts"
 import { reportOf } from "./report.ts"
-import { readSnapshot, writeSnapshot } from "./snapshot-files.ts"
+import { naming, readSnapshot, writeSnapshot } from "./snapshot-files.ts"
 
 const perform = (context: Context, work: Effect.Effect<void, VmmError>): Promise<void> => Effect.runPromise(reported(context, work))
 const hashOf = ({ distribution }: Context) => ({ hash: nodePlatform(distribution).sha256 })
 const containerOf = (context: Context, path: string): Effect.Effect<Container, VmmError> =>
   Effect.flatMap(readSnapshot(context, path), (bytes): Effect.Effect<Container, VmmError> => {
     const container = readContainer(bytes, hashOf(context))
-    return container instanceof SnapshotError ? Effect.fail(container) : Effect.succeed(container)
+    return container instanceof SnapshotError ? Effect.fail(naming(path)(container)) : Effect.succeed(container)
   })
 
 const list = (values: readonly unknown[]): string => (values.length === 0 ? "none" : values.join(" "))
@@ -107,7 +107,7 @@ export const verifyFiles = (context: Context, paths: readonly string[]): Promise
           },
           onSuccess: (container) => {
             const problem = verify(container)
-            if (problem !== undefined) return fail(context, reportOf(problem))
+            if (problem !== undefined) return fail(context, reportOf(naming(path)(problem)))
             context.io.out(context.json ? jsonText({ path, id: inspect(container).id, ok: true }) : `${path}: ${inspect(container).id}\n`)
           }
         }),

@@ -59,6 +59,24 @@ describe("the guest's output", () => {
     const shell = spawnSync("sh", ["-c", `"$0" "$1" run "$2" | head -c 10 >/dev/null; wait`, process.execPath, eltwo, source("bytes", BYTES)])
     expect(shell.stderr.toString()).toContain("killed by SIGPIPE")
   })
+  it("that has no space is an error of its own: ENOSPC for a program, a note for an image", () => {
+    const full = (...argv: readonly string[]) => spawnSync("sh", ["-c", '"$@" > /dev/full', "sh", process.execPath, eltwo, ...argv], { cwd: root })
+    // exits with the errno of its write
+    const write = "_start: mov x0, #1\n adr x1, _start\n mov x2, #4\n mov x8, #64\n svc #0\n neg x0, x0\n mov x8, #93\n svc #0\n"
+    const program = full("run", "-q", source("write", write))
+    expect(program.status).toBe(28)
+    expect(program.stderr.toString()).toBe("eltwo: not all output of the guest was written: there is no space for it\n")
+    const image = full("run", "-q", "guests/hello-vm")
+    expect([image.status, image.stderr.toString()]).toEqual([0, "eltwo: not all output of the guest was written: there is no space for it\n"])
+    for (const line of [
+      ["disasm", "d503201f"],
+      ["run", "-q", "--json", "guests/hello"]
+    ]) {
+      const own = full(...line)
+      expect(own.status).toBe(125)
+      expect(own.stderr.toString()).toMatch(/standard output cannot be written: no space left on device/)
+    }
+  })
   it("is not mixed with the account", () => {
     const { stdout, stderr } = run(["run", "guests/hello"])
     expect(stdout.toString()).toMatch(/^Hello from EL0!/)
@@ -89,6 +107,32 @@ describe("the process", () => {
   it("hands signals to a guest that computes", async () => expect(await signalled(SPIN, "spinning", "SIGUSR1", "ignore")).toBe(41))
   it("hands signals to a guest that waits for them", async () => expect(await signalled(SLEEP, "sleeping", "SIGUSR1", "ignore")).toBe(41))
   it("ends with 128 + the signal a guest does not handle", async () => expect(await signalled(SPIN, "spinning", "SIGTERM", "ignore")).toBe(143))
+  it.each(["vm", "bare"])("ends a %s image that gets a signal with its account", async (kind) => {
+    // says when it runs
+    const image = source("image", "_start: movz x1, #0x900, lsl #16\n mov w0, #33\n strb w0, [x1]\n1: b 1b\n")
+    const child = spawn(process.execPath, [eltwo, "run", "--kind", kind, "--account", "--timeout", "20s", image], {
+      stdio: ["ignore", "pipe", "pipe"]
+    })
+    let account = ""
+    child.stderr.on("data", (text) => {
+      account += String(text)
+    })
+    child.stdout.once("data", () => setTimeout(() => child.kill("SIGINT"), 50))
+    expect(await new Promise((done) => child.on("close", done))).toBe(130)
+    expect(account).toMatch(/^eltwo: interrupted by SIGINT after [\d,]+ instructions/)
+    if (kind === "vm") expect(account).toMatch(/exits by class/)
+  })
+  it("ends an image that waits for input and gets a signal", async () => {
+    const image = source("asking", "_start: mov x0, #7\n hlt #0xf000\n b _start\n")
+    const shell = 'mkfifo "$3" && { sleep 8 > "$3" & } && exec "$0" "$1" run -q --kind vm --timeout 20s "$2" < "$3"'
+    const argv = ["-c", shell, process.execPath, eltwo, image, join(folder, "quiet")]
+    const child = spawn("sh", argv, { stdio: "ignore" })
+    const begun = performance.now()
+    setTimeout(() => child.kill("SIGINT"), 1500)
+    await new Promise((done) => child.on("exit", done))
+    expect(child.signalCode).toBe("SIGINT")
+    expect(performance.now() - begun).toBeLessThan(6000)
+  })
   it("hands signals to a guest that waits for input from a pipe", async () => {
     // The shell makes the pipe: one between Node processes is a socket.
     const shell = 'mkfifo "$3" && { sleep 8 > "$3" & } && exec "$0" "$1" run -q --timeout 20s "$2" < "$3"'

@@ -44,7 +44,25 @@ describe("eltwo run --snapshot-at", () => {
     const again = ["run", "--json", "--mem", "8M", "--snapshot-at", "5000", "-o", full, "--stop", COUNTER]
     const refused = await command(...again)
     expect([refused.exit, errorOf(refused).code]).toEqual([65, "SNAPSHOT_EXISTS"])
+    // at once: nothing has run
+    expect(refused.out.split("\n")).toHaveLength(2)
     expect((await command(...again, "--force")).exit).toBe(0)
+  })
+  it("says what a file cannot be written for, without names of its own", async () => {
+    const { error } = await command("run", "-q", "--mem", "8M", "--snapshot-at", "5", "-o", at("no/such/x.el2"), COUNTER)
+    expect(error).toContain(`eltwo: ${at("no/such/x.el2")} cannot be written: no such file or directory (FILE)`)
+  })
+  it("does not go beyond --max-insns", async () => {
+    const { exit, error } = await command("run", "--mem", "8M", "--max-insns", "50", "--snapshot-at", "100", "-o", at("beyond.el2"), COUNTER)
+    expect([exit, error]).toEqual([125, expect.stringContaining("--snapshot-at: the run ended after 50 instructions, before the snapshot at 100")])
+  })
+  it("is named where it is refused", async () => {
+    for (const line of [["restore"], ["restore", "--resume"], ["snapshot", "inspect"], ["snapshot", "verify"]]) {
+      const refused = await command(...line, COUNTER)
+      expect(refused.exit).toBe(65)
+      expect(refused.error).toContain(`eltwo: ${COUNTER}: `)
+      expect(errorOf(await command(...line, "--json", COUNTER))).toMatchObject({ code: "SNAPSHOT_MAGIC", path: "file" })
+    }
   })
   it("says when the guest ends before", async () => {
     const late = await command("run", "--json", "--snapshot-at", "1G", "-o", at("late.el2"), COUNTER)
@@ -139,7 +157,7 @@ describe("eltwo snapshot", () => {
   })
   it.each(["create", "inspect", "show", "diff", "verify", "flatten"])("%s --help has two examples", async (name) => {
     const { exit, out } = await command("snapshot", name, "--help")
-    expect([exit, out.match(new RegExp(`eltwo snapshot ${name} -?`, "g"))?.length]).toEqual([0, 2])
+    expect([exit, out.match(new RegExp(`^ {2}eltwo snapshot ${name} -?`, "gm"))?.length]).toEqual([0, 2])
   })
   it("creates", async () => {
     expect((await command("snapshot", "create", "-q", "--mem", "8M", "--snapshot-at", "5000", "-o", at("made.el2"), COUNTER)).exit).toBe(0)

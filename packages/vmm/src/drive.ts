@@ -2,6 +2,8 @@
  * Runs a guest in slices: between them limits are looked at, signals reach the guest and the event loop turns. The slices are plain synchronous
  * code of a fixed count of instructions.
  */
+
+import { IGNORED_BY_DEFAULT } from "./personality/linux/signals.ts"
 import type { PlatformService } from "./platform.ts"
 import type { SignalClock } from "./signal-schedule.ts"
 
@@ -29,6 +31,12 @@ export interface LimitReached {
   readonly kind: "limit"
   readonly limit: "instructions" | "time"
 }
+/** The process got a signal that ends one, and the guest knows no signals. */
+export interface Interrupted {
+  readonly kind: "interrupted"
+  /** Its number. */
+  readonly signal: number
+}
 
 /**
  * A slice in instructions: a few milliseconds of translated code, a second or two of interpreted. It is a constant, because a slice ends with an exit of the
@@ -50,9 +58,13 @@ export const drive = async <End extends object>(
   clock: SignalClock,
   platform: PlatformService,
   abort?: AbortSignal
-): Promise<End | LimitReached> => {
+): Promise<End | LimitReached | Interrupted> => {
   const { signal } = guest
-  const stopListening = signal === undefined ? undefined : platform.onSignal(signal)
+  let interruption: number | undefined
+  const interrupt = (signal: number) => {
+    if (!IGNORED_BY_DEFAULT.has(signal)) interruption ??= signal
+  }
+  const stopListening = platform.onSignal(signal ?? interrupt)
   const start = platform.milliseconds()
   const timeLeft = () => (limits.milliseconds ?? Number.POSITIVE_INFINITY) - (platform.milliseconds() - start)
   let turned = start
@@ -65,6 +77,7 @@ export const drive = async <End extends object>(
       if (clock.until(executed) === 0) for (const due of clock.take(executed)) signal?.(due)
       const stop = guest.run(Math.min(SLICE, left, clock.until(executed)))
       if (stop !== undefined && !isWaiting(stop)) return stop
+      if (interruption !== undefined) return { kind: "interrupted", signal: interruption }
       if (timeLeft() <= 0 || abort?.aborted === true) return { kind: "limit", limit: "time" }
       const now = platform.milliseconds()
       if (stop === undefined) {
@@ -82,6 +95,6 @@ export const drive = async <End extends object>(
       turned = platform.milliseconds()
     }
   } finally {
-    stopListening?.()
+    stopListening()
   }
 }

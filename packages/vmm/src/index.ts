@@ -23,7 +23,7 @@ export {
   TRACES
 } from "./options.ts"
 export { type LoadedPlugin, loadMode, loadPlugins, type Plugin } from "./PluginLoader.ts"
-export type { FileStatus, Host, HostStreams, HostTree } from "./personality/linux/host.ts"
+export type { FileStatus, Host, HostStreams, HostTree, LostOutput } from "./personality/linux/host.ts"
 export { type FileProblem, isFileProblem, Platform, type PlatformService, type PluginPlace } from "./platform.ts"
 export { parseCount } from "./quantities.ts"
 export { type RunRequest, run } from "./run.ts"

@@ -215,6 +215,7 @@ const openInput = (): number => {
     return 0
   }
 }
+const NO_SPACE = ["ENOSPC", "EDQUOT", "EFBIG"]
 let input: number | undefined
 /** Synchronous, so that nothing is lost whenever the process ends. */
 const streams: HostStreams = {
@@ -232,7 +233,9 @@ const streams: HostStreams = {
       try {
         done += fs.writeSync(stream, bytes, done, bytes.length - done)
       } catch (error) {
-        if (codeOf(error) !== "EAGAIN") return false
+        if (codeOf(error) === "EPIPE") return false
+        if (NO_SPACE.includes(codeOf(error))) return "no-space"
+        if (codeOf(error) !== "EAGAIN") return "failed"
         pause(1)
       }
     return true
@@ -244,6 +247,8 @@ const streams: HostStreams = {
 const FORWARDED = ["SIGHUP", "SIGINT", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGALRM", "SIGTERM", "SIGCONT", "SIGWINCH"] as const
 /** Those waiting in turn(); a signal wakes them. */
 const sleepers = new Set<() => void>()
+/** What listens to signals now. */
+const listening = new Map<() => void, (typeof FORWARDED)[number]>()
 const onSignal = (listener: (signal: number) => void): (() => void) => {
   const handlers = FORWARDED.map((name) => {
     const handler = () => {
@@ -251,10 +256,20 @@ const onSignal = (listener: (signal: number) => void): (() => void) => {
       for (const wake of [...sleepers]) wake()
     }
     process.on(name, handler)
-    return () => process.off(name, handler)
+    listening.set(handler, name)
+    return () => {
+      process.off(name, handler)
+      listening.delete(handler)
+    }
   })
   return () => {
     for (const remove of handlers) remove()
+  }
+}
+const withoutListeners = (): (() => void) => {
+  for (const [handler, name] of listening) process.off(name, handler)
+  return () => {
+    for (const [handler, name] of listening) process.on(name, handler)
   }
 }
 const turn = (milliseconds?: number): Promise<void> =>
@@ -340,6 +355,17 @@ const importPlugin = (distribution: Distribution | undefined) => {
   }
 }
 
+const existing = (path: string): SnapshotError =>
+  new SnapshotError({
+    code: "SNAPSHOT_EXISTS",
+    path,
+    expected: "no file",
+    actual: "a file",
+    message: `there is a file ${path} already`,
+    hint: "Choose another name, or --force."
+  })
+/** What writeFileWhole() would say without `force` when there is such a file; undefined: there is none. */
+export const refuseExisting = (path: string): SnapshotError | undefined => (fs.existsSync(path) ? existing(path) : undefined)
 /**
  * Writes a file so that at every moment, whatever happens to this process or the machine, the path names the old file or the whole new one. Without `force` an
  * old file stays: of several writers one succeeds. The result says why nothing was written.
@@ -347,16 +373,8 @@ const importPlugin = (distribution: Distribution | undefined) => {
 export const writeFileWhole = (path: string, bytes: Uint8Array, { force = false } = {}): FileError | SnapshotError | undefined => {
   const folder = dirname(path)
   const temporary = join(folder, `.${basename(path)}.${process.pid}.${randomBytes(6).toString("hex")}.tmp`)
-  const exists = () =>
-    new SnapshotError({
-      code: "SNAPSHOT_EXISTS",
-      path,
-      expected: "no file",
-      actual: "a file",
-      message: `there is a file ${path} already`,
-      hint: "Choose another name, or --force."
-    })
-  if (!force && fs.existsSync(path)) return exists()
+  const refused = force ? undefined : refuseExisting(path)
+  if (refused !== undefined) return refused
   try {
     writeNew(temporary, bytes)
     if (force) fs.renameSync(temporary, path)
@@ -369,8 +387,10 @@ export const writeFileWhole = (path: string, bytes: Uint8Array, { force = false 
     return undefined
   } catch (error) {
     fs.rmSync(temporary, { force: true })
-    if (codeOf(error) === "EEXIST") return exists()
-    return new FileError({ path, message: `${path} cannot be written: ${(error as Error).message}`, hint: "What was there before is unchanged." })
+    if (codeOf(error) === "EEXIST") return existing(path)
+    // without the name of the call and that of the temporary file
+    const reason = (error as Error).message.replace(/^E[A-Z0-9]+: |, \w+ '.*$/g, "")
+    return new FileError({ path, message: `${path} cannot be written: ${reason}`, hint: "What was there before is unchanged." })
   }
 }
 const withFile = (path: string, flags: string, act: (fd: number) => void): void => {
@@ -405,7 +425,8 @@ export const nodePlatform = (distribution?: Distribution): PlatformService => {
     sha256: (bytes) => new Uint8Array(createHash("sha256").update(bytes).digest()),
     now: () => BigInt(Date.now()) * 1_000_000n,
     turn,
-    onSignal
+    onSignal,
+    withoutListeners
   }
 }
 /** Node as the service Platform. */

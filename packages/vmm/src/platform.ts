@@ -42,6 +42,8 @@ export interface PlatformService {
   readonly turn: (milliseconds?: number) => Promise<void>
   /** Calls `listener` with the number of each signal this process receives, until the result is called. */
   readonly onSignal: (listener: (signal: number) => void) => () => void
+  /** Gives signals their usual effect on this process until the result is called: for waiting without letting the event loop turn. */
+  readonly withoutListeners?: () => () => void
 }
 /** The service that the VMM asks for everything outside of it. */
 export class Platform extends Context.Tag("@eltwo/vmm/Platform")<Platform, PlatformService>() {}

@@ -10,9 +10,9 @@ import { commandLine, type Prepared } from "./run-result.ts"
 import { cpuTrace } from "./Trace.ts"
 
 /** What a bare machine is given beside its board and image. */
-export const bareOptions = ({ options, host }: Prepared): Omit<BareOptions, "el" | "commandLine" | "trace"> => ({
+export const bareOptions = ({ options, host, platform }: Prepared): Omit<BareOptions, "el" | "commandLine" | "trace"> => ({
   engine: options.engine,
-  host: { ...host, streams: blocking(host.streams) }
+  host: { ...host, streams: blocking(host.streams, platform) }
 })
 export const startBare = (prepared: Prepared, image: GuestImage): Effect.Effect<Live, VmmError> =>
   Effect.gen(function* () {

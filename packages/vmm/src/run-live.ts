@@ -32,7 +32,7 @@ export const runLive = (
         const stop = yield* Effect.promise((abort) =>
           drive(runnableOf(live), { instructions, milliseconds }, clock, platform, until ? AbortSignal.any([abort, until]) : abort)
         )
-        const end = stop.kind === "limit" ? stop : endOf(stop)
+        const end = stop.kind === "limit" || stop.kind === "interrupted" ? stop : endOf(stop)
         return typeof end === "string" ? yield* new MachineError({ message: end, hint: HINTS[live.kind] }) : end
       })
     let end: RunEnd | undefined
@@ -53,10 +53,11 @@ const saved = (
   upTo: UpTo
 ): Effect.Effect<RunEnd | undefined, VmmError> =>
   Effect.gen(function* () {
-    const { end, isThere } = yield* typeof at === "number" ? toCount(live, at, upTo) : toEvent(prepared, live, at, upTo)
+    const { end, isThere } = yield* typeof at === "number" ? toCount(prepared, live, at, upTo) : toEvent(prepared, live, at, upTo)
     if (!isThere) {
       const place = typeof at === "number" ? at : at.text
-      const message = `the guest ended after ${runnableOf(live).executed()} instructions, before the snapshot at ${place}`
+      const who = end.kind === "limit" || end.kind === "interrupted" ? "run" : "guest"
+      const message = `the ${who} ended after ${runnableOf(live).executed()} instructions, before the snapshot at ${place}`
       return yield* OptionError.of([{ option: "snapshotAt", message }], "Take it earlier.")
     }
     if (end.kind !== "limit") return end
@@ -73,8 +74,8 @@ interface Arrival {
   readonly end: RunEnd
   readonly isThere: boolean
 }
-const toCount = (live: Live, at: number, upTo: UpTo): Effect.Effect<Arrival, VmmError> =>
-  Effect.map(upTo(at), (end) => ({ end, isThere: runnableOf(live).executed() >= at }))
+const toCount = ({ options: { maxInsns } }: Prepared, live: Live, at: number, upTo: UpTo): Effect.Effect<Arrival, VmmError> =>
+  Effect.map(upTo(Math.min(at, maxInsns ?? at)), (end) => ({ end, isThere: runnableOf(live).executed() >= at }))
 const toEvent = ({ options }: Prepared, live: Live, at: EventPoint, upTo: UpTo): Effect.Effect<Arrival, VmmError> => {
   if (live.kind === "bare")
     return OptionError.of(

@@ -1,5 +1,5 @@
 /** What a run needs when everything but its guest is ready, and what it comes to. */
-import type { LimitReached } from "./drive.ts"
+import type { Interrupted, LimitReached } from "./drive.ts"
 import type { VmmError } from "./errors.ts"
 import type { SwitchAccount } from "./KvmHost.ts"
 import type { MachineModel } from "./Machine.ts"
@@ -15,6 +15,8 @@ import type { Tracer } from "./Trace.ts"
 export type RunEnd =
   | Exclude<ProcessEnd, { kind: "dead" }>
   | LimitReached
+  /** This process got a signal, of a guest that knows none. */
+  | Interrupted
   /** It was saved and is to go on from there another time. */
   | { readonly kind: "saved" }
   /** An image waits for an interrupt that nothing can send. */

@@ -12,8 +12,8 @@ import { VmMachine, type VmOptions } from "./personality/vm/machine.ts"
 import { commandLine, type Prepared } from "./run-result.ts"
 
 /** What an image's machine is given beside its VM. */
-export const vmOptions = ({ options, host }: Prepared): Omit<VmOptions, "commandLine"> => ({
-  host: { ...host, streams: blocking(host.streams) },
+export const vmOptions = ({ options, host, platform }: Prepared): Omit<VmOptions, "commandLine"> => ({
+  host: { ...host, streams: blocking(host.streams, platform) },
   ram: { base: RAM_BASE, bytes: options.mem },
   vcpus: options.vcpus,
   protected: options.protected

@@ -31,6 +31,27 @@ describe("driving a guest", () => {
     expect(await drive(guest, unlimited, new SignalClock([]), platform)).toEqual({ kind: "exited", status: 0 })
     expect(slices.reduce((a, b) => a + b)).toBe(100_000_000)
   })
+  it("ends one that knows no signals when the process gets one that ends it", async () => {
+    const platform = fakePlatform({})
+    const { guest } = counter(platform, 1_000_000_000)
+    const { signal: _, ...image } = guest
+    const send = [28, 18, 2]
+    const run = image.run
+    const ended = await drive(
+      {
+        ...image,
+        run: (instructions) => {
+          for (const signal of send.splice(0, 1)) platform.signal(signal)
+          return run(instructions)
+        }
+      },
+      unlimited,
+      new SignalClock([]),
+      platform
+    )
+    expect(ended).toEqual({ kind: "interrupted", signal: 2 })
+    expect(guest.executed()).toBe(30_000_000)
+  })
   it("stops exactly at the limit of instructions", async () => {
     const platform = fakePlatform({})
     const { guest } = counter(platform, 10_000_000)

@@ -1,19 +1,19 @@
 /** eltwo asm SOURCE */
 import * as Command from "@effect/cli/Command"
-import * as Options from "@effect/cli/Options"
 import type { Context } from "../context.ts"
 import * as shared from "../options.ts"
+import { command } from "../options.ts"
 
 const options = {
   ...shared.machine,
-  output: shared.text("output", "FILE", "Write the program there: an ELF file, or its bytes with --flat.").pipe(Options.withAlias("o")),
+  output: shared.text("output", "FILE", "Write the program there: an ELF file, or its bytes with --flat.", "o"),
   flat: shared.flag("flat", "With --output: the bytes alone."),
   origin: shared.text("origin", "ADDRESS", "Address of the first section (default 0x400000)."),
   json: shared.json,
   source: shared.argument("source", "A file, - for standard input, or the text of instructions")
 }
 export const asm = (context: Context) =>
-  Command.make("asm", options, (given) =>
+  command("asm", options, (given) =>
     shared.later(
       () => import("../assemble-source.ts"),
       ({ assembleSource }) => assembleSource(context, given)

@@ -3,6 +3,7 @@ import * as Args from "@effect/cli/Args"
 import * as Command from "@effect/cli/Command"
 import type { Context } from "../context.ts"
 import * as shared from "../options.ts"
+import { command } from "../options.ts"
 
 const options = {
   ...shared.machine,
@@ -11,7 +12,7 @@ const options = {
   what: shared.argument("what", "A file (ELF or flat), or words of 8 hexadecimal digits").pipe(Args.atLeast(1))
 }
 export const disasm = (context: Context) =>
-  Command.make("disasm", options, (given) =>
+  command("disasm", options, (given) =>
     shared.later(
       () => import("../disassemble.ts"),
       ({ disassembleGiven }) => disassembleGiven(context, given)

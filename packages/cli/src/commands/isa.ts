@@ -2,6 +2,7 @@
 import * as Command from "@effect/cli/Command"
 import type { Context } from "../context.ts"
 import * as shared from "../options.ts"
+import { command } from "../options.ts"
 
 const options = {
   ...shared.machine,
@@ -10,7 +11,7 @@ const options = {
   json: shared.json
 }
 export const isa = (context: Context) =>
-  Command.make("isa", options, (given) =>
+  command("isa", options, (given) =>
     shared.later(
       () => import("../isa-report.ts"),
       ({ reportIsa }) => reportIsa(context, given)

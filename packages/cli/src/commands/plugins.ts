@@ -2,10 +2,11 @@
 import * as Command from "@effect/cli/Command"
 import type { Context } from "../context.ts"
 import * as shared from "../options.ts"
+import { command } from "../options.ts"
 
 const options = { ...shared.machine, json: shared.json }
 export const plugins = (context: Context) =>
-  Command.make("plugins", options, (given) =>
+  command("plugins", options, (given) =>
     shared.later(
       () => import("../plugin-report.ts"),
       ({ reportPlugins }) => reportPlugins(context, given)

@@ -1,8 +1,8 @@
 /** eltwo restore FILE [--resume] */
 import * as Command from "@effect/cli/Command"
-import * as Options from "@effect/cli/Options"
 import type { Context } from "../context.ts"
 import * as shared from "../options.ts"
+import { command } from "../options.ts"
 
 const options = {
   ...shared.machine,
@@ -19,13 +19,13 @@ const options = {
   ...shared.snapshot,
   incremental: shared.flag("incremental", "The snapshot of --snapshot-at holds only what has changed since the restored one."),
   json: shared.flag("json", "Standard output is JSON lines: the guest's output, the trace and the result as events."),
-  quiet: shared.flag("quiet", "No account after the run.").pipe(Options.withAlias("q")),
+  quiet: shared.flag("quiet", "No account after the run.", "q"),
   account: shared.flag("account", "The whole account."),
-  verbose: shared.flag("verbose", "A longer account.").pipe(Options.withAlias("v")),
+  verbose: shared.flag("verbose", "A longer account.", "v"),
   file: shared.argument("file", "A snapshot; - is standard input")
 }
 export const restore = (context: Context) =>
-  Command.make("restore", options, (given) =>
+  command("restore", options, (given) =>
     shared.later(
       () => import("../restore-guest.ts"),
       (module) => module.restore(context, given)

@@ -1,8 +1,8 @@
 /** eltwo run GUEST [-- ARGS] */
 import * as Command from "@effect/cli/Command"
-import * as Options from "@effect/cli/Options"
 import type { Context } from "../context.ts"
 import * as shared from "../options.ts"
+import { command } from "../options.ts"
 
 export const runOptions = {
   ...shared.machine,
@@ -41,14 +41,14 @@ export const runOptions = {
   traceFile: shared.text("trace-file", "FILE", "Where the trace goes."),
   ...shared.snapshot,
   json: shared.flag("json", "Standard output is JSON lines: the guest's output, the trace and the result as events."),
-  quiet: shared.flag("quiet", "No account after the run.").pipe(Options.withAlias("q")),
+  quiet: shared.flag("quiet", "No account after the run.", "q"),
   account: shared.flag("account", "The whole account: register files, exits, trap words, calls of hyp code, KVM_RUN."),
-  verbose: shared.flag("verbose", "A longer account.").pipe(Options.withAlias("v")),
+  verbose: shared.flag("verbose", "A longer account.", "v"),
   guest: shared.argument("guest", "An ELF file, a flat image, a source (.s), or a folder with program.s")
 }
 
 export const run = (context: Context) =>
-  Command.make("run", runOptions, (given) =>
+  command("run", runOptions, (given) =>
     shared.later(
       () => import("../run-guest.ts"),
       ({ runGuest }) => runGuest(context, given)

@@ -3,20 +3,21 @@ import * as Args from "@effect/cli/Args"
 import * as Command from "@effect/cli/Command"
 import type { Context } from "../context.ts"
 import * as shared from "../options.ts"
+import { command } from "../options.ts"
 import { runOptions } from "./run.ts"
 
 const file = shared.argument("file", "A snapshot; - is standard input")
 const load = () => import("../snapshot-tools.ts")
 
 const inspect = (context: Context) =>
-  Command.make("inspect", { json: shared.json, file }, ({ file }) => shared.later(load, (tools) => tools.inspectFile(context, file))).pipe(
+  command("inspect", { json: shared.json, file }, ({ file }) => shared.later(load, (tools) => tools.inspectFile(context, file))).pipe(
     Command.withDescription(`Prints what a snapshot says of itself: machine, time, parent, sections.
 
   eltwo snapshot inspect hello.el2
   eltwo snapshot inspect --json - < hello.el2`)
   )
 const show = (context: Context) =>
-  Command.make(
+  command(
     "show",
     { json: shared.json, file, section: shared.argument("section", "A section, or a place in it: vm.vcpus.[0].pc") },
     ({ file, section }) => shared.later(load, (tools) => tools.showSection(context, file, section))
@@ -27,7 +28,7 @@ const show = (context: Context) =>
   eltwo snapshot show --json hello.el2 run`)
   )
 const diff = (context: Context) =>
-  Command.make(
+  command(
     "diff",
     { json: shared.json, before: shared.argument("before", "A snapshot"), after: shared.argument("after", "Another one") },
     ({ before, after }) => shared.later(load, (tools) => tools.diffFiles(context, before, after))
@@ -38,7 +39,7 @@ const diff = (context: Context) =>
   eltwo snapshot diff --json before.el2 after.el2`)
   )
 const verify = (context: Context) =>
-  Command.make("verify", { json: shared.json, files: file.pipe(Args.atLeast(1)) }, ({ files }) =>
+  command("verify", { json: shared.json, files: file.pipe(Args.atLeast(1)) }, ({ files }) =>
     shared.later(load, (tools) => tools.verifyFiles(context, files))
   ).pipe(
     Command.withDescription(`Checks snapshots to the last byte; exit code 65 when one of them is refused.
@@ -47,7 +48,7 @@ const verify = (context: Context) =>
   eltwo snapshot verify --json *.el2`)
   )
 const flatten = (context: Context) =>
-  Command.make(
+  command(
     "flatten",
     {
       parent: shared.many("parent", "FILE", "A snapshot this one builds on, the full one first; may be repeated."),
@@ -64,7 +65,7 @@ const flatten = (context: Context) =>
   eltwo snapshot flatten --parent full.el2 --parent first.el2 -o - second.el2 | eltwo restore --resume -`)
   )
 const create = (context: Context) =>
-  Command.make("create", runOptions, (given) =>
+  command("create", runOptions, (given) =>
     shared.later(
       () => import("../run-guest.ts"),
       ({ runGuest }) => runGuest(context, { ...given, stop: true })

@@ -339,6 +339,6 @@ const checkCount = (option: string, count: number): OptionError | undefined =>
 const isFailure = (value: object): value is AccessError | VmStateError => value instanceof AccessError || value instanceof VmStateError
 const readPc = (live: Live): bigint => (live.kind === "bare" ? live.board.pes[0]!.pc : live.vm.vcpus[0]!.registers.pc)
 const exitOf = (end: RunEnd): VmExit => {
-  if (end.kind === "limit" || end.kind === "saved") throw new TypeError(`A guest does not end by ${end.kind}`)
+  if (end.kind === "limit" || end.kind === "saved" || end.kind === "interrupted") throw new TypeError(`A guest does not end by ${end.kind}`)
   return end
 }

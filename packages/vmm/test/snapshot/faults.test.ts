@@ -45,7 +45,7 @@ describe("a snapshot file", () => {
     })
     expect(readFileSync(path, "utf8")).toBe("old")
     expect(stdout).toContain("FILE: ")
-    expect(stdout).toContain("cannot be written: EFBIG")
+    expect(stdout).toContain("cannot be written: file too large")
     expect(status).toBe(3)
     expect(namedIn(place.folder)).toContain("full.el2")
   })

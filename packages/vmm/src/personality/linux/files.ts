@@ -1,6 +1,6 @@
 /** Open files of the process: the standard streams, a few devices and, under --root, files and directories of the host's tree. */
 import { ERRNO } from "./errno.ts"
-import type { FileStatus, Host, HostTree } from "./host.ts"
+import type { FileStatus, Host, HostTree, LostOutput } from "./host.ts"
 import { type Place, resolvePath } from "./paths.ts"
 
 export const O = {
@@ -46,6 +46,12 @@ export type OpenFile =
 
 const canRead = ({ flags }: OpenFile): boolean => (flags & O.WRONLY) === 0 && (flags & O.PATH) === 0
 const canWrite = ({ flags }: OpenFile): boolean => (flags & (O.WRONLY | O.RDWR)) !== 0 && (flags & O.PATH) === 0
+
+/** Bytes written, or a negative errno. */
+const resultOf = (taken: boolean | LostOutput, bytes: number): number => {
+  if (taken === true) return bytes
+  return -{ gone: ERRNO.EPIPE, "no-space": ERRNO.ENOSPC, failed: ERRNO.EIO }[taken === false ? "gone" : taken]
+}
 
 export class Files {
   readonly #table = new Map<number, OpenFile>()
@@ -208,7 +214,8 @@ export class Files {
     switch (file.kind) {
       case "stream":
         if (offset !== undefined) return -ERRNO.ESPIPE
-        return file.stream !== 0 && this.#host.streams.writeOutput(file.stream, bytes) ? bytes.length : -ERRNO.EPIPE
+        if (file.stream === 0) return -ERRNO.EPIPE
+        return resultOf(this.#host.streams.writeOutput(file.stream, bytes), bytes.length)
       case "device":
         return file.device === "full" ? -ERRNO.ENOSPC : bytes.length
       case "directory":

@@ -37,12 +37,14 @@ export interface HostTree {
   }
 }
 
+/** Why output was not taken though somebody may read it: no space for it (ENOSPC), or another error (EIO). */
+export type LostOutput = "no-space" | "failed"
 /** A guest's standard input, output and error. */
 export interface HostStreams {
   /** At most `bytes` bytes of standard input; empty at its end, undefined when there is nothing yet. */
   readInput(bytes: number): Uint8Array | undefined
-  /** Standard output (1) or standard error (2). False: the reader is gone (EPIPE). */
-  writeOutput(stream: 1 | 2, bytes: Uint8Array): boolean
+  /** Standard output (1) or standard error (2). True: all of it was taken. False: the reader is gone (EPIPE). */
+  writeOutput(stream: 1 | 2, bytes: Uint8Array): boolean | LostOutput
   /** True when the stream is a terminal. */
   isTerminal(stream: 0 | 1 | 2): boolean
 }

@@ -39,7 +39,8 @@ const FIRST_REALTIME = 32
 /** Most signals that wait (RLIMIT_SIGPENDING). */
 const MAX_PENDING = 1024
 
-const IGNORED_BY_DEFAULT: ReadonlySet<number> = new Set([SIGNAL.CHLD, SIGNAL.CONT, SIGNAL.URG, SIGNAL.WINCH])
+/** Signals that end no process. */
+export const IGNORED_BY_DEFAULT: ReadonlySet<number> = new Set([SIGNAL.CHLD, SIGNAL.CONT, SIGNAL.URG, SIGNAL.WINCH])
 const STOPPING: ReadonlySet<number> = new Set([SIGNAL.STOP, SIGNAL.TSTP, SIGNAL.TTIN, SIGNAL.TTOU])
 /** Those that instructions cause: delivered before others. */
 const SYNCHRONOUS: ReadonlySet<number> = new Set([SIGNAL.SEGV, SIGNAL.BUS, SIGNAL.ILL, SIGNAL.TRAP, SIGNAL.FPE, SIGNAL.SYS])
