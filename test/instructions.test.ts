@@ -3,14 +3,15 @@ import { readFileSync } from "node:fs"
 import { gunzipSync } from "node:zlib"
 import { describe, expect, it } from "vitest"
 import { differences } from "./conformance/differential/compare.ts"
-import { decodeGolden, hashOf, randomData } from "./conformance/differential/golden.ts"
+import { GOLDEN } from "./conformance/differential/golden.ts"
 import { createBench, dataOf, loadCases, runCase } from "./conformance/differential/machine.ts"
 import { DATA_BYTES, RECORD } from "./conformance/differential/state.ts"
 import { disassembler, machineUnderTest } from "./conformance/differential/under-test.ts"
+import { decodeGolden, hashOf, randomData } from "./conformance/golden-cases.ts"
 
 const isa = machineUnderTest()
 const text = disassembler(isa)
-const batches = decodeGolden(gunzipSync(readFileSync(new URL("./golden/instructions.bin.gz", import.meta.url))))
+const batches = decodeGolden(GOLDEN, gunzipSync(readFileSync(new URL("./golden/instructions.bin.gz", import.meta.url))))
 
 /** Translating every instruction alone is slow, so that engine replays the first batches. */
 const JIT_BATCHES = 3

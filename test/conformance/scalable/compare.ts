@@ -1,5 +1,6 @@
 /** Compares two records of one case with scalable registers and says in words what differs. */
 import { OUTCOME } from "../differential/state.ts"
+import { bytesAt } from "../golden-cases.ts"
 import { PL, PREDICATES, RECORD, SVL, VECTORS, VL } from "./state.ts"
 
 /** Fields of a record that a case can change: name, offset and bytes. The index is the field's number in the golden file. */
@@ -16,7 +17,6 @@ export const FIELDS: readonly (readonly [name: string, offset: number, bytes: nu
   ...Array.from({ length: SVL }, (_, n) => [`ZA[${n}]`, RECORD.ZA + SVL * n, SVL] as const),
   ["ZT0", RECORD.ZT0, 64]
 ]
-export const bytesAt = (view: DataView, at: number, count: number): Uint8Array => new Uint8Array(view.buffer, view.byteOffset + at, count)
 const OUTCOMES = ["next", "taken", "fault"]
 const hex = (bytes: Uint8Array): string =>
   Array.from(bytes, (b) => b.toString(16).padStart(2, "0"))

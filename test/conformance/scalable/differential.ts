@@ -6,8 +6,8 @@
  * Prints the first differences and a count per family; exit status 1 when there is one.
  */
 import { parseArgs } from "node:util"
-import { randomData } from "../differential/golden.ts"
 import { DATA_BYTES, OUTCOME } from "../differential/state.ts"
+import { randomData } from "../golden-cases.ts"
 import { createBench, dataOf, loadCases, runCase } from "./bench.ts"
 import { drawScalableCases } from "./cases.ts"
 import { differences } from "./compare.ts"

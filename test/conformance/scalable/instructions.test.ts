@@ -2,15 +2,15 @@
 import { readFileSync } from "node:fs"
 import { gunzipSync } from "node:zlib"
 import { describe, expect, it } from "vitest"
-import { hashOf, randomData } from "../differential/golden.ts"
 import { DATA_BYTES, OUTCOME } from "../differential/state.ts"
+import { decodeGolden, hashOf, randomData } from "../golden-cases.ts"
 import { createBench, dataOf, loadCases, runCase } from "./bench.ts"
 import { differences } from "./compare.ts"
-import { decodeGolden } from "./golden.ts"
+import { GOLDEN } from "./golden.ts"
 import { scalableMachine, scalableTable } from "./machine.ts"
 import { RECORD } from "./state.ts"
 
-const batches = decodeGolden(gunzipSync(readFileSync(new URL("../../golden/scalable.bin.gz", import.meta.url))))
+const batches = decodeGolden(GOLDEN, gunzipSync(readFileSync(new URL("../../golden/scalable.bin.gz", import.meta.url))))
 /** Making a module of every instruction alone is slow, so that engine replays the first batch. */
 const JIT_BATCHES = 1
 

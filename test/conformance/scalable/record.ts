@@ -5,9 +5,9 @@
  */
 import { writeFileSync } from "node:fs"
 import { gzipSync } from "node:zlib"
-import { hashOf, randomData } from "../differential/golden.ts"
+import { encodeGolden, type GoldenBatch, hashOf, randomData } from "../golden-cases.ts"
 import { drawScalableCases } from "./cases.ts"
-import { encodeGolden, type GoldenBatch } from "./golden.ts"
+import { GOLDEN } from "./golden.ts"
 import { runOnQemu } from "./qemu.ts"
 import { RECORD } from "./state.ts"
 
@@ -21,6 +21,6 @@ for (let done = 0, seed = firstSeed; done < total; done += BATCH, seed++) {
   const expected = cases.map((_, i) => new DataView(records.buffer, records.byteOffset + i * RECORD.BYTES, RECORD.BYTES))
   batches.push({ dataSeed: seed, cases, expected, dataHash: hashOf(data) })
 }
-const file = gzipSync(encodeGolden(batches), { level: 9 })
+const file = gzipSync(encodeGolden(GOLDEN, batches), { level: 9 })
 writeFileSync(new URL("../../golden/scalable.bin.gz", import.meta.url), file)
 console.log(`${batches.reduce((sum, b) => sum + b.cases.length, 0)} cases, ${file.length} bytes`)
