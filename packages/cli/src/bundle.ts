@@ -1,8 +1,6 @@
 /** Entry of the built command. The build makes eltwo:modules: the packages and plugins of this repository, each loaded when it is asked for. */
 import { modules } from "eltwo:modules"
-import { start } from "./start.ts"
+import { start as startWith } from "./start.ts"
 
-/** bin/eltwo.js leaves its import() there. */
-const { [Symbol.for("eltwo.import")]: importModule } = globalThis as unknown as Record<symbol, (specifier: string) => Promise<object>>
-
-void start({ modules, importModule: importModule! })
+/** Runs the process's command line; `importModule` is the import() of whoever loads this. */
+export const start = (importModule: (specifier: string) => Promise<object>): Promise<never> => startWith({ modules, importModule })

@@ -20,36 +20,9 @@ import { environment } from "./environment.ts"
 import { helpText, plain } from "./help-text.ts"
 import { readLine } from "./line.ts"
 import { optionsOf } from "./options.ts"
+import { answerTo, SUMMARY } from "./overview.ts"
 import { internalReport, usageReport } from "./report.ts"
 import { VERSION } from "./version.ts"
-
-const COMMANDS = [
-  { usage: "run GUEST [-- ARGS]", summary: "runs a guest; its output and status are eltwo's" },
-  { usage: "restore FILE [--resume]", summary: "goes on with a guest that was saved" },
-  { usage: "snapshot VERB ...", summary: "create, inspect, show, diff, verify, flatten" },
-  { usage: "asm SOURCE", summary: "assembles a file or a line" },
-  { usage: "disasm FILE|HEX", summary: "disassembles a file or words" },
-  { usage: "isa [--coverage]", summary: "lists features, instructions and registers" },
-  { usage: "plugins", summary: "lists plugins and modes" },
-  { usage: "help exit-codes", summary: "explains the exit codes" }
-] as const
-const SUMMARY = "Runs AArch64 programs and machines, and shows what happens to their FP, SVE and SME registers."
-
-/** What `eltwo` and `eltwo --help` print. */
-const overview = (): string => {
-  const commands = COMMANDS.map(({ usage, summary }) => `  ${usage.padEnd(28)} ${summary}`)
-  return [
-    `eltwo ${VERSION}: ${SUMMARY}`,
-    "",
-    ...commands,
-    "",
-    "  eltwo run guests/hello                 a program from its source",
-    "  eltwo run --json ./a.out -- --flag x   a static Linux program with arguments",
-    "",
-    "`eltwo COMMAND --help` lists its options; --version prints the version, --completions bash|zsh|fish|sh a completion script.",
-    ""
-  ].join("\n")
-}
 
 /** @effect/cli prints help, versions and completion scripts through this; its errors are reported by us. */
 const consoleOf = ({ out, colours }: Io, command: string | undefined): Console.Console => {
@@ -64,11 +37,11 @@ const consoleOf = ({ out, colours }: Io, command: string | undefined): Console.C
 /** Runs one command line (without the program's name); gives the exit code. */
 export const main = async (argv: readonly string[], io: Io, distribution?: Distribution): Promise<number> => {
   const end = argv.indexOf("--")
-  const line = end < 0 ? argv : argv.slice(0, end)
-  const own = line.length === 1 && line[0] === "help" ? [] : line
+  const own = end < 0 ? argv : argv.slice(0, end)
   const context: Context = { io, guestArgs: end < 0 ? [] : argv.slice(end + 1), json: own.includes("--json"), distribution, exit: 0 }
-  if (own.length === 0 || (own.length === 1 && ["--help", "-h"].includes(own[0]!))) {
-    io.out(overview())
+  const answer = answerTo(own)
+  if (answer !== undefined) {
+    io.out(answer)
     return context.exit
   }
   const eltwo = Command.make("eltwo").pipe(

@@ -2,7 +2,7 @@
  * Values to bytes and back: MessagePack's core and nothing else, so that any language can read a section. What eltwo writes has one form only: keys in the order
  * of the shape, the smallest headers, no value that reads back as another. Who reads checks that by writing again (decodeAs in shape-schema.ts).
  */
-import { Packr } from "msgpackr"
+import { Packr } from "msgpackr/pack"
 import { prescan, type ScanLimits } from "./prescan.ts"
 import { refuse } from "./refusal.ts"
 
