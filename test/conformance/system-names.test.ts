@@ -4,10 +4,10 @@ import { expect, it } from "vitest"
 import { everyMachine } from "./groups.ts"
 
 it("no declared register is listed as undeclared", () => {
-  const twice = [...undeclaredRegisters].filter(([, encoding]) => everyMachine.registerByEncoding.has(encoding)).map(([name]) => name)
+  const twice = [...undeclaredRegisters()].filter(([, encoding]) => everyMachine.registerByEncoding.has(encoding)).map(([name]) => name)
   expect(twice, "remove them from system-register-names.ts").toEqual([])
 })
 it("every undeclared register has a name of its own", () => {
-  expect(undeclaredRegisters.size).toBeGreaterThan(1000)
-  expect(new Set(undeclaredRegisters.values()).size).toBe(undeclaredRegisters.size)
+  expect(undeclaredRegisters().size).toBeGreaterThan(1000)
+  expect(new Set(undeclaredRegisters().values()).size).toBe(undeclaredRegisters().size)
 })

@@ -224,27 +224,46 @@ const randomWords = (seed: number) => () => {
   return (t ^ (t >>> 15)) >>> 0
 }
 const SAMPLES = 32
-const allocated = (i: Instruction, word: number): boolean => i.declaration.where?.(fieldsOf(i, word) as never) !== false
+const allocated = (i: Instruction, word: number): boolean => {
+  const { where } = i.declaration
+  return where === undefined || where(fieldsOf(i, word) as never) !== false
+}
 const sampled = (i: Instruction): readonly number[] => {
   const next = randomWords(i.value)
   return Array.from({ length: SAMPLES }, () => ((next() & ~i.mask) | i.value) >>> 0).filter((w) => allocated(i, w))
 }
 
+/** Declarations are grouped by bits 31:24 of their words. */
+const GROUP_SHIFT = 24
+const GROUPS = 2 ** (32 - GROUP_SHIFT)
 /** Pairs of declarations that claim a common word. If one has strictly more fixed bits it is the special case of the other, which is allowed. */
 const overlaps = (all: readonly { readonly owner: string; readonly instruction: Instruction }[]): readonly string[] => {
   const problems: string[] = []
-  // Every pair is looked at: numbers side by side, because this is most of what composing takes.
   const masks = Int32Array.from(all, ({ instruction }) => instruction.mask)
   const values = Int32Array.from(all, ({ instruction }) => instruction.value)
-  for (let i = 0; i < all.length; i++) {
-    const mask = masks[i]!
-    const value = values[i]!
-    for (let j = i + 1; j < all.length; j++) {
-      if ((value ^ values[j]!) & mask & masks[j]!) continue
-      const both = mask | masks[j]!
-      if (mask !== masks[j] && (both === mask || both === masks[j])) continue
+  const groups = Array.from({ length: GROUPS }, (): number[] => [])
+  for (let j = 0; j < all.length; j++) {
+    const mask = masks[j]!
+    const value = values[j]!
+    const rivals: number[] = []
+    // Words that two declarations share are in a group of both: only the groups that agree with the fixed bits, counting through the free ones.
+    const free = ~(mask >>> GROUP_SHIFT) & (GROUPS - 1)
+    const fixed = value >>> GROUP_SHIFT
+    let choice = 0
+    do {
+      const group = groups[fixed | choice]!
+      for (const i of group) {
+        if ((value ^ values[i]!) & mask & masks[i]!) continue
+        const both = mask | masks[i]!
+        if (mask !== masks[i] && (both === mask || both === masks[i])) continue
+        if (!rivals.includes(i)) rivals.push(i)
+      }
+      group.push(j)
+      choice = (choice - free) & free
+    } while (choice !== 0)
+    for (const i of rivals) {
       const [a, b] = [all[i]!, all[j]!]
-      const word = commonWord(a.instruction, b.instruction, both >>> 0)
+      const word = commonWord(a.instruction, b.instruction, (mask | masks[i]!) >>> 0)
       if (word !== undefined)
         problems.push(
           `${a.instruction.name} of ${a.owner} and ${b.instruction.name} of ${b.owner} both claim 0x${word.toString(16).padStart(8, "0")}`

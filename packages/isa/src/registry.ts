@@ -1,10 +1,11 @@
 /** Composes register declarations: slots, layouts, accessors by encoding, and resolved references. Pure; problems are collected, not thrown. */
-import { type Feature, implemented } from "./feature.ts"
+import { type IdField, implemented } from "./feature.ts"
 import type { ControlPair, Gate, ResolvedCheck, ResolvedControl, ResolvedGate, TrapControl } from "./gate.ts"
 import { FULL_A64 } from "./gate.ts"
 import type { Extension } from "./plugin.ts"
 import {
   type Accessor,
+  type FieldContribution,
   type FieldReference,
   type FieldTable,
   type Layout,
@@ -53,10 +54,20 @@ export const composeRegisters = (extensions: readonly Extension[], features: Rea
   checkIdFields(extensions, owned, problems)
 
   const byName = new Map<string, Register>()
+  const added = grouped(
+    extensions.flatMap(({ name, fields = [] }) => fields.map((field) => ({ owner: name, ...field }))),
+    ({ register }) => register
+  )
+  const claimed = grouped(
+    implementedFeatures.flatMap(({ id = [] }) => id),
+    ({ register }) => register
+  )
   for (const { declaration, owner } of owned.values()) {
     const kept = attempt(owner, () => implemented(declaration.feature, features))
     if (!kept) continue
-    const register = attempt(owner, () => compose(declaration, byName.size, extensions, features, implementedFeatures, problems))
+    const register = attempt(owner, () =>
+      compose(declaration, byName.size, added.get(declaration.name) ?? [], features, claimed.get(declaration.name) ?? [], problems)
+    )
     if (register) byName.set(declaration.name, register)
   }
   if (byName.size > MAXIMUM_REGISTERS) problems.push(`The machine would have ${byName.size} registers; the register file holds ${MAXIMUM_REGISTERS}`)
@@ -75,6 +86,17 @@ export const composeRegisters = (extensions: readonly Extension[], features: Rea
     gates = resolveGates(extensions, features, controls, byName, fullA64, resolve, problems)
   const absent = [...owned.values()].filter(({ declaration }) => !byName.has(declaration.name)).map(({ declaration }) => declaration)
   return { registers: [...byName.values()], byName, byEncoding, names, absent, gates, controls, fullA64 }
+}
+
+/** Values by a key of each, in their order. */
+const grouped = <T>(values: readonly T[], keyOf: (value: T) => string): ReadonlyMap<string, readonly T[]> => {
+  const groups = new Map<string, T[]>()
+  for (const value of values) {
+    const group = groups.get(keyOf(value))
+    if (group) group.push(value)
+    else groups.set(keyOf(value), [value])
+  }
+  return groups
 }
 
 /** Declarations by name; a second owner of a name or of an encoding is a problem. */
@@ -125,13 +147,12 @@ const checkIdFields = (extensions: readonly Extension[], owned: ReadonlyMap<stri
 const compose = (
   declaration: SystemRegister,
   slot: number,
-  extensions: readonly Extension[],
+  added: readonly (FieldContribution & { readonly owner: string })[],
   features: ReadonlySet<string>,
-  implementedFeatures: readonly Feature[],
+  claimed: readonly IdField[],
   problems: string[]
 ): Register => {
-  const added = extensions.flatMap((e) => (e.fields ?? []).filter((f) => f.register === declaration.name).map((f) => ({ owner: e.name, ...f }))),
-    layout = (own: FieldTable | undefined, tables: readonly (readonly [string, FieldTable | undefined])[], ones: bigint): Layout => {
+  const layout = (own: FieldTable | undefined, tables: readonly (readonly [string, FieldTable | undefined])[], ones: bigint): Layout => {
       const fields = new Map<string, { low: number; width: number }>()
       let writable = own || tables.some(([, t]) => t) ? 0n : ALL
       for (const [owner, table] of [["", own] as const, ...tables])
@@ -163,14 +184,13 @@ const compose = (
           declaration.e2h.ones ?? 0n
         )
       : undefined,
-    reset: declaration.identification ? idValue(declaration, implementedFeatures) : (declaration.reset ?? 0n) | plain.ones,
+    reset: declaration.identification ? idValue(declaration, claimed) : (declaration.reset ?? 0n) | plain.ones,
     declaration
   }
 }
 
 /** Value of an ID register: its own constant, and every field some implemented feature claims. */
-const idValue = (declaration: SystemRegister, implementedFeatures: readonly Feature[]): bigint => {
-  const claimed = implementedFeatures.flatMap((f) => f.id ?? []).filter((f) => f.register === declaration.name)
+const idValue = (declaration: SystemRegister, claimed: readonly IdField[]): bigint => {
   let value = declaration.reset ?? 0n
   for (const { low, width = 4 } of claimed) {
     const largest = Math.max(...claimed.filter((f) => f.low === low).map((f) => f.value)),

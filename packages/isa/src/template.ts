@@ -17,6 +17,8 @@ export interface Template {
   readonly line: Node
   /** The line up to its first space. */
   readonly head: Node
+  /** What every text of it begins with, in lower case: letters, digits and dots before the first operand or group. */
+  readonly beginning: string
   /** Field values the line stands for without showing them. */
   readonly fixed: FieldValues
   readonly prefers: (fields: FieldValues) => boolean
@@ -115,6 +117,7 @@ const templateOf = (instruction: Instruction, text: string, fixed: FieldValues, 
     get head() {
       return compile(instruction, firstWord(text))
     },
+    beginning: /^[\w.]*/.exec(text)![0].toLowerCase(),
     fixed,
     prefers
   }

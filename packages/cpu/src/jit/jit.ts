@@ -7,7 +7,6 @@ import { onTrapKeysReset } from "../trap-key.ts"
 import { DYNAMIC } from "./exits.ts"
 import { HelperTable } from "./helpers.ts"
 import { laneCounts } from "./integer.ts"
-import { probe } from "./probe.ts"
 import { RegionCache, type TranslatedRegion } from "./region-cache.ts"
 import { type Gap, Translator } from "./translator.ts"
 
@@ -81,7 +80,7 @@ export class Jit implements RegionEngine {
 
   constructor(board: Board, options: JitOptions = {}) {
     const helpers = new HelperTable(board.memory)
-    this.translator = new Translator(board, helpers, probe())
+    this.translator = new Translator(board, helpers)
     this.#pes = board.pes.map((pe) => new PeRegions(pe, this.translator, this.counters, options))
     board.code.onWritten((page) => {
       for (const regions of this.#pes) regions.cache.dropPage(page)

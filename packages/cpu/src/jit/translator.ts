@@ -12,7 +12,7 @@ import type { Code } from "./discover.ts"
 import { DYNAMIC, type Exit } from "./exits.ts"
 import type { HelperTable } from "./helpers.ts"
 import { encodeModule, HOST } from "./module.ts"
-import type { HostSupport } from "./probe.ts"
+import { hasFusedMultiplyAdd } from "./probe.ts"
 import { type Failure, REGION_SIGNATURE, type Region, translateRegion } from "./region.ts"
 import type { RegionPage, TranslatedRegion } from "./region-cache.ts"
 import { createRuntime, type RuntimeFunctions } from "./runtime.ts"
@@ -51,7 +51,6 @@ interface Translation {
 export class Translator {
   readonly #board: Board
   readonly #helpers: HelperTable
-  readonly #support: HostSupport
   #runtime: RuntimeFunctions | undefined
   /** Words without lowering, by trap key. */
   readonly #stops = new Map<number, Set<number>>()
@@ -61,10 +60,9 @@ export class Translator {
   readonly #targets = new Map<number, readonly number[]>()
   readonly gaps = new Map<string, Gap>()
 
-  constructor(board: Board, helpers: HelperTable, support: HostSupport) {
+  constructor(board: Board, helpers: HelperTable) {
     this.#board = board
     this.#helpers = helpers
-    this.#support = support
   }
   /** From now on regions follow the indirect branch at an address to these targets; all are low halves. False when some are known already. */
   setTargets(address: number, targets: readonly number[]): boolean {
@@ -101,7 +99,7 @@ export class Translator {
   #translateOne(pe: Pe, key: number, place: Place, code: Code): Region | undefined {
     const options = {
       code,
-      state: stateOf(pe, key, place, this.#support),
+      state: stateOf(pe, key, place),
       helpers: this.#helpers,
       limit: place.limit,
       apart: (offset: number) => this.#apart.has((place.low + offset) % WORD)
@@ -159,7 +157,7 @@ const exitTables = (exits: readonly Exit[]) => ({
   counts: new Uint32Array(exits.length)
 })
 const addressOf = ({ low, high }: Place): bigint => (BigInt(high) << 32n) | BigInt(low)
-const stateOf = (pe: Pe, key: number, place: Place, support: HostSupport): TranslationState => ({
+const stateOf = (pe: Pe, key: number, place: Place): TranslationState => ({
   start: addressOf(place),
   vectorBits: pe.vectorBits,
   streamingVectorBits: pe.streamingVectorBits,
@@ -167,7 +165,9 @@ const stateOf = (pe: Pe, key: number, place: Place, support: HostSupport): Trans
   alignmentCheck: pe.alignmentCheck,
   stackAlignmentCheck: pe.stackAlignmentCheck,
   floats: FLOATS[floatClass(key)] ?? "none",
-  fusedMultiplyAdd: support.fusedMultiplyAdd,
+  get fusedMultiplyAdd() {
+    return hasFusedMultiplyAdd()
+  },
   systemRead: (encoding) => systemReadOf(pe, encoding)
 })
 

@@ -1,4 +1,5 @@
 /** The base architecture as an extension like any other: A64 without FP, its system registers and features. */
+import { once } from "../once.ts"
 import { defineExtension } from "../plugin.ts"
 import { baseFeatures } from "./features.ts"
 import { baseGates } from "./gates.ts"
@@ -12,9 +13,9 @@ import { timerRegisters } from "./registers-timer.ts"
 import { generalState } from "./state.ts"
 import { systemInstructionNames } from "./system-instruction-names.ts"
 
-const systemInstructions = new Map(systemInstructionNames.map(({ name, encoding }) => [name, encoding]))
+const systemInstructions = once(() => new Map(systemInstructionNames().map(({ name, encoding }) => [name, encoding])))
 /** Encoding of a SYS instruction by its name, "tlbi vmalle1is". */
-export const encodingOfSystemInstruction = (name: string): number | undefined => systemInstructions.get(name.toLowerCase())
+export const encodingOfSystemInstruction = (name: string): number | undefined => systemInstructions().get(name.toLowerCase())
 
 export { LIST_REGISTERS }
 

@@ -1,4 +1,5 @@
 /** Names of the encodings of SYS and SYSL: cache, translation and prediction maintenance. */
+import { once } from "../once.ts"
 import { systemEncoding } from "../operands.ts"
 
 /** What follows the name: a register always, unless it is XZR, or never. */
@@ -22,7 +23,7 @@ const rows = (operation: string, register: RegisterUse, lines: readonly string[]
     return row(register, operation === "" ? name! : `${operation} ${name}`, Number(op1), Number(CRn), Number(CRm), Number(op2))
   })
 
-const caches = [
+const caches = () => [
   ...rows("ic", "never", ["ialluis 0 7 1 0", "iallu 0 7 5 0"]),
   ...rows("ic", "always", ["ivau 3 7 5 1"]),
   // By virtual address or set and way, EL1.
@@ -37,12 +38,12 @@ const caches = [
   // By physical address, EL2 and EL3.
   ...rows("dc", "always", ["cipae 4 7 14 0", "cigdpae 4 7 14 7", "cipapa 6 7 14 1", "cigdpapa 6 7 14 5"])
 ]
-const translations = [
+const translations = () => [
   ...rows("at", "always", ["s1e1r 0 7 8 0", "s1e1w 0 7 8 1", "s1e0r 0 7 8 2", "s1e0w 0 7 8 3", "s1e1rp 0 7 9 0", "s1e1wp 0 7 9 1"]),
   ...rows("at", "always", ["s1e2r 4 7 8 0", "s1e2w 4 7 8 1", "s12e1r 4 7 8 4", "s12e1w 4 7 8 5", "s12e0r 4 7 8 6", "s12e0w 4 7 8 7"]),
   ...rows("at", "always", ["s1e1a 0 7 9 2", "s1e2a 4 7 9 2", "s1e3r 6 7 8 0", "s1e3w 6 7 8 1", "s1e3a 6 7 9 2"])
 ]
-const others = [
+const others = () => [
   ...rows("", "always", ["cfp_rctx 3 7 3 4", "dvp_rctx 3 7 3 5", "cosp_rctx 3 7 3 6", "cpp_rctx 3 7 3 7"]).map((entry) => ({
     ...entry,
     name: entry.name.replace("_", " ")
@@ -89,38 +90,40 @@ const broadcast = (operation: string, text: string, op1: number, CRn: number, su
     row(name.endsWith("*") ? wholeContext(op1, suffix) : "always", `${operation} ${name.replace("*", "")}${suffix}${end}`, op1, CRn, CRm, op2)
   )
 
-const invalidations = [
-  { CRn: 8, end: "" },
-  { CRn: 9, end: "nxs" }
-].flatMap(({ CRn, end }) => [
-  ...shareability.flatMap(({ suffix, CRm, range }) =>
-    levels.flatMap(({ op1, single, ranges }) => [
-      ...broadcast("tlbi", single, op1, CRn, suffix, CRm, end),
-      ...broadcast("tlbi", ranges, op1, CRn, suffix, range, end)
-    ])
-  ),
-  ...broadcast("tlbi", "ipas2e1 1 ripas2e1 2 ipas2le1 5 ripas2le1 6", 4, CRn, "is", 0, end),
-  ...broadcast("tlbi", "ipas2e1 1 ripas2e1 2 ipas2le1 5 ripas2le1 6", 4, CRn, "", 4, end),
-  ...broadcast("tlbi", "ipas2e1 0 ripas2e1 3 ipas2le1 4 ripas2le1 7", 4, CRn, "os", 4, end),
-  ...broadcast("tlbi", "vmallws2e1* 3", 4, CRn, "", 6, end),
-  ...broadcast("tlbi", "vmallws2e1* 2", 4, CRn, "is", 2, end),
-  ...broadcast("tlbi", "vmallws2e1* 2", 4, CRn, "os", 5, end)
-])
-const protections = shareability.flatMap(({ suffix, CRm }) =>
-  protectionLevels.flatMap(({ op1, single }) => [
-    ...broadcast("plbi", single, op1, 10, suffix, CRm, ""),
-    ...broadcast("plbi", single, op1, 10, suffix, CRm + 8, "nxs")
+const invalidations = () =>
+  [
+    { CRn: 8, end: "" },
+    { CRn: 9, end: "nxs" }
+  ].flatMap(({ CRn, end }) => [
+    ...shareability.flatMap(({ suffix, CRm, range }) =>
+      levels.flatMap(({ op1, single, ranges }) => [
+        ...broadcast("tlbi", single, op1, CRn, suffix, CRm, end),
+        ...broadcast("tlbi", ranges, op1, CRn, suffix, range, end)
+      ])
+    ),
+    ...broadcast("tlbi", "ipas2e1 1 ripas2e1 2 ipas2le1 5 ripas2le1 6", 4, CRn, "is", 0, end),
+    ...broadcast("tlbi", "ipas2e1 1 ripas2e1 2 ipas2le1 5 ripas2le1 6", 4, CRn, "", 4, end),
+    ...broadcast("tlbi", "ipas2e1 0 ripas2e1 3 ipas2le1 4 ripas2le1 7", 4, CRn, "os", 4, end),
+    ...broadcast("tlbi", "vmallws2e1* 3", 4, CRn, "", 6, end),
+    ...broadcast("tlbi", "vmallws2e1* 2", 4, CRn, "is", 2, end),
+    ...broadcast("tlbi", "vmallws2e1* 2", 4, CRn, "os", 5, end)
   ])
-)
+const protections = () =>
+  shareability.flatMap(({ suffix, CRm }) =>
+    protectionLevels.flatMap(({ op1, single }) => [
+      ...broadcast("plbi", single, op1, 10, suffix, CRm, ""),
+      ...broadcast("plbi", single, op1, 10, suffix, CRm + 8, "nxs")
+    ])
+  )
 
 /** Written with a comma before the register: all but those of one word. */
-export const systemInstructionNames: readonly SystemInstruction[] = [
-  ...caches,
-  ...translations,
-  ...others,
-  ...invalidations,
+export const systemInstructionNames = once((): readonly SystemInstruction[] => [
+  ...caches(),
+  ...translations(),
+  ...others(),
+  ...invalidations(),
   ...rows("tlbi", "never", ["paallos 6 8 1 4", "paall 6 8 7 4"]),
   ...rows("tlbi", "always", ["rpaos 6 8 4 3", "rpalos 6 8 4 7"]),
-  ...protections,
+  ...protections(),
   ...rows("", "always", ["trcit 3 7 2 7", "gcspushm 3 7 7 0", "gcsss1 3 7 7 2"])
-]
+])

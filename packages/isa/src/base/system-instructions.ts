@@ -1,6 +1,7 @@
 /** SYS and SYSL: maintenance of caches, translations and predictions, by encoding. */
 import { helper } from "../builder.ts"
 import { type Instruction, instruction } from "../instruction.ts"
+import { once } from "../once.ts"
 import { type Operand, register, systemEncoding, unsigned } from "../operands.ts"
 import { type SystemInstruction, systemInstructionNames } from "./system-instruction-names.ts"
 
@@ -14,24 +15,29 @@ const encodingOf = (f: Encoding): number => systemEncoding(1, f.op1, f.CRn, f.CR
 
 /** One of the named encodings that stand in this line. */
 const named = (line: (entry: SystemInstruction) => boolean): Operand<Encoding> => {
-  const entries = systemInstructionNames.filter(line)
-  const byEncoding = new Map(entries.map(({ encoding, name }) => [encoding, name]))
-  const fields = new Map(
-    entries.map(({ encoding, name }) => {
-      return [name, { op1: (encoding >> 11) & 7, CRn: (encoding >> 7) & 15, CRm: (encoding >> 3) & 15, op2: encoding & 7 }]
-    })
+  const entries = once(() => systemInstructionNames().filter(line))
+  const byEncoding = once(() => new Map(entries().map(({ encoding, name }) => [encoding, name])))
+  const fields = once(
+    () =>
+      new Map(
+        entries().map(({ encoding, name }) => {
+          return [name, { op1: (encoding >> 11) & 7, CRn: (encoding >> 7) & 15, CRm: (encoding >> 3) & 15, op2: encoding & 7 }]
+        })
+      )
   )
   return {
-    spellings: [...fields.keys()],
-    print: (f) => byEncoding.get(encodingOf(f)),
+    get spellings() {
+      return [...fields().keys()]
+    },
+    print: (f) => byEncoding().get(encodingOf(f)),
     read(text, at) {
       const match = /(\w+)(?:[ \t]+(\w+))?/y
       match.lastIndex = at
       const words = match.exec(text)
       if (!words) return []
-      const found = [`${words[1]} ${words[2]}`, words[1]!].find((name) => fields.has(name))
+      const found = [`${words[1]} ${words[2]}`, words[1]!].find((name) => fields().has(name))
       if (found === undefined) return []
-      return [{ end: found === words[1] ? at + found.length : at + words[0].length, fields: fields.get(found)! }]
+      return [{ end: found === words[1] ? at + found.length : at + words[0].length, fields: fields().get(found)! }]
     }
   }
 }

@@ -1,4 +1,5 @@
 /** Names of system registers that no extension declares: to print and read what a processor without them meets. */
+import { once } from "../once.ts"
 import { type SystemAccess, type SystemNames, systemEncoding } from "../operands.ts"
 
 /**
@@ -137,18 +138,18 @@ const namesOf = (line: string): readonly (readonly [name: string, encoding: numb
     return Array.from({ length: count }, (_, i) => [`${head}${Number(first) + i}${tail}`, encoding + i * Number(step)] as const)
   })
 }
-/** Lower-case names and their encodings. */
-export const undeclaredRegisters: ReadonlyMap<string, number> = new Map(undeclared.flatMap(namesOf))
+/** Lower-case names and their encodings; read when they are first asked for, which most runs never do. */
+export const undeclaredRegisters = once((): ReadonlyMap<string, number> => new Map(undeclared.flatMap(namesOf)))
 
 /** Reading and writing the debug data register have a name each. */
 const receive = ["dbgdtrrx_el0", systemEncoding(2, 3, 0, 5, 0)] as const
 
 /** The names of a machine: its own registers (lower-case name to encoding), and those it lacks. */
 export const systemNamesOf = (declared: ReadonlyMap<string, number>): SystemNames => {
-  const encodings = new Map([...undeclaredRegisters, receive, ...declared])
-  const names = new Map([...encodings].map(([name, encoding]) => [encoding, name]))
+  const others = once(() => new Map([...undeclaredRegisters(), receive]))
+  const names = once(() => new Map([...others(), ...declared].map(([name, encoding]) => [encoding, name])))
   return {
-    name: (encoding: number, access: SystemAccess) => (access === "read" && encoding === receive[1] ? receive[0] : names.get(encoding)),
-    encoding: (name: string) => encodings.get(name.toLowerCase())
+    name: (encoding: number, access: SystemAccess) => (access === "read" && encoding === receive[1] ? receive[0] : names().get(encoding)),
+    encoding: (name: string) => declared.get(name.toLowerCase()) ?? others().get(name.toLowerCase())
   }
 }

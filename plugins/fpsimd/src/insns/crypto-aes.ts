@@ -5,8 +5,8 @@ import { affineByte, byteTable, fieldInverse, fieldProduct } from "./crypto-byte
 /** x^8 + x^4 + x^3 + x + 1 */
 const POLYNOMIAL = 0x11b
 const substitution = byteTable((x) => affineByte(fieldInverse(x, POLYNOMIAL), [0, 1, 2, 3, 4], 0x63))
-const inverseSubstitution = byteTable((x) => substitution.indexOf(x))
-const multiples = (factor: number): Uint8Array => byteTable((x) => fieldProduct(x, factor, POLYNOMIAL))
+const inverseSubstitution = byteTable((x) => substitution().indexOf(x))
+const multiples = (factor: number): (() => Uint8Array) => byteTable((x) => fieldProduct(x, factor, POLYNOMIAL))
 
 /** Where byte i of a state comes from when row r (byte i & 3 of each column) moves r columns. */
 const shiftedRow = (i: number, direction: 1 | -1): number => (i & 3) | ((i + 4 * direction * (i & 3)) & 12)
@@ -21,7 +21,7 @@ export const aesRound = helper({
   pure: true,
   run(_host, state, key, decrypt) {
     const rows = decrypt ? rowsRight : rowsLeft
-    const box = decrypt ? inverseSubstitution : substitution
+    const box = decrypt ? inverseSubstitution() : substitution()
     const out = new Uint8Array(16)
     for (let i = 0; i < 16; i++) {
       const from = rows[i]!
@@ -41,7 +41,7 @@ export const aesMixColumns = helper({
   gives: "vector",
   pure: true,
   run(_host, state, inverse) {
-    const [m0, m1, m2, m3] = inverse ? unmix : mix
+    const [m0, m1, m2, m3] = (inverse ? unmix : mix).map((table) => table())
     const out = new Uint8Array(16)
     for (let i = 0; i < 16; i++) {
       const column = i & 12

@@ -1,4 +1,5 @@
 /** Arithmetic of GF(2^8), of which the substitution boxes of AES and SM4 are made. A polynomial is given with its leading term, 0x100 up. */
+import { once } from "@eltwo/isa"
 
 export const fieldProduct = (x: number, y: number, polynomial: number): number => {
   let sum = 0
@@ -22,5 +23,5 @@ export const fieldInverse = (x: number, polynomial: number): number => {
 /** The sum of x rotated left by each amount, plus a constant. */
 export const affineByte = (x: number, rotations: readonly number[], constant: number): number =>
   rotations.reduce((sum, by) => sum ^ (x << by) ^ (x >> (8 - by)), constant) & 0xff
-/** A table of a function of bytes. */
-export const byteTable = (of: (x: number) => number): Uint8Array => Uint8Array.from({ length: 256 }, (_, x) => of(x))
+/** A table of a function of bytes, made when it is first wanted. */
+export const byteTable = (of: (x: number) => number): (() => Uint8Array) => once(() => Uint8Array.from({ length: 256 }, (_, x) => of(x)))

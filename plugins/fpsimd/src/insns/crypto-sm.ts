@@ -62,8 +62,10 @@ export const sm3Round = helper({
 const POLYNOMIAL = 0x1f5
 const affine = (x: number): number => affineByte(x, [0, 1, 3, 6, 7], 0xd3)
 const substitution = byteTable((x) => affine(fieldInverse(affine(x), POLYNOMIAL)))
-const substituteWord = (x: number): number =>
-  substitution[x & 255]! | (substitution[(x >>> 8) & 255]! << 8) | (substitution[(x >>> 16) & 255]! << 16) | (substitution[x >>> 24]! << 24)
+const substituteWord = (x: number): number => {
+  const box = substitution()
+  return box[x & 255]! | (box[(x >>> 8) & 255]! << 8) | (box[(x >>> 16) & 255]! << 16) | (box[x >>> 24]! << 24)
+}
 const spreadRound = (x: number): number => x ^ rotateLeft(x, 2) ^ rotateLeft(x, 10) ^ rotateLeft(x, 18) ^ rotateLeft(x, 24)
 const spreadKey = (x: number): number => x ^ rotateLeft(x, 13) ^ rotateLeft(x, 23)
 /** Four rounds of SM4 (forKey = 0: SM4E) or of its key schedule (1: SM4EKEY). */
