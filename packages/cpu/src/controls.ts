@@ -194,6 +194,10 @@ export class Controls {
   written(slot: number): bigint {
     return this.#pe.system[slot]!
   }
+  /** Its low (0) or high (1) word. */
+  writtenWord(slot: number, half: 0 | 1): number {
+    return this.#words[2 * slot + half]!
+  }
   /** The value of a control register that governs now. */
   inForce(slot: number): bigint {
     return this.#pe.system[slot + IN_FORCE]!
@@ -214,11 +218,18 @@ export class Controls {
 
   /** Stores a register; a control register takes effect by the synchronisation mode. The value is masked already. */
   store(register: Register, value: bigint): void {
-    const { slot } = register
-    this.#pe.system[slot] = value
-    if (!register.control) return
+    this.#pe.system[register.slot] = value
+    if (register.control) this.#stored(register.slot)
+  }
+  /** The same of a value in halves. */
+  storeWords(register: Register, low: number, high: number): void {
+    this.#words[2 * register.slot] = low
+    this.#words[2 * register.slot + 1] = high
+    if (register.control) this.#stored(register.slot)
+  }
+  #stored(slot: number): void {
     if (this.mode === "chaos" && this.#toss()) {
-      this.#pe.system[slot + IN_FORCE] = value
+      this.#pe.system[slot + IN_FORCE] = this.#pe.system[slot]!
       if (this.#isPending[slot]) this.#pending.splice(this.#pending.indexOf(slot), 1)
       this.#isPending[slot] = 0
       this.#derive()

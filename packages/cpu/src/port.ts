@@ -12,6 +12,7 @@ import type { Pe } from "./pe.ts"
 import { synchronizeErrors } from "./pending.ts"
 import { synchronize } from "./processor-state.ts"
 import { writePstateImmediate } from "./pstate-immediate.ts"
+import { ListMemory, type Move, movesOf, type RegisterList, readMove, writeMove } from "./register-list.ts"
 import { readAccessor, writeAccessor } from "./system-registers.ts"
 
 /**
@@ -48,6 +49,10 @@ export interface Port {
   /** Registers by name as the manual spells them, "SCTLR_EL12". Throws RangeError for a name this machine does not know. */
   mrs(register: string): bigint | PortTrap
   msr(register: string, value: bigint): PortTrap | undefined
+  /** MRS of each register of a list in turn, into memory. A trap ends it. Throws RangeError as mrs does. */
+  mrsAll(list: RegisterList, memory: BigUint64Array): PortTrap | undefined
+  /** MSR of each, from memory. */
+  msrAll(list: RegisterList, memory: BigUint64Array): PortTrap | undefined
   /** Context synchronisation: control writes take effect. */
   isb(): void
   /** Error synchronisation (ESB): a masked SError that is pending goes to DISR_EL1. */
@@ -67,8 +72,11 @@ export interface Port {
   str(address: bigint, bytes: AccessBytes, value: bigint): PortTrap | undefined
   /** Maintenance: "tlbi vmalle1is", "at s1e1r". Throws RangeError for an unknown name. */
   sys(operation: string, operand?: bigint): PortTrap | undefined
-  /** A register file by its component's id ("general", "fpsimd"), in the component's format. Throws RangeError for an unknown id or an image of wrong size. */
-  save(component: string): Uint8Array | PortTrap
+  /**
+   * A register file by its component's id ("general", "fpsimd"), in the component's format, into a new image or the one given. Throws RangeError for an unknown
+   * id or an image of wrong size.
+   */
+  save(component: string, into?: Uint8Array): Uint8Array | PortTrap
   load(component: string, image: Uint8Array): PortTrap | undefined
   zero(component: string): PortTrap | undefined
   /** Enters the exception of a trap at its target. */
@@ -100,6 +108,29 @@ export const portOf = (pe: Pe): Port => {
     const known = access === "read" ? readable : writable
     known.set(register, accessor)
     return accessor
+  }
+  /** By list, for reads and writes, without E2H and with it. */
+  const lists: Readonly<Record<"mrs" | "msr", readonly WeakMap<RegisterList, readonly Move[]>[]>> = {
+    mrs: [new WeakMap(), new WeakMap()],
+    msr: [new WeakMap(), new WeakMap()]
+  }
+  const views = new WeakMap<BigUint64Array, ListMemory>()
+  const moveAll = (verb: "mrs" | "msr", list: RegisterList, memory: BigUint64Array): PortTrap | undefined => {
+    const { e2h } = pe.controls
+    const known = lists[verb][e2h ? 1 : 0]!
+    const isRead = verb === "mrs"
+    let moves = known.get(list)
+    if (!moves) known.set(list, (moves = movesOf(list, isRead, e2h, accessorOf)))
+    let view = views.get(memory)
+    if (!view) views.set(memory, (view = new ListMemory(memory)))
+    let at = 0
+    try {
+      if (isRead) for (; at < moves.length; at++) readMove(pe, moves[at]!, view)
+      else for (; at < moves.length; at++) writeMove(pe, moves[at]!, view)
+      return undefined
+    } catch (error) {
+      return trapped(error, `${verb} ${list.names[at]}`)
+    }
   }
   const trapped = (error: unknown, operation: string): PortTrap => {
     if (error instanceof Abort) return new PortTrap(operation, pe.el, error.exception)
@@ -142,6 +173,8 @@ export const portOf = (pe: Pe): Port => {
         return trapped(error, `msr ${register}`)
       }
     },
+    mrsAll: (list, memory) => moveAll("mrs", list, memory),
+    msrAll: (list, memory) => moveAll("msr", list, memory),
     isb: () => synchronize(pe),
     esb: () => synchronizeErrors(pe),
     smstop: (which) => nothing(attempt(`smstop ${which}`, () => writePstateImmediate(pe, SVCR_OP, SVCR_OP, SMSTOP[which]))),
@@ -161,9 +194,11 @@ export const portOf = (pe: Pe): Port => {
       if (encoding === undefined) throw new RangeError(`There is no system instruction ${operation}`)
       return nothing(attempt(operation, () => maintain(pe, encoding, operand, 0, false)))
     },
-    save: (id) =>
+    save: (id, into) =>
       withComponent("save", id, (component) => {
-        const image = new Uint8Array(component.bytes(registers))
+        const bytes = component.bytes(registers)
+        const image = into ?? new Uint8Array(bytes)
+        if (image.length !== bytes) throw wrongSize(id, bytes, image)
         component.save(registers, image)
         return image
       }),
@@ -171,7 +206,7 @@ export const portOf = (pe: Pe): Port => {
       nothing(
         withComponent("load", id, (component) => {
           const bytes = component.bytes(registers)
-          if (image.length !== bytes) throw new RangeError(`An image of ${id} has ${bytes} bytes, not ${image.length}`)
+          if (image.length !== bytes) throw wrongSize(id, bytes, image)
           component.load(registers, image)
         })
       ),
@@ -179,6 +214,9 @@ export const portOf = (pe: Pe): Port => {
     take: (trap) => takeException(pe, trap.exception)
   }
 }
+
+const wrongSize = (id: string, bytes: number, image: Uint8Array): RangeError =>
+  new RangeError(`An image of ${id} has ${bytes} bytes, not ${image.length}`)
 
 const readMemory = (pe: Pe, address: bigint, bytes: AccessBytes): bigint => {
   const { physical } = translate(pe, address, "read", { bytes }),
@@ -212,6 +250,7 @@ const writeMemory = (pe: Pe, address: bigint, bytes: AccessBytes, value: bigint)
 /** The register files as state components see them. */
 export const registerBytesOf = (pe: Pe): RegisterBytes => {
   const place = { FPSR: PE.FPSR, FPCR: PE.FPCR } as const
+  const x = pe.bytes.subarray(PE.X, PE.X + 31 * 8)
   const z = Array.from({ length: 32 }, (_, n) => pe.z(n))
   return {
     get vectorBytes() {
@@ -223,7 +262,7 @@ export const registerBytesOf = (pe: Pe): RegisterBytes => {
     get svcr() {
       return pe.svcr
     },
-    X: () => pe.bytes.subarray(PE.X, PE.X + 31 * 8),
+    X: () => x,
     Z: (n) => z[n]!,
     P: (n) => pe.p(n),
     ZA: (index) => {

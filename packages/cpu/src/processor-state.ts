@@ -25,19 +25,23 @@ export const stackSlot = (pe: Pe, state: number): number => {
   return (state & PSTATE.EL) >> 2 === 2 ? slot.SP_EL2 : slot.SP_EL1
 }
 
-/** Derives what engines look at: after a change of PSTATE, of control registers in force, of SVCR, or of the whole state. */
+/** Derives what follows from the state: after a change of PSTATE, of control registers in force, of SVCR, or of the whole state. */
 export const deriveState = (pe: Pe): void => {
+  updateVectorLengths(pe)
+  pe.trapKeys.stale = true
+  // a modelled kernel fetches nothing and walks for its accesses: the banks of what runs below it stay
+  if (pe.el < pe.modelledEl) deriveForEngines(pe)
+  else pe.translation.selected = false
+}
+/** Derives what only engines look at; the run loop does it where deriveState had no need to. */
+export const deriveForEngines = (pe: Pe): void => {
   const { controls, translation, el } = pe
   const sctlr = controls.low(el === 2 || (el === 0 && controls.host) ? controls.slot.SCTLR_EL2 : controls.slot.SCTLR_EL1)
   const regime = translation.current()
-  // a modelled kernel fetches nothing and walks for its accesses: the banks of what runs below it stay
-  if (el < pe.modelledEl) translation.select()
-  else translation.selected = false
+  translation.select()
   pe.alignmentCheck = (sctlr & SCTLR.A) !== 0 || (!regime.enabled && !regime.normalWhenOff)
   pe.nonAligned = (sctlr & SCTLR.nAA) !== 0
   pe.stackAlignmentCheck = (sctlr & (el === 0 ? SCTLR.SA0 : SCTLR.SA)) !== 0
-  updateVectorLengths(pe)
-  pe.trapKeys.stale = true
 }
 
 /** A context synchronisation event: control writes take effect. */

@@ -228,6 +228,15 @@ interface Described {
   readonly regime: Regime
 }
 const KEPT = 8
+const indexOf = (described: readonly Described[], wanted: Uint32Array): number => {
+  for (let at = 0; at < described.length; at++) {
+    const { words } = described[at]!
+    let i = 0
+    while (i < wanted.length && words[i] === wanted[i]) i++
+    if (i === wanted.length) return at
+  }
+  return -1
+}
 
 /** Descriptions by what they were made from: a switch back to registers that were in force before finds the same object. */
 export class Regimes {
@@ -235,11 +244,17 @@ export class Regimes {
   readonly #normalWhenOff: boolean
   readonly #recent: Record<RegimeName, Described[]> = { "EL1&0": [], EL2: [], "EL2&0": [] }
   readonly #versions: Record<RegimeName, number> = { "EL1&0": -1, EL2: -1, "EL2&0": -1 }
-  readonly #words = new Uint32Array(2 * REGISTERS["EL1&0"].length + 2)
+  /** Where the registers are, and their words as they are now. */
+  readonly #sources: Readonly<Record<RegimeName, { readonly slots: readonly number[]; readonly words: Uint32Array }>>
   #ids = 0
 
   constructor(controls: Controls, normalWhenOff: boolean) {
     this.#controls = controls
+    const source = (name: RegimeName) => ({
+      slots: REGISTERS[name].map((register) => controls.slot[register]),
+      words: new Uint32Array(2 * REGISTERS[name].length + 2)
+    })
+    this.#sources = { "EL1&0": source("EL1&0"), EL2: source("EL2"), "EL2&0": source("EL2&0") }
     this.#normalWhenOff = normalWhenOff
   }
   /** The regime as the registers in force describe it. */
@@ -247,7 +262,7 @@ export class Regimes {
     const recent = this.#recent[name]
     if (this.#versions[name] === this.#controls.version) return recent[0]!.regime
     const words = this.#gather(name)
-    const at = recent.findIndex((d) => d.words.every((word, i) => word === words[i]))
+    const at = indexOf(recent, words)
     const found =
       at < 0 ? { words: words.slice(), regime: describe(this.#controls, name, this.#ids++, this.#normalWhenOff) } : recent.splice(at, 1)[0]!
     recent.unshift(found)
@@ -257,10 +272,10 @@ export class Regimes {
   }
   #gather(name: RegimeName): Uint32Array {
     const controls = this.#controls
-    const words = this.#words.subarray(0, 2 * REGISTERS[name].length + 2)
+    const { words, slots } = this.#sources[name]
     let i = 0
-    for (const register of REGISTERS[name]) {
-      const slot = controls.slot[register]
+    for (let s = 0; s < slots.length; s++) {
+      const slot = slots[s]!
       words[i++] = controls.low(slot)
       words[i++] = controls.high(slot)
     }

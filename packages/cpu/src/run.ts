@@ -5,6 +5,7 @@ import { Interpreter, type Trace } from "./interp/interpreter.ts"
 import { LEAVE, PE } from "./layout.ts"
 import type { Pe } from "./pe.ts"
 import { pendingInterrupt } from "./pending.ts"
+import { deriveForEngines } from "./processor-state.ts"
 import { timerDeadline } from "./timer.ts"
 
 /** How far a processing element runs, and how. */
@@ -33,7 +34,7 @@ export const run = (pe: Pe, { instructions, engine = "jit", trace }: RunOptions)
   const regions = engine === "jit" && !trace?.instruction ? pe.board.regions : undefined
   interpreter.trace = trace
   pe.attention = true
-  if (!pe.translation.selected) pe.translation.select()
+  if (!pe.translation.selected) deriveForEngines(pe)
   let left = instructions
   let untilDeadline = 0
   while (left > 0) {

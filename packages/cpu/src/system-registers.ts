@@ -24,6 +24,14 @@ export const readAccessor = (pe: Pe, accessor: Accessor, Rt: number): bigint => 
 export const writeAccessor = (pe: Pe, accessor: Accessor, value: bigint, Rt: number): void =>
   writeRegister(pe, reached(pe, accessor, Rt, false), value)
 
+/** What an accessor reaches at EL2 if every access of it succeeds there and does nothing but move the value; undefined: not known beforehand. */
+export const plainRegister = ({ read, write, access, atEL2, atHost }: Accessor, isRead: boolean, e2h: boolean): Register | undefined => {
+  const register = e2h ? atHost : atEL2
+  if (!register || access !== undefined || (isRead ? read : write) > 2) return undefined
+  const { storage, compute, length } = register.declaration
+  return storage || compute || length ? undefined : register
+}
+
 /** The register an accessor reaches from the current exception level. Throws Abort. */
 const reached = (pe: Pe, accessor: Accessor, Rt: number, isRead: boolean): Register => {
   const { controls, el } = pe

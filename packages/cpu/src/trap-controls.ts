@@ -14,5 +14,8 @@ export const closedByEL2 = ({ controls, el }: Pe, { cptr }: ResolvedControl): bo
   return controls.e2h ? !(value === 3 || (value === 1 && !(el === 0 && controls.tge))) : value !== 0
 }
 /** Both leave open what the control of this id is about; a machine without it has nothing to close. */
-export const isOpen = (pe: Pe, id: string): boolean =>
-  pe.controls.machine.trapControls.every((control) => control.id !== id || !(closedByEL1(pe, control) || closedByEL2(pe, control)))
+export const isOpen = (pe: Pe, id: string): boolean => {
+  for (const control of pe.controls.machine.trapControls)
+    if (control.id === id && (closedByEL1(pe, control) || closedByEL2(pe, control))) return false
+  return true
+}

@@ -12,35 +12,35 @@ const FPSR_AFTER_SM = 0x0800009f
 
 const ZCR = { el1: "ZCR_EL1", el2: "ZCR_EL2" } as const
 const SMCR = { el1: "SMCR_EL1", el2: "SMCR_EL2" } as const
-/** Length that ZCR_ELx or SMCR_ELx ask for at the current exception level, in bits. */
+/** LEN that ZCR_ELx or SMCR_ELx ask for at the current exception level. */
 const requested = ({ controls, el }: Pe, { el1, el2 }: typeof ZCR | typeof SMCR): number => {
   const limit = controls.low(controls.slot[el2]) & LEN
   const own = el === 2 || (el === 0 && controls.host) ? limit : controls.low(controls.slot[el1]) & LEN
-  return 128 * (Math.min(own, limit) + 1)
+  return Math.min(own, limit)
 }
 const LEN = 15
-/** The largest implemented length not above `request`; the smallest one when there is none. */
-const implementedLength = (lengths: readonly number[], request: number): number => {
-  let below = 0
-  let smallest = Number.POSITIVE_INFINITY
-  for (const length of lengths) {
-    if (length <= request && length > below) below = length
-    if (length < smallest) smallest = length
-  }
-  return below || smallest
+const V_BITS = 128
+/** Length in bits by LEN: the largest implemented one not above, or the smallest one; 128 without any. */
+const lengthTable = (lengths: readonly number[]): Uint16Array =>
+  Uint16Array.from({ length: LEN + 1 }, (_, field) => {
+    const below = lengths.filter((length) => length <= 128 * (field + 1))
+    return below.length > 0 ? Math.max(...below) : lengths.length > 0 ? Math.min(...lengths) : V_BITS
+  })
+const tables = new WeakMap<readonly number[], Uint16Array>()
+const implementedLength = (lengths: readonly number[], field: number): number => {
+  let table = tables.get(lengths)
+  if (!table) tables.set(lengths, (table = lengthTable(lengths)))
+  return table[field]!
 }
 
 /** Sets `pe.vectorBits` and `pe.streamingVectorBits`; what a shorter length hides becomes zero. */
 export const updateVectorLengths = (pe: Pe): void => {
   const { vectorLengths, streamingVectorLengths } = pe.board
-  const streaming = pe.svcr & SM
-  pe.streamingVectorBits = streamingVectorLengths.length > 0 ? implementedLength(streamingVectorLengths, requested(pe, SMCR)) : 128
-  const plain = vectorLengths.length > 0 ? implementedLength(vectorLengths, requested(pe, ZCR)) : 128
-  const bits = streaming ? pe.streamingVectorBits : plain
+  pe.streamingVectorBits = implementedLength(streamingVectorLengths, requested(pe, SMCR))
+  const bits = pe.svcr & SM ? pe.streamingVectorBits : implementedLength(vectorLengths, requested(pe, ZCR))
   if (bits < pe.vectorBits) truncate(pe, bits / 8)
   pe.vectorBits = bits
 }
-const V_BITS = 128
 /** Z registers are longer than V, and open to the current exception level outside streaming mode. */
 export const haveUpperBits = (pe: Pe): boolean => pe.vectorBits > V_BITS && !(pe.svcr & SM) && isOpen(pe, "fp") && isOpen(pe, "sve")
 /** The exception level has changed from one where they were open: where FP is open and SVE closed, what is above V becomes zero. */
@@ -48,8 +48,15 @@ export const hideUpperBits = (pe: Pe): void => {
   if (isOpen(pe, "fp") && !isOpen(pe, "sve")) truncate(pe, V_BITS / 8)
 }
 const truncate = (pe: Pe, bytes: number): void => {
-  for (let n = 0; n < 32; n++) pe.bytes.fill(0, PE.Z + n * Z_BYTES + bytes, PE.Z + (n + 1) * Z_BYTES)
-  for (let n = 0; n < 17; n++) pe.bytes.fill(0, PE.P + n * P_BYTES + bytes / 8, PE.P + (n + 1) * P_BYTES)
+  keepLow(pe.words, PE.Z / 4, 32, Z_BYTES / 4, bytes / 4)
+  keepLow(pe.halfwords, PE.P / 2, 17, P_BYTES / 2, bytes / 16)
+}
+const LOW = new Uint32Array((32 * Z_BYTES) / 4)
+/** Of `count` registers the low `kept` elements stay, the others become zero: to fill all at once is much faster than each. */
+const keepLow = (file: Uint32Array | Uint16Array, at: number, count: number, stride: number, kept: number): void => {
+  for (let n = 0; n < count; n++) for (let i = 0; i < kept; i++) LOW[n * kept + i] = file[at + n * stride + i]!
+  file.fill(0, at, at + count * stride)
+  for (let n = 0; n < count; n++) for (let i = 0; i < kept; i++) file[at + n * stride + i] = LOW[n * kept + i]!
 }
 
 /** Writes PSTATE.SM and PSTATE.ZA. A change of SM clears Z, P, FFR and FPMR and sets the flags of FPSR; a change of ZA clears ZA and ZT0. */

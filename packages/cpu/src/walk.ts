@@ -30,6 +30,8 @@ const LAST_LEVEL = 3
 const STRIDE = 9
 const PAGE_BITS = 12
 const PAGE = 4096
+/** 2^n as a number: for addresses, which are wider than what shifts and masks reach. */
+const POWER: readonly number[] = Array.from({ length: 64 }, (_, n) => 2 ** n)
 
 /** Descriptor bits, low word. */
 const VALID = 1 << 0
@@ -140,15 +142,17 @@ export class Walker {
     let restrictions = 0
     for (let level = range.startLevel; ; level++) {
       const shift = PAGE_BITS + STRIDE * (LAST_LEVEL - level)
-      const entries = level === range.startLevel ? 2 ** (range.inputBits - shift) : 512
-      const at = table + 8 * (Math.floor(input / 2 ** shift) % entries)
+      const size = POWER[shift]!
+      const entries = level === range.startLevel ? POWER[range.inputBits - shift]! : 512
+      const index = Math.floor(input / size)
+      const at = table + 8 * (index & (entries - 1))
       if (!this.#descriptor(regime.stage2, at, level)) return 0
       const descriptorLow = this.#low
       const descriptorHigh = this.#high
       if (!(descriptorLow & VALID) || (!(descriptorLow & TABLE) && (level === 0 || level === LAST_LEVEL))) return this.#fail(FSC.translation + level)
       const next = (descriptorHigh & 0xffff) * WORD + (descriptorLow & ~(PAGE - 1)) + (descriptorLow < 0 ? WORD : 0)
       if (level === LAST_LEVEL || !(descriptorLow & TABLE)) {
-        const base = next - (next % 2 ** shift)
+        const base = Math.floor(next / size) * size
         if (base >= regime.outputLimit) return this.#fail(FSC.addressSize + level)
         if (!(descriptorLow & ACCESSED)) return this.#fail(FSC.accessFlag + level)
         if (level < LAST_LEVEL) this.block = true
@@ -157,7 +161,7 @@ export class Walker {
         this.shareability = (descriptorLow >>> 8) & 3
         this.permissions = permissionsOf(regime, descriptorLow, descriptorHigh, restrictions, request)
         this.#level = level
-        return base + (input % 2 ** shift)
+        return base + (input - index * size)
       }
       if (next >= regime.outputLimit) return this.#fail(FSC.addressSize + level)
       if (!range.flatPermissions) restrictions |= descriptorHigh
@@ -219,13 +223,15 @@ export class Walker {
   }
 
   #stage2(stage2: Stage2, ipa: number, request: Request): number {
-    if (!stage2.usable || ipa >= 2 ** stage2.inputBits) return this.#fail(FSC.translation)
+    if (!stage2.usable || ipa >= POWER[stage2.inputBits]!) return this.#fail(FSC.translation)
     if (stage2.tableOutside) return this.#fail(FSC.addressSize)
     let table = stage2.table
     for (let level = stage2.startLevel; ; level++) {
       const shift = PAGE_BITS + STRIDE * (LAST_LEVEL - level)
-      const entries = level === stage2.startLevel ? 2 ** (stage2.inputBits - shift) : 512
-      if (!this.#load(table + 8 * (Math.floor(ipa / 2 ** shift) % entries))) return this.#fail(FSC.externalOnWalk + level)
+      const size = POWER[shift]!
+      const entries = level === stage2.startLevel ? POWER[stage2.inputBits - shift]! : 512
+      const index = Math.floor(ipa / size)
+      if (!this.#load(table + 8 * (index & (entries - 1)))) return this.#fail(FSC.externalOnWalk + level)
       const low = this.#low
       const high = this.#high
       if (!(low & VALID) || (!(low & TABLE) && (level === 0 || level === LAST_LEVEL))) return this.#fail(FSC.translation + level)
@@ -235,7 +241,7 @@ export class Walker {
         table = next
         continue
       }
-      const base = next - (next % 2 ** shift)
+      const base = Math.floor(next / size) * size
       if (base >= stage2.outputLimit) return this.#fail(FSC.addressSize + level)
       if (!(low & ACCESSED)) return this.#fail(FSC.accessFlag + level)
       if (level < LAST_LEVEL) this.block = true
@@ -247,7 +253,7 @@ export class Walker {
       this.#permissions2 = ((low >>> 6) & 3) | (stage2Executes((high >>> 21) & 3, request.user) ? EXECUTE : 0)
       if (this.#device2 && ipa % (request.alignment + 1) !== 0) return this.#fail(FSC.alignment)
       if ((this.#permissions2 & request.needed) !== request.needed) return this.#fail(FSC.permission + level)
-      return base + (ipa % 2 ** shift)
+      return base + (ipa - index * size)
     }
   }
 }
@@ -303,10 +309,10 @@ const inputAddress = (range: Range, low: number, high: number, inUpper: boolean)
   const rest = inUpper ? ~low : low
   if (inputBits >= 32) {
     if (top >>> (inputBits - 32) !== 0) return -1
-    return ((high & (2 ** (inputBits - 32) - 1)) >>> 0) * WORD + (low >>> 0)
+    return ((high & (POWER[inputBits - 32]! - 1)) >>> 0) * WORD + (low >>> 0)
   }
   if (top !== 0 || rest >>> inputBits !== 0) return -1
-  return (low & (2 ** inputBits - 1)) >>> 0
+  return (low & (POWER[inputBits]! - 1)) >>> 0
 }
 
 const permissionsOf = (regime: Regime, low: number, high: number, restrictions: number, request: Request): number => {

@@ -1,6 +1,5 @@
 /** The guest's registers that hyp code switches: where each lies in a vCPU's memory, and the lists they move in. */
-
-import type { RegisterList } from "./host/cpu.ts"
+import type { RegisterList } from "@eltwo/cpu"
 import type { CpuFeatures } from "./host/cpu-features.ts"
 import type { AccessorFamily } from "./mode.ts"
 
@@ -51,8 +50,10 @@ export const SLOT: Readonly<Record<ContextRegister, number>> = Object.fromEntrie
   ContextRegister,
   number
 >
+/** Places behind them, for what is put on the CPU together with them: where this side goes on, and MIDR_EL1 and MPIDR_EL1 as its EL1 reads them. */
+export const ENTRY = { pc: CONTEXT.length, pstate: CONTEXT.length + 1, midr: CONTEXT.length + 2, mpidr: CONTEXT.length + 3 } as const
 /** A context with every register zero. */
-export const newContext = (): BigUint64Array => new BigUint64Array(CONTEXT.length)
+export const newContext = (): BigUint64Array => new BigUint64Array(CONTEXT.length + Object.keys(ENTRY).length)
 
 /** Registers whose name at EL2 under E2H still means themselves; the others' means the one of EL2. */
 const NOT_REDIRECTED: ReadonlySet<ContextRegister> = new Set<ContextRegister>([
@@ -77,27 +78,32 @@ export const guestName = (register: ContextRegister, family: AccessorFamily): st
 export interface GuestLists {
   /** TPIDR_EL0, TPIDRRO_EL0. */
   readonly user: RegisterList
+  /** What EL1 reads as its identity, and the registers that are loaded before CPACR_EL1. */
+  readonly view: RegisterList
+  readonly cpacr: string
+  /** The registers that are loaded after it. */
+  readonly el1Load: RegisterList
   /** The order they are stored in. CPACR_EL1 is among them. */
   readonly el1Save: RegisterList
-  /** The order they are loaded in: the first ones, then CPACR_EL1, then the rest. */
-  readonly el1LoadFirst: RegisterList
-  readonly cpacr: string
-  readonly el1Load: RegisterList
-  /** Where all of them move at once: `el1Save` and `user` in one, `el1Load` and `user` in one. */
-  readonly allSave: RegisterList
+  /** Where the guest goes on, and what an exit leaves of it. */
+  readonly entry: RegisterList
+  readonly exit: RegisterList
+  /** Where all of them move at once: `el1Load`, `user` and `entry` in one; `el1Save`, `user` and what the other side left, a host or a guest. */
   readonly allLoad: RegisterList
+  readonly hostSave: RegisterList
+  readonly guestSave: RegisterList
   /** Which context registers are on the CPU while el1 lists stay there. */
   readonly live: ReadonlySet<ContextRegister>
 }
 const USER: readonly ContextRegister[] = ["TPIDR_EL0", "TPIDRRO_EL0"]
+/** A register's name and its place in a context. */
+type Place = readonly [string, number]
 const FIRST: readonly ContextRegister[] = ["SCTLR_EL1", "TCR_EL1"]
 
 /** Which registers are switched when, for a processor and the spelling of its EL1 registers. */
 export const guestLists = (features: CpuFeatures, family: AccessorFamily): GuestLists => {
-  const list = (registers: readonly ContextRegister[]): RegisterList => ({
-    names: registers.map((r) => guestName(r, family)),
-    slots: registers.map((r) => SLOT[r])
-  })
+  const places = (registers: readonly ContextRegister[]): readonly Place[] => registers.map((r) => [guestName(r, family), SLOT[r]])
+  const list = (...all: readonly Place[]): RegisterList => ({ names: all.map(([name]) => name), slots: all.map(([, slot]) => slot) })
   const optional = (has: boolean, ...registers: readonly ContextRegister[]) => (has ? registers : [])
   const extended: readonly ContextRegister[] = [
     ...optional(features.tcr2, "TCR2_EL1"),
@@ -122,14 +128,24 @@ export const guestLists = (features: CpuFeatures, family: AccessorFamily): Guest
   ]
   const save: readonly ContextRegister[] = ["SCTLR_EL1", "CPACR_EL1", "TTBR0_EL1", "TTBR1_EL1", "TCR_EL1", ...extended, ...late]
   const load: readonly ContextRegister[] = ["TTBR0_EL1", "TTBR1_EL1", ...extended, ...late]
+  const suffix = family === "redirected" ? "EL1" : "EL2"
+  const [elr, spsr]: readonly [Place, Place] = [
+    [`ELR_${suffix}`, ENTRY.pc],
+    [`SPSR_${suffix}`, ENTRY.pstate]
+  ]
+  const disr: readonly Place[] = features.ras ? [["VDISR_EL2", SLOT.DISR_EL1]] : []
+  const [user, el1Save, el1Load] = [places(USER), places(save), places(load)]
   return {
-    user: list(USER),
-    el1Save: list(save),
-    el1LoadFirst: list(FIRST),
+    user: list(...user),
+    view: list(["VPIDR_EL2", ENTRY.midr], ["VMPIDR_EL2", ENTRY.mpidr], ...places(FIRST)),
     cpacr: guestName("CPACR_EL1", family),
-    el1Load: list(load),
-    allSave: list([...save, ...USER]),
-    allLoad: list([...load, ...USER]),
+    el1Load: list(...el1Load),
+    el1Save: list(...el1Save),
+    entry: list(elr, spsr, ...disr),
+    exit: list(elr, ...disr),
+    allLoad: list(...el1Load, ...user, elr, spsr, ...disr),
+    hostSave: list(...el1Save, ...user, elr, spsr, ...disr),
+    guestSave: list(...el1Save, ...user, elr, ...disr),
     live: new Set([...USER, ...save])
   }
 }

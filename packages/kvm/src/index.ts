@@ -66,9 +66,9 @@ export type { HiddenField, KvmPart, VcpuFeaturePart, VectorFile, VectorRegisters
 
 export { type Saved, shape } from "@eltwo/cpu"
 export type { FpHooks } from "./fp.ts"
-export { type ContextRegister, type GuestLists, guestLists, guestName, newContext, SLOT } from "./guest-context.ts"
+export { type ContextRegister, ENTRY, type GuestLists, guestLists, guestName, newContext, SLOT } from "./guest-context.ts"
 export { linear } from "./host/address-space.ts"
-export { PhysicalCpu, type RegisterList, type RegisterValues } from "./host/cpu.ts"
+export { PhysicalCpu, type RegisterBlock, type RegisterValues, registerBlock } from "./host/cpu.ts"
 export { type CpuFeatures, cpuFeatures } from "./host/cpu-features.ts"
 export { type FpMemory, type FpOwner, fpMemory, hasZa, isStreaming, SVCR, smeBytes, sveBytes, type VectorLengths } from "./host/fp-memory.ts"
 export { type Entry, PageTables, type TableMemory } from "./host/page-tables.ts"

@@ -158,5 +158,12 @@ export const hasFpmr = (vm: Vm): boolean => {
 /** The host's features as far as a VM's guests have them; what user space alone can take away. */
 export const guestFeatures = (vm: Vm): CpuFeatures => {
   const { features } = vm.host
-  return features.fpmr && !hasFpmr(vm) ? { ...features, fpmr: false } : features
+  return features.fpmr && !hasFpmr(vm) ? withoutFpmr(features) : features
+}
+const knownWithout = new WeakMap<CpuFeatures, CpuFeatures>()
+/** The same object each time. */
+const withoutFpmr = (features: CpuFeatures): CpuFeatures => {
+  let without = knownWithout.get(features)
+  if (!without) knownWithout.set(features, (without = { ...features, fpmr: false }))
+  return without
 }

@@ -1,4 +1,7 @@
 /** The last operations of a CPU on its registers, kept without allocation for a crash report. */
+import type { PortTrap, RegisterList } from "@eltwo/cpu"
+
+/** One of them. */
 export interface TrailEntry {
   readonly operation: string
   readonly operand: string
@@ -9,7 +12,7 @@ const LENGTH = 32
 export class Trail {
   readonly #operations = new Array<string>(LENGTH).fill("")
   readonly #operands = new Array<string>(LENGTH).fill("")
-  readonly #values = new Array<bigint>(LENGTH).fill(0n)
+  readonly #values = new BigUint64Array(LENGTH)
   #next = 0
 
   note(operation: string, operand: string, value: bigint): void {
@@ -18,6 +21,11 @@ export class Trail {
     this.#operands[at] = operand
     this.#values[at] = value
     this.#next = (at + 1) % LENGTH
+  }
+  /** A list from a context, one by one as far as it went: to the register that was trapped. */
+  noteList(operation: string, { names, slots }: RegisterList, context: BigUint64Array, trap: PortTrap | undefined): void {
+    const end = trap ? names.findIndex((name) => trap.operation === `${operation} ${name}`) + 1 : names.length
+    for (let i = Math.max(0, end - LENGTH); i < end; i++) this.note(operation, names[i]!, context[slots[i]!]!)
   }
   /** Oldest first. */
   entries(): readonly TrailEntry[] {

@@ -5,6 +5,7 @@ import {
   commitPending,
   deactivateFpTraps,
   deactivateHcr,
+  ENTRY,
   GUEST_MDCR,
   guestCommonTraps,
   guestFeatures,
@@ -25,14 +26,13 @@ export const worldSwitch: WorldSwitch = {
     const { guestLists, midr } = host
     cpu.readList(guestLists.user, cpu.hostContext)
     cpu.writeList(guestLists.user, vcpu.system)
-    const idView = [
-      ["VPIDR_EL2", midr],
-      ["VMPIDR_EL2", vcpu.mpidr]
-    ] as const
-    cpu.writeAll(idView, guestLists.el1LoadFirst, vcpu.system)
+    vcpu.system[ENTRY.midr] = midr
+    vcpu.system[ENTRY.mpidr] = vcpu.mpidr
+    cpu.writeList(guestLists.view, vcpu.system)
     cpu.writeMain(guestLists.cpacr, vcpu.system[SLOT.CPACR_EL1]!)
     cpu.writeList(guestLists.el1Load, vcpu.system)
-    cpu.writeAll([...guestCommonTraps(guestFeatures(vcpu.vm)), ["VTCR_EL2", stage2.vtcr]])
+    const { names, values } = guestCommonTraps(guestFeatures(vcpu.vm))
+    cpu.writeAll([...names.map((name, i) => [name, values[i]!] as const), ["VTCR_EL2", stage2.vtcr]])
     cpu.writeMain("VTTBR_EL2", stage2.vttbr)
   },
 
@@ -46,23 +46,16 @@ export const worldSwitch: WorldSwitch = {
     cpu.writeMain("VBAR_EL1", host.guestVectors)
     commitPending(vcpu)
     cpu.write("MDSCR_EL1", vcpu.system[SLOT.MDSCR_EL1]!)
-    cpu.writeAll([
-      ["ELR_EL1", vcpu.registers.pc],
-      ["SPSR_EL1", returnState(vcpu.registers.pstate)],
-      ...(host.features.ras ? [["VDISR_EL2", vcpu.system[SLOT.DISR_EL1]!] as const] : [])
-    ])
+    vcpu.system[ENTRY.pc] = vcpu.registers.pc
+    vcpu.system[ENTRY.pstate] = returnState(vcpu.registers.pstate)
+    cpu.writeList(host.guestLists.entry, vcpu.system)
   },
 
   leave(cpu, vcpu) {
     const { host } = vcpu.vm
     vcpu.system[SLOT.MDSCR_EL1] = cpu.read("MDSCR_EL1")
-    vcpu.registers.pc = cpu.read("ELR_EL1")
-    if (host.features.ras) vcpu.system[SLOT.DISR_EL1] = cpu.read("VDISR_EL2")
-    if (cpu.events.listening)
-      cpu.reportList("regs-read", [
-        ["ELR_EL1", vcpu.registers.pc],
-        ...(host.features.ras ? [["VDISR_EL2", vcpu.system[SLOT.DISR_EL1]!] as const] : [])
-      ])
+    cpu.readList(host.guestLists.exit, vcpu.system)
+    vcpu.registers.pc = vcpu.system[ENTRY.pc]!
     deactivateHcr(cpu, vcpu, HOST_VHE_HCR)
     deactivateFpTraps(cpu, vcpu)
     cpu.writeMain("VBAR_EL1", host.vectors)
@@ -77,7 +70,7 @@ export const worldSwitch: WorldSwitch = {
   },
   put(cpu, vcpu) {
     const { guestLists, features } = vcpu.vm.host
-    cpu.writeAll(hostCommonTraps(features))
+    cpu.writeAll([], hostCommonTraps(features))
     cpu.readList(guestLists.el1Save, vcpu.system)
     cpu.readList(guestLists.user, vcpu.system)
     cpu.writeList(guestLists.user, cpu.hostContext)

@@ -1,5 +1,5 @@
 /** A physical CPU as kernel and hyp code see it: the checked port with crashes, events and counts, and the kernel's per-CPU data. */
-import { HCR, type Pe, type Port, PortTrap, portOf, virtualTime } from "@eltwo/cpu"
+import { HCR, type Pe, type Port, PortTrap, portOf, type RegisterList, virtualTime } from "@eltwo/cpu"
 import { EC } from "@eltwo/isa"
 import type { Account } from "../account.ts"
 import { bug, type Crash, Crashed, crashOf } from "../crash.ts"
@@ -14,15 +14,18 @@ import { Masking } from "./masking.ts"
 import type { Task } from "./task.ts"
 import { idleSchedule } from "./thread.ts"
 
-/** A list of system registers that is moved as one: names as the instructions spell them, and where each value lies in a context. */
-export interface RegisterList {
-  readonly names: readonly string[]
-  readonly slots: readonly number[]
-}
 /** Names of registers with the values to write. */
 export type RegisterValues = readonly (readonly [string, bigint])[]
-const NOTHING: RegisterValues = []
-const NO_LIST: RegisterList = { names: [], slots: [] }
+/** A list with the values that are always written to it. */
+export interface RegisterBlock extends RegisterList {
+  readonly values: BigUint64Array
+}
+/** The block of these registers and values. */
+export const registerBlock = (values: RegisterValues): RegisterBlock => ({
+  names: values.map(([name]) => name),
+  slots: values.map((_, i) => i),
+  values: BigUint64Array.from(values, ([, value]) => value)
+})
 const valuesOf = ({ names, slots }: RegisterList, context: BigUint64Array): RegisterValues =>
   names.map((name, i) => [name, context[slots[i]!]!] as const)
 
@@ -43,10 +46,8 @@ export class PhysicalCpu {
   /** What EL2 does for this CPU's host. */
   mode: Pick<Mode, "hostTrap" | "reclaimPage"> | undefined
 
-  /** The host's own values of what a guest replaces; laid out as a vCPU's. */
+  /** The host's own values of what a guest replaces; laid out as a vCPU's. With a kernel at EL1, also where that goes on after a run. */
   readonly hostContext = newContext()
-  /** Where a kernel at EL1 goes on after a run, as ELR_EL2 and SPSR_EL2. */
-  readonly hostReturn = { pc: 0n, pstate: 0n }
   /** What the kernel found out at boot. */
   features: CpuFeatures = cpuFeatures(() => 0n)
   /** What the kernel has switched off here. */
@@ -118,29 +119,25 @@ export class PhysicalCpu {
     return value
   }
   /** Reads a list of registers into a context. */
-  readList({ names, slots }: RegisterList, context: BigUint64Array): void {
-    for (let i = 0; i < names.length; i++) context[slots[i]!] = this.read(names[i]!)
-    if (this.events.listening) this.reportList("regs-read", valuesOf({ names, slots }, context))
+  readList(list: RegisterList, context: BigUint64Array): void {
+    this.#move("mrs", list, context)
+    if (this.events.listening) this.reportList("regs-read", valuesOf(list, context))
   }
-  writeList({ names, slots }: RegisterList, context: BigUint64Array): void {
-    for (let i = 0; i < names.length; i++) this.write(names[i]!, context[slots[i]!]!)
-    if (this.events.listening) this.reportList("regs-write", valuesOf({ names, slots }, context))
+  /** Writes them from a context. */
+  writeList(list: RegisterList, context: BigUint64Array): void {
+    this.#move("msr", list, context)
+    if (this.events.listening) this.reportList("regs-write", valuesOf(list, context))
   }
-  /** Writes registers, a list from a context, and further registers, and reports them as one list. */
-  writeAll(first: RegisterValues, list: RegisterList = NO_LIST, context: BigUint64Array = this.hostContext, last: RegisterValues = NOTHING): void {
-    const { names, slots } = list
+  #move(verb: "mrs" | "msr", list: RegisterList, context: BigUint64Array): void {
+    const trap = verb === "mrs" ? this.port.mrsAll(list, context) : this.port.msrAll(list, context)
+    if (verb === "msr") this.trail.noteList("msr", list, context, trap)
+    if (trap) throw this.#crash(trap)
+  }
+  /** Writes registers and, where there is one, a block, and reports them as one list. */
+  writeAll(first: RegisterValues, block?: RegisterBlock): void {
     for (let i = 0; i < first.length; i++) this.write(first[i]![0], first[i]![1])
-    for (let i = 0; i < names.length; i++) this.write(names[i]!, context[slots[i]!]!)
-    for (let i = 0; i < last.length; i++) this.write(last[i]![0], last[i]![1])
-    if (this.events.listening) this.reportList("regs-write", [...first, ...valuesOf(list, context), ...last])
-  }
-  /** Reads a list into a context, then further registers, and reports them as one list; the result has the further ones. */
-  readAll({ names, slots }: RegisterList, context: BigUint64Array, further: readonly string[]): readonly bigint[] {
-    for (let i = 0; i < names.length; i++) context[slots[i]!] = this.read(names[i]!)
-    const values = further.map((register) => this.read(register))
-    if (this.events.listening)
-      this.reportList("regs-read", [...valuesOf({ names, slots }, context), ...further.map((register, i) => [register, values[i]!] as const)])
-    return values
+    if (block) this.#move("msr", block, block.values)
+    if (this.events.listening) this.reportList("regs-write", block ? [...first, ...valuesOf(block, block.values)] : first)
   }
   /** Says that registers read or written one by one belong together. */
   reportList(what: "regs-read" | "regs-write", values: RegisterValues): void {
@@ -209,9 +206,8 @@ export class PhysicalCpu {
   /** Stores a register file into an image. */
   save(component: string, memory: string, image: Uint8Array): void {
     this.trail.note("save", memory, 0n)
-    const saved = this.port.save(component)
+    const saved = this.port.save(component, image)
     if (saved instanceof PortTrap) throw this.#crash(saved)
-    image.set(saved)
     this.account.saved(component, image.length)
     if (this.events.listening) this.emit({ what: "save", where: this.context, memory, component, bytes: image.length })
   }
@@ -224,9 +220,8 @@ export class PhysicalCpu {
   }
   /** X0..X30 into a context, as exception entry code stores them; not counted as a register file of the account. */
   saveGeneral(image: Uint8Array): void {
-    const saved = this.port.save("general")
+    const saved = this.port.save("general", image)
     if (saved instanceof PortTrap) throw this.#crash(saved)
-    image.set(saved)
   }
   loadGeneral(image: Uint8Array): void {
     const trap = this.port.load("general", image)

@@ -113,9 +113,8 @@ export const HOST_MDCR = 0n
 export const GUEST_HSTR = bits(15)
 
 /** EL1PCTEN and EL1PTEN of CNTHCTL_EL2, which lie elsewhere under E2H. */
-const counterBits = (e2h: boolean): { readonly counter: bigint; readonly timer: bigint } =>
-  e2h ? { counter: bits(10), timer: bits(11) } : { counter: bits(0), timer: bits(1) }
+const COUNTER = { classic: { counter: bits(0), both: bits(0, 1) }, e2h: { counter: bits(10), both: bits(10, 11) } } as const
 /** CNTHCTL_EL2: EL1 may use the physical counter and timer. */
-export const counterAccess = (e2h: boolean): bigint => counterBits(e2h).counter | counterBits(e2h).timer
+export const counterAccess = (e2h: boolean): bigint => COUNTER[e2h ? "e2h" : "classic"].both
 /** CNTHCTL_EL2 of a guest whose physical timer the host emulates: the counter is its own. */
-export const emulatedTimerAccess = (e2h: boolean): bigint => counterBits(e2h).counter
+export const emulatedTimerAccess = (e2h: boolean): bigint => COUNTER[e2h ? "e2h" : "classic"].counter

@@ -2,8 +2,9 @@
  * The world switch beside a kernel at EL1, in hyp code: every register of EL1 and EL0 that host and guest both use is swapped at each entry and
  * each exit. Nothing of the guest is on the CPU between vcpu_load and the entry but its timers.
  */
-import { type GuestLists, SLOT } from "../guest-context.ts"
-import type { PhysicalCpu, RegisterValues } from "../host/cpu.ts"
+import type { RegisterList } from "@eltwo/cpu"
+import { ENTRY, type GuestLists, SLOT } from "../guest-context.ts"
+import type { PhysicalCpu, RegisterBlock } from "../host/cpu.ts"
 import type { Host } from "../host/host.ts"
 import { counterAccess, emulatedTimerAccess, HOST_MDCR, hostNvheHcr } from "../hyp/controls.ts"
 import { activateFpTraps, deactivateFpTraps } from "../hyp/fpsimd.ts"
@@ -24,7 +25,7 @@ export interface SwitchPolicy {
   /** HCR_EL2 while the host runs. */
   hostHcr(cpu: PhysicalCpu, host: Host): bigint
   /** HSTR_EL2, HCRX_EL2 and fine-grained traps of this guest. */
-  guestTraps(vcpu: Vcpu): RegisterValues
+  guestTraps(vcpu: Vcpu): RegisterBlock
   /** The registers that this guest has: host and guest are swapped by the same lists. */
   guestLists(vcpu: Vcpu): GuestLists
 }
@@ -36,41 +37,16 @@ export const TRUSTING: SwitchPolicy = {
   guestLists: ({ vm }) => vm.host.guestLists
 }
 
-/** Host or guest, as it is put on the CPU. */
-interface Side {
-  readonly context: BigUint64Array
-  /** MIDR_EL1 and MPIDR_EL1 as EL1 reads them. */
-  readonly midr: bigint
-  readonly mpidr: bigint
-  readonly pc: bigint
-  readonly pstate: bigint
-}
-/** ELR_EL2 and SPSR_EL2 by the names hyp code has for them. */
-const returnNames = ({ mode }: Host): { readonly elr: string; readonly spsr: string } =>
-  mode.registers === "redirected" ? { elr: "ELR_EL1", spsr: "SPSR_EL1" } : { elr: "ELR_EL2", spsr: "SPSR_EL2" }
-
-/** Common, EL1, user and return state into a context; the result is what the names of the return state held. */
-const save = (cpu: PhysicalCpu, { features }: Host, guestLists: GuestLists, context: BigUint64Array, names: readonly string[]): readonly bigint[] => {
+/** Common, EL1, user and return state into a context. */
+const save = (cpu: PhysicalCpu, list: RegisterList, context: BigUint64Array): void => {
   context[SLOT.MDSCR_EL1] = cpu.read("MDSCR_EL1")
-  const values = cpu.readAll(guestLists.allSave, context, features.ras ? [...names, "VDISR_EL2"] : names)
-  if (features.ras) context[SLOT.DISR_EL1] = values[names.length]!
-  return values
+  cpu.readList(list, context)
 }
-const restore = (cpu: PhysicalCpu, host: Host, guestLists: GuestLists, { context, midr, mpidr, pc, pstate }: Side): void => {
-  const { features } = host
-  const { elr, spsr } = returnNames(host)
+const restore = (cpu: PhysicalCpu, { view, cpacr, allLoad }: GuestLists, context: BigUint64Array): void => {
   cpu.write("MDSCR_EL1", context[SLOT.MDSCR_EL1]!)
-  const view: RegisterValues = [
-    ["VPIDR_EL2", midr],
-    ["VMPIDR_EL2", mpidr]
-  ]
-  cpu.writeAll(view, guestLists.el1LoadFirst, context)
-  cpu.writeMain(guestLists.cpacr, context[SLOT.CPACR_EL1]!)
-  const back = [
-    [elr, pc],
-    [spsr, pstate]
-  ] as const
-  cpu.writeAll([], guestLists.allLoad, context, features.ras ? [...back, ["VDISR_EL2", context[SLOT.DISR_EL1]!]] : back)
+  cpu.writeList(view, context)
+  cpu.writeMain(cpacr, context[SLOT.CPACR_EL1]!)
+  cpu.writeList(allLoad, context)
 }
 
 /** The world switch of modes whose kernel is at EL1, by a policy. */
@@ -80,20 +56,21 @@ export const worldSwitchBy = (policy: SwitchPolicy): WorldSwitch => ({
 
   enter(cpu, vcpu) {
     const { host } = vcpu.vm
-    const { elr, spsr } = returnNames(host)
     const { vtcr, vttbr } = policy.guestStage2(cpu, vcpu)
     const lists = policy.guestLists(vcpu)
     host.mode.fp.toGuest(cpu, vcpu)
-    const [pc, pstate] = save(cpu, host, lists, cpu.hostContext, [elr, spsr])
-    cpu.hostReturn.pc = pc!
-    cpu.hostReturn.pstate = pstate!
+    save(cpu, lists.hostSave, cpu.hostContext)
     commitPending(vcpu)
-    const { registers, system, mpidr } = vcpu
-    restore(cpu, host, lists, { context: system, midr: host.midr, mpidr, pc: registers.pc, pstate: returnState(registers.pstate) })
+    const { registers, system } = vcpu
+    system[ENTRY.pc] = registers.pc
+    system[ENTRY.pstate] = returnState(registers.pstate)
+    system[ENTRY.midr] = host.midr
+    system[ENTRY.mpidr] = vcpu.mpidr
+    restore(cpu, lists, system)
     cpu.writeAll([["VTCR_EL2", vtcr]])
     cpu.writeMain("VTTBR_EL2", vttbr)
     activateHcr(cpu, vcpu)
-    cpu.writeAll([["MDCR_EL2", vcpu.mdcr], ...policy.guestTraps(vcpu)])
+    cpu.writeAll([["MDCR_EL2", vcpu.mdcr]], policy.guestTraps(vcpu))
     activateFpTraps(cpu, vcpu)
     cpu.writeMain("VBAR_EL2", hypMemoryOf(cpu).guestVectors)
     enterInterface(cpu, vcpu, 1)
@@ -105,18 +82,20 @@ export const worldSwitchBy = (policy: SwitchPolicy): WorldSwitch => ({
     const { features, mode } = host
     const lists = policy.guestLists(vcpu)
     // the exit has stored SPSR_EL2
-    const [pc] = save(cpu, host, lists, vcpu.system, [returnNames(host).elr])
-    vcpu.registers.pc = pc!
+    save(cpu, lists.guestSave, vcpu.system)
+    vcpu.registers.pc = vcpu.system[ENTRY.pc]!
     cpu.write("CNTHCTL_EL2", counterAccess(mode.e2h))
     leaveInterface(cpu, vcpu, 1)
-    cpu.writeAll([["MDCR_EL2", HOST_MDCR], ...hostCommonTraps(features)])
+    cpu.writeAll([["MDCR_EL2", HOST_MDCR]], hostCommonTraps(features))
     deactivateHcr(cpu, vcpu, policy.hostHcr(cpu, host))
     deactivateFpTraps(cpu, vcpu)
     cpu.writeMain("VBAR_EL2", hypMemoryOf(cpu).hostVectors)
     const behind = policy.hostStage2?.(cpu)
     if (behind) cpu.writeAll([["VTCR_EL2", behind.vtcr]])
     cpu.writeMain("VTTBR_EL2", behind?.vttbr ?? 0n)
-    restore(cpu, host, lists, { context: cpu.hostContext, midr: cpu.read("MIDR_EL1"), mpidr: cpu.read("MPIDR_EL1"), ...cpu.hostReturn })
+    cpu.hostContext[ENTRY.midr] = cpu.read("MIDR_EL1")
+    cpu.hostContext[ENTRY.mpidr] = cpu.read("MPIDR_EL1")
+    restore(cpu, lists, cpu.hostContext)
     mode.fp.toHost(cpu, vcpu)
   },
 

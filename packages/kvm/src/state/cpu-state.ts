@@ -1,6 +1,6 @@
 /** A physical CPU as data: its processing element, and the kernel's own data of it. */
 import { PE_STATE, peProblem, peState, restorePe, type Saved, shape } from "@eltwo/cpu"
-import { CONTEXT, SLOT } from "../guest-context.ts"
+import { CONTEXT, ENTRY, SLOT } from "../guest-context.ts"
 import type { PhysicalCpu } from "../host/cpu.ts"
 import { type FpMemory, type FpOwner, fpMemory, type ToSave } from "../host/fp-memory.ts"
 import type { Host } from "../host/host.ts"
@@ -82,7 +82,7 @@ export const cpuState = (host: Host, cpu: PhysicalCpu): CpuState => {
     fpOwner: cpu.fpOwner,
     masking: { ...masking },
     hostContext: CONTEXT.map((name) => ({ name, value: hostContext[SLOT[name]]! })),
-    hostReturn: { ...cpu.hostReturn },
+    hostReturn: { pc: hostContext[ENTRY.pc]!, pstate: hostContext[ENTRY.pstate]! },
     queue: schedule.queue.map(({ id }) => id),
     sliceEnd: schedule.sliceEnd,
     turnEnd: schedule.turnEnd,
@@ -135,7 +135,8 @@ export const restoreCpu = (host: Host, cpu: PhysicalCpu, state: CpuState): void 
     if (!(name in SLOT)) impossible(`register ${name}, which no context has`)
     cpu.hostContext[SLOT[name as keyof typeof SLOT]] = value
   }
-  Object.assign(cpu.hostReturn, state.hostReturn)
+  cpu.hostContext[ENTRY.pc] = state.hostReturn.pc
+  cpu.hostContext[ENTRY.pstate] = state.hostReturn.pstate
   const queue: Task[] = state.queue.map((id) => taskAt(host, id))
   if (queue.some((task) => !task.schedule)) impossible(`a task waits for CPU ${cpu.index} that is not scheduled`)
   schedule.queue.splice(0, schedule.queue.length, ...queue)

@@ -78,7 +78,7 @@ const CLASSES: Readonly<Record<string, Fields>> = {
   "kvm/src/host/cpu.ts PhysicalCpu": {
     saved: "lastRan",
     made: "index port account hostEl mode features",
-    machine: "pe hostContext hostReturn last #fpOwner current idle schedule userUntil masking failAllocations loaded",
+    machine: "pe hostContext last #fpOwner current idle schedule userUntil masking failAllocations loaded",
     refused: "softirqs context",
     told: "events trail warnings"
   },

@@ -7,7 +7,7 @@ import {
   guestFeatures,
   guestLists,
   type PhysicalCpu,
-  type RegisterValues,
+  type RegisterBlock,
   VcpuFeature,
   type Vm
 } from "@eltwo/kvm"
@@ -29,7 +29,7 @@ export interface VmView {
   readonly vm: Vm
   readonly fpmr: boolean
   readonly lists: GuestLists
-  readonly traps: RegisterValues
+  readonly traps: RegisterBlock
 }
 
 /** An ordinary VM is what the host says. */
