@@ -2,7 +2,7 @@
  * The checked port: the only way a model of kernel or hypervisor code touches a processing element. Every operation is what the instruction of that name
  * would do at the current exception level, with the same gates and traps a guest meets, and with control writes that wait for `isb` or `eret`.
  */
-import { type Accessor, EC, encodingOfSystemInstruction, type RegisterBytes } from "@eltwo/isa"
+import { EC, encodingOfSystemInstruction, type RegisterBytes } from "@eltwo/isa"
 import { Abort, instructionException, type PendingException, returnFromException, takeException } from "./exception.ts"
 import { checkGate } from "./gates.ts"
 import { PE } from "./layout.ts"
@@ -12,8 +12,16 @@ import type { Pe } from "./pe.ts"
 import { synchronizeErrors } from "./pending.ts"
 import { synchronize } from "./processor-state.ts"
 import { writePstateImmediate } from "./pstate-immediate.ts"
-import { ListMemory, type Move, movesOf, type RegisterList, readMove, writeMove } from "./register-list.ts"
-import { readAccessor, writeAccessor } from "./system-registers.ts"
+import {
+  ListMemory,
+  type RegisterList,
+  type ResolvedAccess,
+  readInto,
+  readResolved,
+  resolveAccess,
+  writeFrom,
+  writeResolved
+} from "./resolved-access.ts"
 
 /**
  * An operation of the port was trapped or faulted. Nothing has changed: the exception is not entered. If its target is the caller's own level, the modelled kernel
@@ -87,6 +95,8 @@ export interface Port {
 const SVCR_OP = 3
 const SMSTOP = { sm: 2, za: 4, "sm+za": 6 } as const
 
+type Verb = "mrs" | "msr"
+
 /** The port of a processing element. */
 export const portOf = (pe: Pe): Port => {
   const { machine } = pe.controls,
@@ -99,37 +109,34 @@ export const portOf = (pe: Pe): Port => {
     }
   }
   /** By the names that callers spell. */
-  const readable = new Map<string, Accessor>()
-  const writable = new Map<string, Accessor>()
-  const accessorOf = (register: string, access: "read" | "write"): Accessor => {
-    const encoding = machine.systemNames.encoding(register.toLowerCase(), access)
+  const known = { mrs: new Map<string, ResolvedAccess>(), msr: new Map<string, ResolvedAccess>() }
+  const accessOf = (verb: Verb, register: string): ResolvedAccess => {
+    const encoding = machine.systemNames.encoding(register.toLowerCase(), verb === "mrs" ? "read" : "write")
     const accessor = encoding === undefined ? undefined : machine.registerByEncoding.get(encoding)
     if (!accessor) throw new RangeError(`This machine has no register ${register}`)
-    const known = access === "read" ? readable : writable
-    known.set(register, accessor)
-    return accessor
+    const access = resolveAccess(accessor, verb === "mrs")
+    known[verb].set(register, access)
+    return access
   }
-  /** By list, for reads and writes, without E2H and with it. */
-  const lists: Readonly<Record<"mrs" | "msr", readonly WeakMap<RegisterList, readonly Move[]>[]>> = {
-    mrs: [new WeakMap(), new WeakMap()],
-    msr: [new WeakMap(), new WeakMap()]
+  const lists = { mrs: new WeakMap<RegisterList, readonly ResolvedAccess[]>(), msr: new WeakMap<RegisterList, readonly ResolvedAccess[]>() }
+  const accessesOf = (verb: Verb, list: RegisterList): readonly ResolvedAccess[] => {
+    const accesses = list.names.map((name) => known[verb].get(name) ?? accessOf(verb, name))
+    lists[verb].set(list, accesses)
+    return accesses
   }
-  const views = new WeakMap<BigUint64Array, ListMemory>()
-  const moveAll = (verb: "mrs" | "msr", list: RegisterList, memory: BigUint64Array): PortTrap | undefined => {
-    const { e2h } = pe.controls
-    const known = lists[verb][e2h ? 1 : 0]!
-    const isRead = verb === "mrs"
-    let moves = known.get(list)
-    if (!moves) known.set(list, (moves = movesOf(list, isRead, e2h, accessorOf)))
-    let view = views.get(memory)
-    if (!view) views.set(memory, (view = new ListMemory(memory)))
-    let at = 0
+  const memories = new WeakMap<BigUint64Array, ListMemory>()
+  const moveAll = (verb: Verb, list: RegisterList, memory: BigUint64Array): PortTrap | undefined => {
+    const accesses = lists[verb].get(list) ?? accessesOf(verb, list)
+    let view = memories.get(memory)
+    if (!view) memories.set(memory, (view = new ListMemory(memory)))
+    const { slots } = list
+    let i = 0
     try {
-      if (isRead) for (; at < moves.length; at++) readMove(pe, moves[at]!, view)
-      else for (; at < moves.length; at++) writeMove(pe, moves[at]!, view)
+      if (verb === "mrs") for (; i < accesses.length; i++) readInto(pe, accesses[i]!, view, slots[i]!)
+      else for (; i < accesses.length; i++) writeFrom(pe, accesses[i]!, view, slots[i]!)
       return undefined
     } catch (error) {
-      return trapped(error, `${verb} ${list.names[at]}`)
+      return trapped(error, `${verb} ${list.names[i]}`)
     }
   }
   const trapped = (error: unknown, operation: string): PortTrap => {
@@ -157,17 +164,17 @@ export const portOf = (pe: Pe): Port => {
       return pe.el
     },
     mrs: (register) => {
-      const accessor = readable.get(register) ?? accessorOf(register, "read")
+      const access = known.mrs.get(register) ?? accessOf("mrs", register)
       try {
-        return readAccessor(pe, accessor, 0)
+        return readResolved(pe, access)
       } catch (error) {
         return trapped(error, `mrs ${register}`)
       }
     },
     msr: (register, value) => {
-      const accessor = writable.get(register) ?? accessorOf(register, "write")
+      const access = known.msr.get(register) ?? accessOf("msr", register)
       try {
-        writeAccessor(pe, accessor, value, 0)
+        writeResolved(pe, access, value)
         return undefined
       } catch (error) {
         return trapped(error, `msr ${register}`)

@@ -146,15 +146,23 @@ export const storages: Readonly<Record<Storage, Place>> = {
   interruptInterface
 }
 
+const files = new WeakMap<Pe, RegisterFile>()
 /** The register file as a computed register of a plugin sees it. */
 export const computedFile = (pe: Pe): RegisterFile => {
+  let file = files.get(pe)
+  if (!file) files.set(pe, (file = fileOf(pe)))
+  return file
+}
+const fileOf = (pe: Pe): RegisterFile => {
   const register = (name: string): Register => {
     const found = pe.controls.machine.registerByName.get(name)
     if (!found) throw new RangeError(`This machine has no register ${name}`)
     return found
   }
   return {
-    el: pe.el as 0 | 1 | 2,
+    get el() {
+      return pe.el as 0 | 1 | 2
+    },
     get(name) {
       const { declaration, slot } = register(name)
       return declaration.storage ? storages[declaration.storage].read(pe, register(name)) : pe.system[slot]!

@@ -29,7 +29,8 @@ export const plainRegister = ({ read, write, access, atEL2, atHost }: Accessor, 
   const register = e2h ? atHost : atEL2
   if (!register || access !== undefined || (isRead ? read : write) > 2) return undefined
   const { storage, compute, length } = register.declaration
-  return storage || compute || length ? undefined : register
+  // the current stack pointer is never that of EL1
+  return (storage && storage !== "SP_EL1") || compute || length ? undefined : register
 }
 
 /** The register an accessor reaches from the current exception level. Throws Abort. */

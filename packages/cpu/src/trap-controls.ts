@@ -15,7 +15,10 @@ export const closedByEL2 = ({ controls, el }: Pe, { cptr }: ResolvedControl): bo
 }
 /** Both leave open what the control of this id is about; a machine without it has nothing to close. */
 export const isOpen = (pe: Pe, id: string): boolean => {
-  for (const control of pe.controls.machine.trapControls)
+  const { trapControls } = pe.controls.machine
+  for (let i = 0; i < trapControls.length; i++) {
+    const control = trapControls[i]!
     if (control.id === id && (closedByEL1(pe, control) || closedByEL2(pe, control))) return false
+  }
   return true
 }

@@ -52,22 +52,35 @@ const numbersOf = (board: Board): FactNumbers => {
 /** Calls `listener` when the numbers have run out and begin anew: code kept by an older key must go. */
 export const onTrapKeysReset = (board: Board, listener: () => void): void => numbersOf(board).onReset(listener)
 
-const MAXIMUM_REMEMBERED = 64
+/** What is known while the control registers in force hold certain values. */
+interface Remembered {
+  readonly words: Uint32Array
+  /** Numbers of the facts, by PSTATE, SVCR and vector lengths. */
+  readonly numbers: Map<number, number>
+}
+/** A guest, its host and hyp code, and a few more. */
+const MAXIMUM_REMEMBERED = 8
 
 export class TrapKeys {
   /** Set by whoever changes PSTATE, SVCR or control registers in force. */
   stale = true
   readonly #pe: Pe
-  /** Numbers of the facts of this version of the controls, by PSTATE and SVCR. */
-  readonly #remembered = new Map<number, number>()
+  /** The latest first. */
+  readonly #remembered: Remembered[] = []
+  /** Slots of the control registers, and their words in force. */
+  readonly #slots: readonly number[]
+  readonly #words: Uint32Array
   #version = -1
   #facts = 0
 
   constructor(pe: Pe) {
     this.#pe = pe
+    this.#slots = (pe.controls.machine.registers ?? []).filter(({ control }) => control).map(({ slot }) => slot)
+    this.#words = new Uint32Array(2 * this.#slots.length)
     onTrapKeysReset(pe.board, () => {
       this.stale = true
-      this.#remembered.clear()
+      this.#remembered.length = 0
+      this.#version = -1
     })
   }
   /** An unsigned 32-bit number. */
@@ -79,16 +92,39 @@ export class TrapKeys {
     return (this.#facts * 2 ** FP_CLASS_BITS + classOf(this.#pe.fpcr, this.#pe.fpsr)) >>> 0
   }
   #currentFacts(): number {
-    const { controls, words, svcr, board } = this.#pe
-    if (this.#version !== controls.version || this.#remembered.size > MAXIMUM_REMEMBERED) this.#remembered.clear()
+    const { controls, words, svcr, board, vectorBits, streamingVectorBits } = this.#pe
+    if (this.#version !== controls.version) this.#recall()
     this.#version = controls.version
-    const state = (words[PE.PSTATE >> 2]! & KEPT_STATE) | (svcr << 4)
-    const known = this.#remembered.get(state)
+    const { numbers } = this.#remembered[0]!
+    const lengths = (vectorBits / 128 - 1) | ((streamingVectorBits / 128 - 1) << 4)
+    const state = (words[PE.PSTATE >> 2]! & KEPT_STATE) | (svcr << 4) | (lengths << 6)
+    const known = numbers.get(state)
     if (known !== undefined) return known
     const fresh = numbersOf(board).number(factsOf(this.#pe))
-    this.#remembered.set(state, fresh)
+    this.#recall()
+    this.#remembered[0]!.numbers.set(state, fresh)
     return fresh
   }
+  /** Brings what is remembered of the values that are in force now to the front. */
+  #recall(): void {
+    const { controls } = this.#pe
+    const slots = this.#slots
+    const now = this.#words
+    for (let i = 0; i < slots.length; i++) {
+      now[2 * i] = controls.low(slots[i]!)
+      now[2 * i + 1] = controls.high(slots[i]!)
+    }
+    const remembered = this.#remembered
+    const at = remembered.findIndex(({ words }) => sameWords(words, now))
+    if (at === 0) return
+    remembered.unshift(at < 0 ? { words: now.slice(), numbers: new Map() } : remembered.splice(at, 1)[0]!)
+    if (remembered.length > MAXIMUM_REMEMBERED) remembered.pop()
+  }
+}
+const sameWords = (one: Uint32Array, two: Uint32Array): boolean => {
+  let i = 0
+  while (i < two.length && one[i] === two[i]) i++
+  return i === two.length
 }
 /** The number of the trap context a processing element is in: translated code is kept for one of them. */
 export const trapKey = (pe: Pe): number => pe.trapKeys.key()
