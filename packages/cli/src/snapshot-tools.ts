@@ -8,7 +8,9 @@ import {
   OptionError,
   readContainer,
   SnapshotError,
+  seal,
   sectionValue,
+  unseal,
   type VmmError,
   valueText,
   verify
@@ -18,15 +20,29 @@ import { Effect, Option } from "effect"
 import { type Context, fail, jsonText, reported } from "./context.ts"
 import { EXIT } from "./exit-codes.ts"
 import { reportOf } from "./report.ts"
-import { naming, readSnapshot, writeSnapshot } from "./snapshot-files.ts"
+import { naming, readKey, readSnapshot, writeSnapshot } from "./snapshot-files.ts"
 
 const perform = (context: Context, work: Effect.Effect<void, VmmError>): Promise<void> => Effect.runPromise(reported(context, work))
 const hashOf = ({ distribution }: Context) => ({ hash: nodePlatform(distribution).sha256 })
+const opened = (context: Context, path: string, bytes: Uint8Array): Effect.Effect<Container, VmmError> => {
+  const container = readContainer(bytes, hashOf(context))
+  return container instanceof SnapshotError ? Effect.fail(naming(path)(container)) : Effect.succeed(container)
+}
+/** A file as it is: of a sealed one that is not much. */
 const containerOf = (context: Context, path: string): Effect.Effect<Container, VmmError> =>
-  Effect.flatMap(readSnapshot(context, path), (bytes): Effect.Effect<Container, VmmError> => {
-    const container = readContainer(bytes, hashOf(context))
-    return container instanceof SnapshotError ? Effect.fail(naming(path)(container)) : Effect.succeed(container)
-  })
+  Effect.flatMap(readSnapshot(context, path), (bytes) => opened(context, path, bytes))
+/** The snapshot in a file: what is sealed in it, with the key; nothing of that goes anywhere but to who asked. A sealed file without its key is refused. */
+const contentOf = (context: Context, key: Uint8Array | undefined, path: string): Effect.Effect<Container, VmmError> =>
+  Effect.flatMap(readSnapshot(context, path), (bytes) =>
+    Effect.flatMap(
+      Effect.promise(() => unseal(bytes, key, hashOf(context).hash)),
+      (clear) => (clear instanceof SnapshotError ? Effect.fail(naming(path)(clear)) : opened(context, path, clear))
+    )
+  )
+/** What the commands that look into snapshots are given beside files: what these were sealed with, all of them. */
+export interface Looking {
+  readonly keyFile: Option.Option<string>
+}
 
 const list = (values: readonly unknown[]): string => (values.length === 0 ? "none" : values.join(" "))
 export const inspectFile = (context: Context, path: string): Promise<void> =>
@@ -66,69 +82,79 @@ const valueAt = (value: unknown, place: readonly string[]): unknown => {
   if (typeof value !== "object" || value === null || value instanceof Uint8Array || !Object.hasOwn(value, first)) return undefined
   return valueAt((value as Readonly<Record<string, unknown>>)[first], rest)
 }
-export const showSection = (context: Context, path: string, place: string): Promise<void> =>
+export const showSection = (context: Context, path: string, place: string, { keyFile }: Looking): Promise<void> =>
   perform(
     context,
-    Effect.flatMap(containerOf(context, path), (container) => {
-      const [section = "", ...rest] = place.split(".")
-      const known = container.header.sections.map(({ name }) => name)
-      const value = known.includes(section) ? valueAt(sectionValue(container, section), rest) : undefined
-      if (value === undefined) {
-        const message = known.includes(section) ? `there is nothing at ${place}` : `there is no section ${section}`
-        return OptionError.of([{ option: "section", message }], `There are ${known.join(", ")}; memory has no values.`)
-      }
-      const text = valueText(value as Parameters<typeof valueText>[0], Number.POSITIVE_INFINITY)
-      const tree = typeof value === "object" && value !== null && !(value instanceof Uint8Array)
-      return Effect.sync(() => context.io.out(`${context.json || !tree ? text : JSON.stringify(JSON.parse(text), null, 2)}\n`))
-    })
+    Effect.flatMap(readKey(context, keyFile), (key) => contentOf(context, key, path)).pipe(
+      Effect.flatMap((container) => {
+        const [section = "", ...rest] = place.split(".")
+        const known = container.header.sections.map(({ name }) => name)
+        const value = known.includes(section) ? valueAt(sectionValue(container, section), rest) : undefined
+        if (value === undefined) {
+          const message = known.includes(section) ? `there is nothing at ${place}` : `there is no section ${section}`
+          return OptionError.of([{ option: "section", message }], `There are ${known.join(", ")}; memory has no values.`)
+        }
+        const text = valueText(value as Parameters<typeof valueText>[0], Number.POSITIVE_INFINITY)
+        const tree = typeof value === "object" && value !== null && !(value instanceof Uint8Array)
+        return Effect.sync(() => context.io.out(`${context.json || !tree ? text : JSON.stringify(JSON.parse(text), null, 2)}\n`))
+      })
+    )
   )
 
-export const diffFiles = (context: Context, before: string, after: string): Promise<void> =>
+export const diffFiles = (context: Context, before: string, after: string, { keyFile }: Looking): Promise<void> =>
   perform(
     context,
-    Effect.map(Effect.all([containerOf(context, before), containerOf(context, after)]), ([a, b]) => {
-      const found = differences(a, b)
+    Effect.gen(function* () {
+      const key = yield* readKey(context, keyFile)
+      const found = differences(yield* contentOf(context, key, before), yield* contentOf(context, key, after))
       if (found.length > 0) context.exit = 1
       const line = ({ path, before, after }: (typeof found)[number]) => `${path}: ${before} -> ${after}\n`
       context.io.out(context.json ? jsonText(found) : found.map(line).join(""))
     })
   )
 
-export const verifyFiles = (context: Context, paths: readonly string[]): Promise<void> =>
+/** Without a key, of sealed files only what is outside of the seal. */
+export const verifyFiles = (context: Context, paths: readonly string[], { keyFile }: Looking): Promise<void> =>
   perform(
     context,
-    Effect.forEach(
-      paths,
-      (path) =>
-        Effect.match(containerOf(context, path), {
-          onFailure: (error) => {
-            fail(context, reportOf(error))
-            if (error instanceof FileError) context.exit = EXIT.cannotRun
-          },
-          onSuccess: (container) => {
-            const problem = verify(container)
-            if (problem !== undefined) return fail(context, reportOf(naming(path)(problem)))
-            context.io.out(context.json ? jsonText({ path, id: inspect(container).id, ok: true }) : `${path}: ${inspect(container).id}\n`)
-          }
-        }),
-      { discard: true }
+    Effect.flatMap(readKey(context, keyFile), (key) =>
+      Effect.forEach(
+        paths,
+        (path) =>
+          Effect.match(key === undefined ? containerOf(context, path) : contentOf(context, key, path), {
+            onFailure: (error) => {
+              fail(context, reportOf(error))
+              if (error instanceof FileError) context.exit = EXIT.cannotRun
+            },
+            onSuccess: (container) => {
+              const problem = verify(container)
+              if (problem !== undefined) return fail(context, reportOf(naming(path)(problem)))
+              context.io.out(context.json ? jsonText({ path, id: inspect(container).id, ok: true }) : `${path}: ${inspect(container).id}\n`)
+            }
+          }),
+        { discard: true }
+      )
     )
   )
 
-export interface FlattenGiven {
+export interface FlattenGiven extends Looking {
   readonly parent: readonly string[]
   readonly output: Option.Option<string>
   readonly force: boolean
   readonly file: string
 }
-export const flattenFiles = (context: Context, { parent, output, force, file }: FlattenGiven): Promise<void> =>
+export const flattenFiles = (context: Context, { parent, output, keyFile, force, file }: FlattenGiven): Promise<void> =>
   perform(
     context,
     Effect.gen(function* () {
       if (Option.isNone(output))
         return yield* OptionError.of([{ option: "output", message: "is missing" }], "--output names the file; - is standard output.")
-      const chain = yield* Effect.forEach([...parent, file], (path) => containerOf(context, path))
-      const bytes = flatten(chain, hashOf(context).hash)
+      const key = yield* readKey(context, keyFile)
+      const { hash } = hashOf(context)
+      const chain = yield* Effect.forEach([...parent, file], (path) => contentOf(context, key, path))
+      const flat = flatten(chain, hash)
+      // what was sealed stays so
+      const bytes = flat instanceof SnapshotError || key === undefined ? flat : yield* Effect.promise(() => seal(flat, key, hash))
       const problem = bytes instanceof SnapshotError ? bytes : writeSnapshot(context, output.value, bytes, force)
       if (problem !== undefined) return yield* problem
       if (context.json && output.value !== "-")

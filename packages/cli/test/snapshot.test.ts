@@ -1,5 +1,5 @@
 /** eltwo run --snapshot-at, eltwo restore, eltwo snapshot: what they print, write and end with. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -199,5 +199,96 @@ describe("eltwo run --protected", () => {
     ] as const)
       expect(errorOf(await command("restore", "--json", ...more, at("sealed.el2"))).code).toBe(code)
     expect(errorOf(await command("snapshot", "flatten", "--json", "-o", at("no.el2"), at("sealed.el2"))).code).toBe("SNAPSHOT_KEY")
+  })
+  describe("a sealed snapshot", () => {
+    /** Counts in memory for ever, behind words that are not in the image. */
+    const secretive = at("secretive.s")
+    writeFileSync(
+      secretive,
+      `_start:
+  movz x9, #0x4010, lsl #16
+  mov x1, #64
+  movz x2, #0x5ec7
+1: eor x2, x2, x2, lsl #13
+  eor x2, x2, x2, lsr #7
+  eor x2, x2, x2, lsl #17
+  str x2, [x9], #8
+  subs x1, x1, #1
+  b.ne 1b
+2: add x4, x4, #1
+  str x4, [x9]
+  b 2b
+`
+    )
+    const sealedWith = ["--key-file", key]
+    const save = (name: string, ...more: readonly string[]) => command("run", "-q", "--mem", "8M", ...more, "--stop", "-o", at(name), secretive)
+    const protectedOnes = ["--kind", "vm", "--mode", "pkvm", "--protected", ...sealedWith]
+    it("is shown and compared with its key as one in clear is", async () => {
+      expect((await save("s1.el2", ...sealedWith, "--kind", "vm", "--snapshot-at", "1000")).exit).toBe(0)
+      expect((await save("s2.el2", ...sealedWith, "--kind", "vm", "--snapshot-at", "1030")).exit).toBe(0)
+      expect((await save("c1.el2", "--kind", "vm", "--snapshot-at", "1000")).exit).toBe(0)
+      expect((await save("c2.el2", "--kind", "vm", "--snapshot-at", "1030")).exit).toBe(0)
+      for (const what of [["vm"], ["vm.vcpus.[0].pc"], ["--json", "run"]]) {
+        const place = what.at(-1)!
+        const flags = what.slice(0, -1)
+        expect(await command("snapshot", "show", ...flags, ...sealedWith, at("s1.el2"), place)).toEqual(
+          await command("snapshot", "show", ...flags, at("c1.el2"), place)
+        )
+      }
+      const differs = await command("snapshot", "diff", ...sealedWith, at("s1.el2"), at("s2.el2"))
+      expect(differs).toEqual(await command("snapshot", "diff", at("c1.el2"), at("c2.el2")))
+      expect([differs.exit, differs.out.length > 100]).toEqual([1, true])
+      const [inside, clear] = [
+        await command("snapshot", "verify", "--json", ...sealedWith, at("s1.el2")),
+        await command("snapshot", "verify", "--json", at("c1.el2"))
+      ]
+      expect([inside.exit, (JSON.parse(inside.out) as { id: string }).id]).toEqual([0, (JSON.parse(clear.out) as { id: string }).id])
+    })
+    it("of a protected guest says nothing without its key, and is never written in clear", async () => {
+      expect((await save("p1.el2", ...protectedOnes, "--snapshot-at", "1000")).exit).toBe(0)
+      const later = ["--resume", "--incremental", "--snapshot-at", "1030", "--stop", "-o", at("p2.el2")]
+      expect((await command("restore", "-q", ...sealedWith, ...later, at("p1.el2"))).exit).toBe(0)
+      const pc = await command("snapshot", "show", ...sealedWith, at("p1.el2"), "vm.vcpus.[0].pc")
+      expect([pc.exit, pc.out]).toEqual([0, expect.stringMatching(/^0x400000[0-9a-f]{2}\n$/)])
+      expect((await command("snapshot", "diff", ...sealedWith, at("p1.el2"), at("p2.el2"))).out).toMatch(/general/)
+      const flatten = ["snapshot", "flatten", "--parent", at("p1.el2"), "-o", at("pf.el2"), at("p2.el2")] as const
+      expect((await command(...flatten)).exit).toBe(65)
+      expect((await command("snapshot", "flatten", ...sealedWith, ...flatten.slice(2))).exit).toBe(0)
+      // what was made of them is sealed: with the key it is what the chain is
+      const refusal = async (...argv: readonly string[]) => errorOf(await command(...argv)).code
+      expect(await refusal("snapshot", "show", "--json", at("pf.el2"), "vm")).toBe("SNAPSHOT_KEY")
+      expect(await refusal("snapshot", "show", "--json", at("pf.el2"), "sealed")).toBe("SNAPSHOT_KEY")
+      expect(await refusal("snapshot", "diff", "--json", at("p1.el2"), at("pf.el2"))).toBe("SNAPSHOT_KEY")
+      expect(await refusal("restore", "--json", at("pf.el2"))).toBe("SNAPSHOT_KEY")
+      const whole = await command("snapshot", "show", ...sealedWith, at("pf.el2"), "vm")
+      expect(whole.out).toBe((await command("snapshot", "show", ...sealedWith, at("p2.el2"), "vm")).out)
+      expect((await command("restore", ...sealedWith, at("pf.el2"))).out).toBe("restored after 1030 instructions; --resume goes on\n")
+      const words = new BigUint64Array(64)
+      let word = 0x5ec7n
+      for (let i = 0; i < words.length; i++) {
+        word = BigInt.asUintN(64, word ^ (word << 13n))
+        word ^= word >> 7n
+        words[i] = word = BigInt.asUintN(64, word ^ (word << 17n))
+      }
+      const found = (name: string) => readFileSync(at(name)).includes(Buffer.from(words.buffer, 40, 24))
+      expect(readdirSync(folder).filter((name) => name.startsWith("p") && found(name))).toEqual([])
+      expect((await save("c3.el2", "--kind", "vm", "--snapshot-at", "1000")).exit).toBe(0)
+      expect(found("c3.el2")).toBe(true)
+    })
+    it("is verified inside its seal with the key, and refused with another", async () => {
+      const other = at("other-key")
+      writeFileSync(other, new Uint8Array(32))
+      const codes = await Promise.all(
+        [
+          ["verify", "--key-file", other, at("s1.el2")],
+          ["show", "--key-file", other, at("s1.el2"), "vm"],
+          ["show", ...sealedWith, at("c1.el2"), "vm"],
+          ["diff", ...sealedWith, at("c1.el2"), at("s1.el2")],
+          ["flatten", "--key-file", other, "-o", at("no.el2"), at("s1.el2")]
+        ].map(async ([name, ...rest]) => errorOf(await command("snapshot", name!, "--json", ...rest)).code)
+      )
+      expect(codes).toEqual(Array(5).fill("SNAPSHOT_KEY"))
+      expect(existsSync(at("no.el2"))).toBe(false)
+    })
   })
 })

@@ -140,7 +140,7 @@ export const beginRestored = ({
     const prepared = { ...composed, host: { ...composed.host, startTime: readRun(last).startTime } }
     const mode = last.header.kind === "bare" ? undefined : yield* findMode(prepared.model).pipe(Effect.mapError(asSaved))
     const { live, clock } = yield* restoreLive(prepared, mode, chain)
-    if (note) noteFrom(live, last.id, partsOf(live).memories)
+    if (note) noteFrom(live, last.id, partsOf(live, { sealed: key !== undefined }).memories)
     return { prepared, live, clock }
   })
 /** Snapshots that nothing in is sealed. Throws SnapshotError. */

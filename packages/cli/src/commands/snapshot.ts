@@ -6,6 +6,7 @@ import * as shared from "../options.ts"
 import { command } from "../options.ts"
 import { runOptions } from "./run.ts"
 
+const keyFile = shared.text("key-file", "FILE", "The key of 32 bytes that the snapshots are sealed with, all of them.")
 const file = shared.argument("file", "A snapshot; - is standard input")
 const load = () => import("../snapshot-tools.ts")
 
@@ -19,8 +20,8 @@ const inspect = (context: Context) =>
 const show = (context: Context) =>
   command(
     "show",
-    { json: shared.json, file, section: shared.argument("section", "A section, or a place in it: vm.vcpus.[0].pc") },
-    ({ file, section }) => shared.later(load, (tools) => tools.showSection(context, file, section))
+    { keyFile, json: shared.json, file, section: shared.argument("section", "A section, or a place in it: vm.vcpus.[0].pc") },
+    ({ file, section, ...looking }) => shared.later(load, (tools) => tools.showSection(context, file, section, looking))
   ).pipe(
     Command.withDescription(`Prints the values of a section, or of a place in it.
 
@@ -30,8 +31,8 @@ const show = (context: Context) =>
 const diff = (context: Context) =>
   command(
     "diff",
-    { json: shared.json, before: shared.argument("before", "A snapshot"), after: shared.argument("after", "Another one") },
-    ({ before, after }) => shared.later(load, (tools) => tools.diffFiles(context, before, after))
+    { keyFile, json: shared.json, before: shared.argument("before", "A snapshot"), after: shared.argument("after", "Another one") },
+    ({ before, after, ...looking }) => shared.later(load, (tools) => tools.diffFiles(context, before, after, looking))
   ).pipe(
     Command.withDescription(`Prints what two snapshots have different; exit code 1 when there is something.
 
@@ -39,10 +40,12 @@ const diff = (context: Context) =>
   eltwo snapshot diff --json before.el2 after.el2`)
   )
 const verify = (context: Context) =>
-  command("verify", { json: shared.json, files: file.pipe(Args.atLeast(1)) }, ({ files }) =>
-    shared.later(load, (tools) => tools.verifyFiles(context, files))
+  command("verify", { keyFile, json: shared.json, files: file.pipe(Args.atLeast(1)) }, ({ files, ...looking }) =>
+    shared.later(load, (tools) => tools.verifyFiles(context, files, looking))
   ).pipe(
     Command.withDescription(`Checks snapshots to the last byte; exit code 65 when one of them is refused.
+
+What is sealed is checked with --key-file; without it, only what is outside of the seal.
 
   eltwo snapshot verify hello.el2
   eltwo snapshot verify --json *.el2`)
@@ -54,12 +57,15 @@ const flatten = (context: Context) =>
       parent: shared.many("parent", "FILE", "A snapshot this one builds on, the full one first; may be repeated."),
       output: shared.snapshot.output,
       force: shared.snapshot.force,
+      keyFile,
       json: shared.json,
       file
     },
     (given) => shared.later(load, (tools) => tools.flattenFiles(context, given))
   ).pipe(
     Command.withDescription(`Makes one full snapshot of an incremental one and those it builds on.
+
+With --key-file they are sealed, and so is what is made of them.
 
   eltwo snapshot flatten --parent full.el2 -o whole.el2 changes.el2
   eltwo snapshot flatten --parent full.el2 --parent first.el2 -o - second.el2 | eltwo restore --resume -`)

@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { Either } from "effect"
+import { Effect, Either } from "effect"
 import fc from "fast-check"
 import { afterAll, describe, expect, it } from "vitest"
 import { runs } from "../../../../test/property.ts"
@@ -75,6 +75,29 @@ describe("an image on several CPUs", () => {
     if (flat instanceof SnapshotError) throw flat
     expect(difference(flat, saved(original))).toEqual([])
     expect(difference(saved(await restore({ snapshots: chain, streams: consoleOf() })), flat)).toEqual([])
+  })
+  it("is sealed with a key, whole and as changes, and goes on from there", async () => {
+    const key = Uint8Array.from({ length: 32 }, (_, i) => i)
+    for (const [vcpus, pcpus] of [
+      [2, 2],
+      [3, 1]
+    ] as const) {
+      const original = await start({ ...machine("nvhe", "interp", vcpus, pcpus), streams: consoleOf() })
+      const chain: Uint8Array[] = []
+      for (const piece of [500, 20_000]) {
+        original.run(piece)
+        chain.push(await Effect.runPromise(original.sealed(key, { parents: chain })))
+      }
+      expect(chain.map((file) => readContainer(file)).map((file) => (file instanceof SnapshotError ? file : file.header.sections.length))).toEqual([
+        2, 2
+      ])
+      const twin = await restore({ snapshots: chain, key, engine: "jit", streams: consoleOf() })
+      expect(difference(saved(twin), saved(original))).toEqual([])
+      expect(twin.run(20_000)).toEqual(original.run(20_000))
+      expect(difference(saved(twin), saved(original))).toEqual([])
+      const without = await outcome(restoreGuest({ snapshots: chain, streams: consoleOf() }))
+      expect(Either.isLeft(without) && without.left).toMatchObject({ code: "SNAPSHOT_KEY" })
+    }
   })
   it("stays on as many CPUs, in its mode, on its processor", async () => {
     const original = await start({ ...machine("nvhe", "interp", 2, 2), streams: consoleOf() })
