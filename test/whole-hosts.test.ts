@@ -9,6 +9,7 @@ import { assembleLines } from "@eltwo/isa"
 import { type Host, type HostState, hostState, isErrno, type Mode, restoreHost, type Task } from "@eltwo/kvm"
 import { hvhe } from "@eltwo/plugin-hvhe"
 import { nvhe } from "@eltwo/plugin-nvhe"
+import { protectedMode, tableProblems } from "@eltwo/plugin-pkvm"
 import { vhe } from "@eltwo/plugin-vhe"
 import { restoreHostSnapshot, SnapshotError, saveHost } from "@eltwo/vmm"
 import fc from "fast-check"
@@ -53,22 +54,26 @@ const spawnProgram = (host: Host, lines: readonly string[]): Task => {
 }
 
 interface Plan {
-  readonly mode: Mode
+  readonly mode: ModeName
+  /** Its VMs are protected ones where the mode has such. */
+  readonly isProtected: boolean
   readonly engine: "interp" | "jit"
   readonly cpus: number
   readonly guests: readonly string[]
   readonly programs: readonly number[]
   readonly seed: number
 }
-const begin = ({ mode, engine, cpus, guests, programs, seed }: Plan): World => {
-  const host = bootHost({ mode, engine, cpus })
+const PROTECTED = 1n << 31n
+const begin = ({ mode, isProtected, engine, cpus, guests, programs, seed }: Plan): World => {
+  const host = bootHost({ mode: MODES[mode], engine, cpus })
   host.scheduler.configure({ seed, slice: 300, quantum: 200, migration: cpus > 1 ? "random" : "affinity" })
   for (const program of programs) spawnProgram(host, PROGRAMS[program]!)
-  return { host, guests: guests.map((name) => new RunningGuest(host, vmGuest(name)).schedule(host)) }
+  const type = isProtected && MODES[mode].vms ? PROTECTED : 0n
+  return { host, guests: guests.map((name) => new RunningGuest(host, vmGuest(name), type).schedule(host)) }
 }
 const ramOf = ({ board: { physical, ram } }: Host): Uint8Array => physical.bytes.subarray(ram.offset, ram.offset + ram.bytes)
 const save = ({ host, guests }: World): Saved => {
-  const state = hostState(host)
+  const state = hostState(host, { sealed: true })
   if ("busy" in state) throw new Error(state.busy)
   return { state, ram: ramOf(host).slice(), told: guests.map(({ reports, end }) => ({ reports: [...reports], end })) }
 }
@@ -99,19 +104,22 @@ const goOn = ({ host, guests }: World, instructions: number) => {
   return { end, events, hash: hash.digest("hex"), reports: guests.map(({ reports }) => reports), ends: guests.map(({ end }) => end) }
 }
 
-const modes = fc.constantFrom(vhe, nvhe, hvhe)
+const MODES = { vhe, nvhe, hvhe, "pkvm on hvhe": protectedMode("hvhe"), "pkvm on nvhe": protectedMode("nvhe") } as const
+type ModeName = keyof typeof MODES
 const engines = fc.constantFrom<"interp" | "jit">("interp", "jit")
 const names = vmGuests()
   .map(({ name }) => name)
   .filter((name) => name !== "sme-refused")
-const plans: fc.Arbitrary<Plan> = fc.record({
-  mode: modes,
-  engine: engines,
-  cpus: fc.integer({ min: 1, max: 3 }),
-  guests: fc.array(fc.constantFrom(...names, "two-vcpus", "vgic-sgi", "vgic-timer", "sve-sums"), { minLength: 1, maxLength: 2 }),
-  programs: fc.array(fc.integer({ min: 0, max: PROGRAMS.length - 1 }), { maxLength: 2 }),
-  seed: fc.integer({ min: 0, max: 1000 })
-})
+const plans = (...modes: readonly ModeName[]): fc.Arbitrary<Plan> =>
+  fc.record({
+    mode: fc.constantFrom(...modes),
+    isProtected: fc.boolean(),
+    engine: engines,
+    cpus: fc.integer({ min: 1, max: 3 }),
+    guests: fc.array(fc.constantFrom(...names, "two-vcpus", "vgic-sgi", "vgic-timer", "sve-sums"), { minLength: 1, maxLength: 2 }),
+    programs: fc.array(fc.integer({ min: 0, max: PROGRAMS.length - 1 }), { maxLength: 2 }),
+    seed: fc.integer({ min: 0, max: 1000 })
+  })
 
 /** Quickly, and with all there is to see when it is not so. */
 const mustBeSame = (a: Saved, b: Saved): void => {
@@ -122,31 +130,49 @@ const mustBeSame = (a: Saved, b: Saved): void => {
 const RUNS = Number(process.env["WHOLE_HOSTS"] ?? 8)
 
 describe("a host", () => {
-  it("that is saved and restored is the same, and goes on event by event, in either engine", () => {
-    const law = fc.property(plans, engines, fc.integer({ min: 1, max: 20_000 }), fc.integer({ min: 1, max: 10_000 }), (plan, other, n, m) => {
-      const world = begin(plan)
-      world.host.scheduler.run(n)
-      const saved = save(world)
-      const twin = restore(saved, plan.mode, other)
-      const again = save(twin)
-      mustBeSame(again, saved)
-      const [here, there] = [goOn(world, m), goOn(twin, m)]
-      expect(there).toEqual(here)
-      mustBeSame(save(twin), save(world))
-    })
+  it.each([
+    ["vhe", "nvhe", "hvhe"],
+    ["pkvm on hvhe", "pkvm on nvhe"]
+  ] as const)("that is saved and restored is the same, and goes on event by event, in either engine: %s, %s", (...modes) => {
+    const law = fc.property(
+      plans(...modes),
+      engines,
+      fc.integer({ min: 1, max: 20_000 }),
+      fc.integer({ min: 1, max: 10_000 }),
+      (plan, other, n, m) => {
+        const world = begin(plan)
+        world.host.scheduler.run(n)
+        const saved = save(world)
+        const twin = restore(saved, MODES[plan.mode], other)
+        const again = save(twin)
+        mustBeSame(again, saved)
+        expect(tableProblems(twin.host)).toEqual([])
+        const [here, there] = [goOn(world, m), goOn(twin, m)]
+        expect(there).toEqual(here)
+        mustBeSame(save(twin), save(world))
+        expect(tableProblems(twin.host)).toEqual([])
+      }
+    )
     fc.assert(law, runs(RUNS))
   })
-  it("is a file as well, the same for the same state; what cannot be saved is said", () => {
-    const world = begin({ mode: nvhe, engine: "interp", cpus: 2, guests: ["vgic-sgi"], programs: [1], seed: 3 })
+  it.each(["nvhe", "pkvm on hvhe"] as const)("is a file as well, the same for the same state; what cannot be saved is said: %s", (name) => {
+    const mode = MODES[name]
+    const world = begin({ mode: name, isProtected: false, engine: "interp", cpus: 2, guests: ["vgic-sgi"], programs: [1], seed: 3 })
     world.host.scheduler.run(5_000)
     const file = saveHost(world.host)
     if (file instanceof SnapshotError) throw file
     const boardOf = (pes: number) => createBoard({ ...HOST_BOARD, isa, pes })
-    const again = restoreHostSnapshot(file, { board: boardOf(2), mode: nvhe })
+    const again = restoreHostSnapshot(file, { board: boardOf(2), mode })
     if (again instanceof SnapshotError) throw again
     expect(saveHost(again)).toEqual(file)
-    expect(restoreHostSnapshot(file, { board: boardOf(1), mode: nvhe })).toMatchObject({ code: "SNAPSHOT_FEATURE_MISMATCH" })
+    expect(restoreHostSnapshot(file, { board: boardOf(1), mode })).toMatchObject({ code: "SNAPSHOT_FEATURE_MISMATCH" })
     expect(restoreHostSnapshot(file, { board: boardOf(2), mode: vhe })).toMatchObject({ code: "SNAPSHOT_FEATURE_MISMATCH" })
+    expect(tableProblems(again)).toEqual([])
+    if (mode.vms)
+      expect(restoreHostSnapshot(file, { board: boardOf(2), mode: protectedMode("nvhe") })).toMatchObject({
+        code: "SNAPSHOT_FEATURE_MISMATCH",
+        message: "it needs mode pkvm on the base hvhe; this machine is booted in pkvm on nvhe"
+      })
     again.vmm.open({ write: () => 0 })
     expect(hostState(again)).toEqual({ busy: "task1 has a file open that has no name" })
     again.cpus[1]!.softirqs.push(() => {})

@@ -133,8 +133,11 @@ const ACCESSES: readonly Row[] = [
   ["waits for ever", "stay:\nwfi\nb =stay", "wfi"]
 ]
 
-describe("a hostile protected guest", () => {
-  const world = new World("nvhe")
+describe.each([
+  ["a hostile protected guest", () => new World("nvhe")],
+  ["a hostile protected guest on a host that was restored", () => new World("hvhe", 1, undefined, new World("hvhe"))]
+] as const)("%s", (_, begin) => {
+  const world = begin()
   describe.each([
     ["makes hypercalls", HYPERCALLS],
     ["calls PSCI", PSCI],

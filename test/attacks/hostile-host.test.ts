@@ -363,8 +363,11 @@ const reportingAt = (w: World): bigint => {
   return BigInt(GUEST.code + 4 * (branch - 1))
 }
 
-describe("a hostile host", () => {
-  const world = new World("hvhe", 2)
+describe.each([
+  ["a hostile host", () => new World("hvhe", 2)],
+  ["a hostile host that was saved and restored", () => new World("nvhe", 2, undefined, new World("nvhe", 2))]
+] as const)("%s", (_, begin) => {
+  const world = begin()
   describe.each([
     ["shares", SHARING],
     ["gives", GIVING],

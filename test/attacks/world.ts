@@ -3,7 +3,20 @@
  * Everything that must not change is described as text, so that an attack can be seen to have changed nothing.
  */
 import { type Board, createBoard } from "@eltwo/cpu"
-import { createHost, type Host, PageTables, type PhysicalCpu, type RunExit, Task, type Vcpu, VcpuFeature, type Vm } from "@eltwo/kvm"
+import {
+  createHost,
+  type Host,
+  hostState,
+  type Mode,
+  PageTables,
+  type PhysicalCpu,
+  type RunExit,
+  restoreHost,
+  Task,
+  type Vcpu,
+  VcpuFeature,
+  type Vm
+} from "@eltwo/kvm"
 import { type Base, protectedMode } from "@eltwo/plugin-pkvm"
 import { handleHostTrap } from "../../packages/kvm/src/nvhe/host-call.ts"
 import { tableProblems, tablesInMemory } from "../../plugins/pkvm/src/check-tables.ts"
@@ -125,9 +138,18 @@ export class World {
   /** An ordinary VM, whose pages are on loan from the host. */
   readonly ordinary: AttackedVm
 
-  constructor(base: Base = "hvhe", cpus = 1, board: Board = createBoard({ isa, ramBase: RAM, ramBytes: RAM_BYTES, pes: cpus })) {
-    this.host = createHost({ board, mode: protectedMode(base) })
+  /** `saved`: one that this one is restored from, of the same base and as many CPUs. */
+  constructor(base: Base = "hvhe", cpus = 1, board: Board = createBoard({ isa, ramBase: RAM, ramBytes: RAM_BYTES, pes: cpus }), saved?: World) {
+    const mode = protectedMode(base)
+    this.host = saved ? restored(saved.host, board, mode) : createHost({ board, mode })
     this.state = hypStateOf(this.host)!
+    if (saved) {
+      const here = <T extends AttackedVm>(of: T): T => ({ ...of, vm: this.host.vms.get(of.vm.id)!, vcpu: this.host.vms.get(of.vm.id)!.vcpus[0]! })
+      this.victim = here(saved.victim)
+      this.other = here(saved.other)
+      this.ordinary = here(saved.ordinary)
+      return
+    }
     const victim = this.newVm(VICTIM, PROTECTED)
     const shared = ((exit) => exit)(victim.vcpu.run(10_000))
     if (typeof shared === "string" || shared.reason !== "mmio" || shared.value !== 0n)
@@ -317,6 +339,14 @@ export class World {
     if (exit !== REPORTS_SECRET) problems.push(`the victim: ${exit}`)
     return problems
   }
+}
+/** The same host once more, on a board of its own. */
+const restored = (host: Host, board: Board, mode: Mode): Host => {
+  const state = hostState(host, { sealed: true })
+  const { physical, ram } = host.board
+  const again = "busy" in state ? state.busy : restoreHost(state, { board, mode, fill: (memory) => memory.set(physical.read(ram.base, ram.bytes)!) })
+  if (typeof again === "string") throw new Error(again)
+  return again
 }
 const guestPages = (): readonly number[] => Array.from({ length: GUEST_BYTES / PAGE }, (_, i) => GUEST.code + i * PAGE)
 const REPORTS_SECRET = `mmio 0x${(GUEST.device + 8).toString(16)} := 0x${SECRET.toString(16)}`

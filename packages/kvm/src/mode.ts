@@ -96,6 +96,28 @@ export interface ModeState<State = unknown> {
    */
   restore(cpu: PhysicalCpu, vm: Vm, state: State): string | undefined
 }
+/**
+ * The same for a whole host, which a snapshot holds with all its memory: what the mode has outside of that memory, processors and VMs, in a section `host/` and
+ * the mode's name. Absent: nothing, unless the mode has VmServices; then its hosts are not saved.
+ */
+export interface ModeHostState<State = unknown> {
+  /** Of the shape: another one is another section, which is refused. */
+  readonly version: number
+  readonly shape: Shape
+  /** What of a host's memory is a guest's alone, in a few words: a snapshot of it is for nobody but the holder of a key. Undefined: nothing is. */
+  secret(host: Host): string | undefined
+  /** The state of a host between two of its steps, or why it cannot be said now. Changes nothing, and uses no CPU. */
+  save(host: Host): { readonly state: State } | { readonly busy: string }
+  /** Why a host of this mode cannot go on with the state, whatever else it holds; undefined when it can. */
+  misfit(state: State): string | undefined
+  /** Whether a VM, by its number, is one whose memory the host loses to the guest. */
+  isProtected(state: State, vm: number): boolean
+  /**
+   * Puts the state in place on a host that just booted, whose memory, VMs and vCPUs are there already, and its CPUs not: none executes anything. A string says
+   * why it cannot be; the host is not used any further then. The values are a stranger's, of the right shape and nothing more.
+   */
+  restore(host: Host, state: State): string | undefined
+}
 /** A stage 2 fault of a guest, for the kernel to resolve. */
 export interface GuestFault {
   readonly slot: MemorySlot
@@ -162,6 +184,7 @@ export interface Mode {
   readonly reclaimPage?: (cpu: PhysicalCpu, address: bigint) => boolean
   readonly vms?: VmServices
   readonly state?: ModeState
+  readonly hostState?: ModeHostState
   readonly fp: FpPolicy
 }
 

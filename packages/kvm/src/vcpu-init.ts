@@ -63,15 +63,21 @@ export const isFinalized = (vcpu: Vcpu): boolean => vcpu.fp.sve !== null || !vec
 
 /** KVM_ARM_VCPU_FINALIZE: the vector length stays, and there is memory for the registers. */
 export const finalizeVcpu = (vcpu: Vcpu, feature: number): Errno | undefined => {
-  if (vcpu.features === undefined) return "ENOEXEC"
-  const vectors = partsOf(vcpu).find((part) => part.bit === feature && hasFeature(vcpu, feature))?.vectors
-  if (!vectors) return "EINVAL"
-  if (vcpu.fp.sve) return "EPERM"
-  vcpu.fp.sve = new Uint8Array(vectorImageBytes(vectors, vcpu.fp.vl.sve))
+  const problem = makeVectors(vcpu, feature)
+  if (problem !== undefined) return problem
   const { host } = vcpu.vm
   const { vms } = host.mode
   const refused = vms && host.inKernel(() => vms.finalizeVcpu(host.cpu, vcpu))
   if (refused === undefined) return undefined
   vcpu.fp.sve = null
   return isErrno(refused) ? refused : "EIO"
+}
+/** The part of it that hyp code has nothing to do with. */
+export const makeVectors = (vcpu: Vcpu, feature: number): Errno | undefined => {
+  if (vcpu.features === undefined) return "ENOEXEC"
+  const vectors = partsOf(vcpu).find((part) => part.bit === feature && hasFeature(vcpu, feature))?.vectors
+  if (!vectors) return "EINVAL"
+  if (vcpu.fp.sve) return "EPERM"
+  vcpu.fp.sve = new Uint8Array(vectorImageBytes(vectors, vcpu.fp.vl.sve))
+  return undefined
 }

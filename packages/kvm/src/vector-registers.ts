@@ -66,6 +66,7 @@ const registerPlace = (vcpu: Vcpu, file: VectorFile, offset: number): Place | Er
   return {
     get: () => register.reduceRight((value, byte) => (value << 8n) | BigInt(byte), 0n),
     set: (value) => {
+      vcpu.vm.host.pages.writes(register)
       for (let i = 0; i < register.length; i++) register[i] = Number((value >> BigInt(8 * i)) & 0xffn)
       return undefined
     }

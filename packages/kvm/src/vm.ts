@@ -153,8 +153,8 @@ export class Vm {
   }
 
   /** A VM of a saved host, whose tables are in memory: without vCPUs, slots and settings. */
-  static restored(host: Host, id: number, stage2: Stage2): Vm {
-    const vm = new Vm(host, id, stage2, false)
+  static restored(host: Host, id: number, stage2: Stage2, isProtected: boolean): Vm {
+    const vm = new Vm(host, id, stage2, isProtected)
     host.vms.set(id, vm)
     return vm
   }

@@ -139,7 +139,8 @@ export const beginRestored = ({
     const asSaved = (error: VmmError) => (given.mode === undefined ? modeRefusal(error, last) : error)
     const prepared = { ...composed, host: { ...composed.host, startTime: readRun(last).startTime } }
     const mode = last.header.kind === "bare" ? undefined : yield* findMode(prepared.model).pipe(Effect.mapError(asSaved))
-    const { live, clock } = yield* restoreLive(prepared, mode, chain)
+    // of the machine's memory nothing but the file has a say
+    const { live, clock } = yield* restoreLive(prepared, mode, chain).pipe(Effect.mapError(machineRefusal))
     if (note) noteFrom(live, last.id, partsOf(live, { sealed: key !== undefined }).memories)
     return { prepared, live, clock }
   })

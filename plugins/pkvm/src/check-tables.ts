@@ -49,6 +49,8 @@ export const tableProblems = (host: Host): readonly string[] => {
   const state = hypStateOf(host)
   return state ? new Check(state).problems() : []
 }
+/** The same but for what is in force on CPUs. */
+export const memoryProblems = (state: HypState): readonly string[] => new Check(state).inMemory()
 
 class Check {
   readonly #state: HypState
@@ -60,6 +62,11 @@ class Check {
     this.#memory = asTheyAre(state.host)
   }
   problems(): readonly string[] {
+    this.inMemory()
+    this.#registers()
+    return this.#found
+  }
+  inMemory(): readonly string[] {
     const { host, pkvm } = this.#state
     const { physicalBits } = host.features
     const { host: host2, hyp: hyp1 } = tablesInMemory(this.#state)
@@ -78,7 +85,6 @@ class Check {
       this.#page(pfn, hostPages.get(pfn) ?? EMPTY, hypPages.has(pfn), guestPages.get(pfn) ?? [])
     for (const page of tablePages)
       this.#expect(pkvm.records.hypState(page / PAGE_BYTES) === PageState.OWNED, `page ${hex(page / PAGE_BYTES)} holds tables and is not hyp code's`)
-    this.#registers()
     return this.#found
   }
 

@@ -3,6 +3,7 @@ import { defineMode, HostCall, hostCall, kernelAtEl1, type Mode, type PhysicalCp
 import { initProtection } from "./host/boot.ts"
 import { createHostSide } from "./host/side.ts"
 import { reclaimPage, vms } from "./host/vms.ts"
+import { hostStateOn } from "./host-state.ts"
 import { restoreProtection } from "./hyp/boot.ts"
 import { PKVM_CALLS } from "./hyp/calls.ts"
 import type { RealGuestStage2 } from "./hyp/guest-stage2.ts"
@@ -34,6 +35,7 @@ export const protectedMode = (base: Base): Mode =>
     reclaimPage,
     vms,
     state: vmState,
+    hostState: hostStateOn(base),
     services: {
       ...unprotected.services,
       // hyp code does it when it loads the vCPU

@@ -178,7 +178,7 @@ describe.each(MODES)("under $name", (mode) => {
     vcpu.fp.vl.sve = sve
     if (!hasBuffer) vcpu.fp.sve = null
     const hyp = newHypVcpu(vcpu, 0, false)
-    expect(host.inKernel(() => initHypVcpu(host.cpus[0]!, hyp))).toBe(outcome)
+    expect(host.inKernel(() => initHypVcpu((name) => host.cpus[0]!.read(name), hyp))).toBe(outcome)
     expect(hyp.state.fp.vl.sve).toBe(outcome ? sve : vl)
     expect(Object.hasOwn(hyp.state, "features")).toBe(outcome === undefined)
   })

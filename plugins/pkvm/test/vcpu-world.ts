@@ -56,7 +56,7 @@ export const adopt = (host: Host, vcpu: Vcpu, isProtected: boolean): VcpuWorld =
   const hyp: HypVcpu = { ...newHypVcpu(vcpu, 0, isProtected), pages }
   const refused = host.inKernel(() => {
     createHostFp(host)
-    return initHypVcpu(host.cpus[0]!, hyp)
+    return initHypVcpu((name) => host.cpus[0]!.read(name), hyp)
   })
   if (refused) throw new Error(JSON.stringify(refused))
   // all that the calls of a guest need of it

@@ -48,6 +48,11 @@ export class PhysicalPages {
     const at = this.#board.physical.at(physical, bytes)
     return this.#board.physical.bytes.subarray(at, at + bytes)
   }
+  /** Bytes are about to be written by whoever has a view of them; nothing when they are no view of physical memory. */
+  writes(view: Uint8Array): void {
+    const { physical, code, ram } = this.#board
+    if (view.buffer === physical.bytes.buffer) code.storedRange(view.byteOffset - physical.bytes.byteOffset - ram.offset + ram.base, view.length)
+  }
   /** Pages that are free. */
   get available(): number {
     return this.#free.reduce((sum, run) => sum + run.pages, 0)

@@ -56,24 +56,35 @@ export interface HostState {
   readonly vcpus: readonly MachineVcpuState[]
   readonly gics: readonly GicState[]
   readonly scheduler: SchedulerState
+  /** What the mode keeps of the host, as its shape says; absent where it keeps nothing. */
+  readonly kept?: unknown
 }
 
-/** The state of a host between two calls of its interface; looking at it changes nothing. VmBusy says what cannot be saved. */
-export const hostState = (host: Host): HostState | VmBusy => {
-  const protectedVm = [...host.vms.values()].find((vm) => vm.protected)
-  if (protectedVm) return { busy: `VM ${protectedVm.id}'s memory is the guest's alone`, protected: true }
+/**
+ * The state of a host between two calls of its interface; looking at it changes nothing. VmBusy says what cannot be saved. `sealed`: nobody but the holder of a
+ * key will see it, so that VMs may be protected ones.
+ */
+export const hostState = (host: Host, { sealed = false }: { readonly sealed?: boolean } = {}): HostState | VmBusy => {
+  const secret = sealed ? undefined : secretOf(host)
+  if (secret !== undefined) return { busy: secret, protected: true }
   const busy = busyWith(host)
   if (busy !== undefined) return { busy }
+  const kept = host.mode.hostState?.save(host)
+  if (kept && "busy" in kept) return kept
   try {
-    return stateOf(host)
+    return { ...stateOf(host), ...(kept && { kept: kept.state }) }
   } catch (error) {
     if (error instanceof Unsaved) return { busy: error.message }
     throw error
   }
 }
+const secretOf = (host: Host): string | undefined => {
+  const protectedVm = [...host.vms.values()].find((vm) => vm.protected)
+  return protectedVm ? `VM ${protectedVm.id}'s memory is the guest's alone` : host.mode.hostState?.secret(host)
+}
 const busyWith = (host: Host): string | undefined => {
   if (host.crash) return "the host kernel has crashed"
-  if (host.mode.vms) return `mode ${host.mode.name} keeps stage 2 in hyp code, whose own state is not among what is kept`
+  if (host.mode.vms && !host.mode.hostState) return `mode ${host.mode.name} keeps stage 2 in hyp code, whose own state is not among what is kept`
   return host.busy
 }
 const stateOf = (host: Host): HostState => {
@@ -116,7 +127,7 @@ const runAgain: ExitHandler = () => "run"
 
 /** The host that goes on as the saved one, or why the state cannot be one's: the board is not to be used then. */
 export const restoreHost = (state: HostState, options: RestoreHostOptions): Host | string => {
-  const misfit = hostMisfit(state.kernel, options)
+  const misfit = hostMisfit(state, options)
   if (misfit !== undefined) return misfit
   try {
     return restored(state, options)
@@ -127,7 +138,7 @@ export const restoreHost = (state: HostState, options: RestoreHostOptions): Host
 }
 /** What a machine lacks to go on as a saved host: another mode, number of CPUs, RAM or seed; undefined when it is as large and of the same kind. */
 export const hostMisfit = (
-  { mode, seed, ramBase, ramBytes, cpus }: HostState["kernel"],
+  { kernel: { mode, seed, ramBase, ramBytes, cpus }, kept }: Pick<HostState, "kernel" | "kept">,
   { board, mode: here }: Pick<HostOptions, "board" | "mode">
 ): string | undefined => {
   const { ram, pes } = board
@@ -135,10 +146,13 @@ export const hostMisfit = (
   if (pes.length !== cpus) return `it needs ${cpus} CPUs; this machine has ${pes.length}`
   if (ram.base !== ramBase || ram.bytes !== ramBytes)
     return `it needs ${ramBytes} bytes of RAM at 0x${ramBase.toString(16)}; this machine has ${ram.bytes}`
-  return board.seed === seed ? undefined : `it needs seed ${seed}; this machine has ${board.seed}`
+  if (board.seed !== seed) return `it needs seed ${seed}; this machine has ${board.seed}`
+  return kept === undefined ? undefined : here.hostState?.misfit(kept)
 }
 const restored = (state: HostState, { fill, onExit = () => runAgain, files = () => undefined, ...options }: RestoreHostOptions): Host => {
-  const { kernel, cpus, tasks, vms, vcpus, gics } = state
+  const { kernel, cpus, tasks, vms, vcpus, gics, kept } = state
+  const { hostState: mode } = options.mode
+  if ((mode === undefined) !== (kept === undefined)) throw new Impossible("a host without what its mode keeps, or with what it does not")
   const host = createHost(options)
   const { board } = host
   const { root, emptyRoot, vectors } = host.kernel
@@ -152,7 +166,7 @@ const restored = (state: HostState, { fill, onExit = () => runAgain, files = () 
   const unlikely = host.pages.restore(kernel.free)
   if (unlikely !== undefined) throw new Impossible(unlikely)
   for (const task of tasks) makeTask(host, task)
-  for (const vm of vms) makeVm(host, vm)
+  for (const vm of vms) makeVm(host, vm, mode?.isProtected(kept, vm.id) ?? false)
   for (const vcpu of vcpus) makeVcpu(host, vcpu)
   for (const gic of gics) {
     const vm = host.vms.get(gic.vm)
@@ -160,6 +174,8 @@ const restored = (state: HostState, { fill, onExit = () => runAgain, files = () 
     restoreGic(vm, gic)
   }
   for (const vm of vms) finishVm(host.vms.get(vm.id)!, vm)
+  const problem = mode?.restore(host, kept)
+  if (problem !== undefined) throw new Impossible(problem)
   for (const task of tasks) restoreTask(host, host.tasks.get(task.id)!, task, files)
   for (const [i, cpu] of cpus.entries()) restoreCpu(host, host.cpus[i]!, cpu)
   for (const vcpu of vcpus) finishVcpu(host, vcpu)
@@ -168,7 +184,8 @@ const restored = (state: HostState, { fill, onExit = () => runAgain, files = () 
   const { next } = kernel
   const isUsed =
     tasks.some(({ id, program }) => id >= next.task || (program?.asid ?? 0) >= next.asid) ||
-    vms.some(({ id, vmid }) => id >= next.vm || vmid >= next.vmid)
+    // hyp code that keeps stage 2 has VMIDs of its own
+    vms.some(({ id, vmid }) => id >= next.vm || (vmid >= next.vmid && !host.mode.vms))
   if (isUsed) throw new Impossible("numbers that are in use are given out again")
   host.restoreNumbers(next)
   host.cpu = host.cpus[kernel.cpu] ?? impossible(`there is no CPU ${kernel.cpu}`)

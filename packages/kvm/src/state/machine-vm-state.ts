@@ -4,8 +4,9 @@ import { newDirtyBitmap } from "../dirty-log.ts"
 import type { Host } from "../host/host.ts"
 import { Stage2 } from "../stage2.ts"
 import { Vcpu } from "../vcpu.ts"
+import { makeVectors } from "../vcpu-init.ts"
 import { MAX_VCPUS, Vm } from "../vm.ts"
-import { Impossible, mustBeRam, taskAt, Unsaved } from "./references.ts"
+import { Impossible, mustBeRam, taskAt } from "./references.ts"
 import { VCPU_STATE, vcpuState } from "./vcpu-state.ts"
 import { beforeVcpus, intoVcpu, restoreFlags, restoreIdRegisters, settingsOf, VM_SETTINGS } from "./vm-state.ts"
 
@@ -61,26 +62,22 @@ export const MACHINE_VCPU_STATE = shape({
 })
 export type MachineVcpuState = Saved<typeof MACHINE_VCPU_STATE>
 
-/** Throws Unsaved. */
-export const machineVmState = (vm: Vm): MachineVmState => {
-  if (vm.protected) throw new Unsaved("its memory is the guest's alone")
-  return {
-    id: vm.id,
-    ipaBits: vm.stage2.ipaBits,
-    root: vm.stage2.tables.root,
-    vmid: vm.stage2.vmid,
-    slots: Array.from(vm.slots, ({ slot, guestPhysical, length, readonly, hostPhysical, dirty }) => ({
-      slot,
-      guestPhysical,
-      bytes: length,
-      readonly,
-      physical: hostPhysical,
-      dirty: dirty?.slice() ?? null
-    })),
-    ...settingsOf(vm),
-    dead: vm.dead
-  }
-}
+export const machineVmState = (vm: Vm): MachineVmState => ({
+  id: vm.id,
+  ipaBits: vm.stage2.ipaBits,
+  root: vm.stage2.tables.root,
+  vmid: vm.stage2.vmid,
+  slots: Array.from(vm.slots, ({ slot, guestPhysical, length, readonly, hostPhysical, dirty }) => ({
+    slot,
+    guestPhysical,
+    bytes: length,
+    readonly,
+    physical: hostPhysical,
+    dirty: dirty?.slice() ?? null
+  })),
+  ...settingsOf(vm),
+  dead: vm.dead
+})
 export const machineVcpuState = (host: Host, vcpu: Vcpu): MachineVcpuState => {
   const { interrupts, thread, sleep } = vcpu
   const { vmcr, ap0r0, ap1r0, hcr, lists, used } = interrupts
@@ -98,14 +95,14 @@ export const machineVcpuState = (host: Host, vcpu: Vcpu): MachineVcpuState => {
 }
 
 /** Makes a VM whose tables are in RAM, without its vCPUs. Throws Impossible. */
-export const makeVm = (host: Host, state: MachineVmState): Vm => {
+export const makeVm = (host: Host, state: MachineVmState, isProtected: boolean): Vm => {
   const { id, ipaBits, root, vmid, slots } = state
   if (id === 0 || host.vms.has(id)) throw new Impossible(`VM ${id} twice`)
   if (ipaBits < 32 || ipaBits > 48) throw new Impossible(`an address space of ${ipaBits} bits`)
   if (vmid > (host.features.vmid16 ? 0xffff : 0xff)) throw new Impossible(`VMID ${vmid}`)
   mustBeRam(host, root, Stage2.rootBytes(ipaBits), "tables of stage 2")
   if (root % Stage2.rootBytes(ipaBits) !== 0) throw new Impossible("tables of stage 2 that are not aligned")
-  const vm = Vm.restored(host, id, new Stage2(host.tables, root, ipaBits, vmid, host.features))
+  const vm = Vm.restored(host, id, new Stage2(host.tables, root, ipaBits, vmid, host.features), isProtected)
   for (const { slot, guestPhysical, bytes, readonly, physical, dirty } of slots) {
     mustBeRam(host, physical, bytes, `memory slot ${slot}`)
     const checked = vm.slots.check({ slot, guestPhysical, bytes, readonly }, ipaBits)
@@ -126,7 +123,7 @@ export const makeVcpu = (host: Host, state: MachineVcpuState): void => {
   if (state.descriptor > MAX_DESCRIPTOR) throw new Impossible(`descriptor ${state.descriptor}`)
   const vcpu = new Vcpu(vm, id, state.descriptor)
   vm.vcpus[id] = vcpu
-  const problem = intoVcpu(vcpu, state.vcpu)
+  const problem = intoVcpu(vcpu, state.vcpu, makeVectors)
   if (problem !== undefined) throw new Impossible(problem)
   if (state.page !== null) mustBeRam(host, state.page, 4096, "struct kvm_run")
   vcpu.page.restore(state.page ?? undefined)

@@ -11,6 +11,7 @@ import type { MemorySlot } from "../memory-slots.ts"
 import type { FilterAction } from "../smccc-filter.ts"
 import { BLOCK_BYTES, Stage2 } from "../stage2.ts"
 import type { Vcpu } from "../vcpu.ts"
+import { finalizeVcpu } from "../vcpu-init.ts"
 import { FIRMWARE_BITMAPS, type FirmwareBitmap, MAX_VCPUS, type Vm } from "../vm.ts"
 import { ACCOUNT_STATE, accountState, restoreAccount } from "./account-state.ts"
 import { restoreVcpu, VCPU_STATE, type VcpuState, vcpuProblem, vcpuState } from "./vcpu-state.ts"
@@ -221,8 +222,8 @@ const mapAgain = (vm: Vm, guestPhysical: number, length: number, readonly: boole
   const done = host.inKernel(() => ranges.every(({ at, physical, bytes }) => stage2.map(at, physical, bytes, !readonly)))
   return done === true ? undefined : "no memory for stage 2"
 }
-/** Initialises and finalises a new vCPU and gives it a state; a string says why it cannot have that. */
-export const intoVcpu = (vcpu: Vcpu, saved: VcpuState): string | undefined => {
+/** Initialises and finalises a new vCPU and gives it a state; a string says why it cannot have that. `finalize` where hyp code knows the vCPU already. */
+export const intoVcpu = (vcpu: Vcpu, saved: VcpuState, finalize = finalizeVcpu): string | undefined => {
   if (saved.features !== null) {
     const problem = asked("KVM_ARM_VCPU_INIT", vcpu.init({ features: saved.features }))
     if (problem !== undefined) return problem
@@ -230,7 +231,7 @@ export const intoVcpu = (vcpu: Vcpu, saved: VcpuState): string | undefined => {
   if (saved.fp.sve !== null) {
     vcpu.fp.vl.sve = saved.fp.sveBytes
     if (!vcpu.vm.host.features.sveVls.includes(saved.fp.sveBytes)) return `vectors of ${saved.fp.sveBytes} bytes`
-    const problem = asked("KVM_ARM_VCPU_FINALIZE", vcpu.finalize(SVE_FEATURE))
+    const problem = asked("KVM_ARM_VCPU_FINALIZE", finalize(vcpu, SVE_FEATURE))
     if (problem !== undefined) return problem
   }
   const problem = vcpuProblem(vcpu, saved)

@@ -3,7 +3,7 @@
 import { SnapshotError } from "../errors.ts"
 import { decode, encode, type Plain, sameBytes } from "./codec.ts"
 import { type Container, hex, readValues } from "./container.ts"
-import { checkHostSection, hostShape, isWholeHost } from "./host-parts.ts"
+import { checkHostSection, hostModeOf, hostShape, isWholeHost } from "./host-parts.ts"
 import { readPages } from "./pages.ts"
 import { modeOfSection, SECTIONS } from "./parts.ts"
 import { reading, refuse } from "./refusal.ts"
@@ -93,7 +93,8 @@ export const verify = (container: Container): SnapshotError | undefined => {
       if (section !== undefined) readValues(container, name, section.version, section.shape)
       else if (memory !== undefined) memories.add(memory)
       // what its values mean, the plugin knows
-      else if (modeOfSection(name) !== undefined) checkMode(container, name)
+      else if (modeOfSection(name) !== undefined) checkMode(container, name, modeOfSection(name)!)
+      else if (hostModeOf(name) !== undefined && isWholeHost(container.header)) checkMode(container, name, hostModeOf(name)!)
       else if (hostShape(name) !== undefined) checkHostSection(container, name)
       else if (required)
         refuse("SNAPSHOT_SECTION", {
@@ -109,10 +110,10 @@ export const verify = (container: Container): SnapshotError | undefined => {
   return result instanceof SnapshotError ? result : undefined
 }
 /** The mode's own section, of values of any shape, in the form in which they are written. */
-const checkMode = (container: Container, name: string): void => {
+const checkMode = (container: Container, name: string, whose: string): void => {
   const { bytes } = container.section(name)
   const { mode } = container.header.machine
-  if (modeOfSection(name) !== mode)
+  if (whose !== mode)
     refuse("SNAPSHOT_SECTION", {
       path: `section ${name}`,
       expected: mode === "" ? "no mode of a guest without a modelled kernel" : `nothing but mode ${mode}`,

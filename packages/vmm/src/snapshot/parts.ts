@@ -6,7 +6,7 @@ import { BARE_STATE } from "../personality/bare/machine.ts"
 import { PROCESS_STATE, processState } from "../personality/linux/process-state.ts"
 import { VM_MACHINE_STATE } from "../personality/vm/machine.ts"
 import { type Section, valuesSection } from "./container.ts"
-import { boardRam, hostSections } from "./host-parts.ts"
+import { boardRam, hostSections, type Secrecy } from "./host-parts.ts"
 import { refuse } from "./refusal.ts"
 import { RUN_STATE } from "./run-state.ts"
 
@@ -38,11 +38,6 @@ export const ramOf = ({ board: { physical, ram } }: Pe): Memory => ({
 export const slotsOf = (vm: Vm): readonly Memory[] =>
   [...vm.slots].map(({ slot, hostPhysical, length }) => ({ name: `slot-${slot}`, bytes: vm.host.pages.view(hostPhysical, length) }))
 
-/** Who will see what is saved. */
-export interface Secrecy {
-  /** Only who has a key: what a protected guest keeps from its host may be saved. */
-  readonly sealed?: boolean
-}
 /** The state of a guest. Throws SnapshotError when it cannot be saved now. */
 export const partsOf = (live: Live, secrecy: Secrecy = {}): { readonly sections: readonly Section[]; readonly memories: readonly Memory[] } => {
   if (isRunning(live)) notNow("guest", "one in the middle of a step, which a listener or a stream looks at")
@@ -51,7 +46,7 @@ export const partsOf = (live: Live, secrecy: Secrecy = {}): { readonly sections:
     return { sections: [section("pe", peState(pe!)), section("bare", live.machine.state)], memories: [ramOf(pe!)] }
   }
   if (live.kind === "vm" && live.machine.isThreaded)
-    return { sections: [...hostSections(live.kvm), section("image", live.machine.state)], memories: [boardRam(live.kvm.board)] }
+    return { sections: [...hostSections(live.kvm, secrecy), section("image", live.machine.state)], memories: [boardRam(live.kvm.board)] }
   const vm = [section("vm", savedVm(live.vm, secrecy)), ...keptByMode(live.vm)]
   const memories = slotsOf(live.vm)
   if (live.kind === "vm") return { sections: [...vm, section("image", live.machine.state)], memories }

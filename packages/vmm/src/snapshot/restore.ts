@@ -35,7 +35,7 @@ import { decode, encode, type Plain, sameBytes } from "./codec.ts"
 import { type Container, readValues } from "./container.ts"
 import { checkFit } from "./fit.ts"
 import { HEADER } from "./header.ts"
-import { boardRam, isWholeHost, readHost } from "./host-parts.ts"
+import { boardRam, isWholeHost, keptOf, readHost } from "./host-parts.ts"
 import { valueText, verify } from "./inspect.ts"
 import { applyPages, flattenPages, type Pages, readPages } from "./pages.ts"
 import { type Memory, modeOfSection, partsOf, ramOf, SECTIONS, section, slotsOf } from "./parts.ts"
@@ -218,10 +218,13 @@ const threadedOn = (prepared: Prepared, mode: Mode, chain: readonly Container[],
 const SCHEDULE = SCHEDULER_STATE.fields.options
 
 /** The host of a snapshot on a board that was made for it. Throws SnapshotError. */
-export const hostFrom = (chain: readonly Container[], state: HostState, options: Omit<RestoreHostOptions, "fill">): KvmHost => {
+export const hostFrom = (chain: readonly Container[], known: HostState, options: Omit<RestoreHostOptions, "fill">): KvmHost => {
   const memory = boardRam(options.board)
   const pages = pagesIn(chain, memory)
-  const misfit = hostMisfit(state.kernel, options)
+  const isOfMode = known.kernel.mode === options.mode.name
+  const kept = isOfMode ? keptOf(chain.at(-1)!, options.mode) : undefined
+  const state: HostState = kept === undefined ? known : { ...known, kept }
+  const misfit = hostMisfit(state, options)
   if (misfit !== undefined)
     refuse("SNAPSHOT_FEATURE_MISMATCH", {
       path: "section host",

@@ -50,10 +50,10 @@ const CLASSES: Readonly<Record<string, Fields>> = {
   },
   "kvm/src/vm.ts Vm": {
     saved:
-      "slots filter vcpus idRegisters firmware psciVersion features hasRun nisvToUser manualProtection dirtyAtFirst timerInterrupts counterOffset counterOffsetFixed stage2",
+      "slots filter vcpus idRegisters firmware psciVersion features hasRun nisvToUser manualProtection dirtyAtFirst timerInterrupts counterOffset counterOffsetFixed stage2 protected",
     made: "host",
     machine: "id dead vgic",
-    refused: "protected #destroyed"
+    refused: "#destroyed"
   },
   "kvm/src/memory-slots.ts MemorySlots": { saved: "#slots" },
   "kvm/src/memory-slots.ts MemorySlot": { saved: "slot guestPhysical length readonly", machine: "hostPhysical dirty" },
@@ -120,9 +120,46 @@ const CLASSES: Readonly<Record<string, Fields>> = {
   "kvm/src/vgic/irq.ts Irq": { machine: "intid enabled group priority edge line latch active route physical listed", made: "owner" },
   "kvm/src/vgic/redistributors.ts RedistributorRegion": { machine: "index base count" },
   "kvm/src/vgic/switch.ts InterruptInterface": { machine: "vmcr ap0r0 ap1r0 hcr lists used" },
-  // Boot makes it, and nothing changes it where the kernel keeps stage 2.
+  // Boot makes it, and hyp code of its own changes it before boot is over.
   "kvm/src/nvhe/hyp-memory.ts HypMemory": { made: "vectors hostVectors guestVectors #objects #host #tables #root" },
   "kvm/src/stage2.ts Stage2": { saved: "ipaBits tables", machine: "vmid", made: "vtcr rootBytes #attributes" },
+  "../plugins/pkvm/src/hyp/state.ts HypState": {
+    machine: "pkvm vcpus tablePools lost lastRan",
+    made: "host text pool idRegisters initialised finalized",
+    passing: "cpu",
+    derived: "records"
+  },
+  "../plugins/pkvm/src/hyp/state.ts RealPkvm": { derived: "hostStage2 hypStage1" },
+  // The page tables themselves, and the records of pages, are in RAM.
+  "../plugins/pkvm/src/ownership/pkvm.ts Pkvm": {
+    machine: "vms",
+    made: "memoryMap memory blockPages newGuestStage2",
+    derived: "records hostStage2 hypStage1 loaded"
+  },
+  "../plugins/pkvm/src/hyp/host-stage2.ts RealHostStage2": { made: "tables vtcr vttbr #memoryMap #ram #text #inputBytes #flush" },
+  "../plugins/pkvm/src/hyp/hyp-stage1.ts RealHypStage1": { made: "tables root #leaves #flush" },
+  "../plugins/pkvm/src/hyp/guest-stage2.ts RealGuestStage2": {
+    machine: "root #pool",
+    made: "pages tablesPerPage tables #normal #flush",
+    derived: "vmid",
+    passing: "#memcache"
+  },
+  "../plugins/pkvm/src/hyp/observed-records.ts ObservedRecords": { made: "#events #first #bytes #pages", told: "#before" },
+  "../plugins/pkvm/src/ownership/page-records.ts Vmemmap": { made: "#first #pages #view" },
+  "../plugins/pkvm/src/ownership/hyp-pool.ts HypPool": { machine: "#free", made: "#records #memory #start #end #maxOrder" },
+  "../plugins/pkvm/src/ownership/memcache.ts PageStack": { machine: "#pages" },
+  "../plugins/pkvm/src/ownership/vm-table.ts VmTable": { machine: "slots" },
+  "../plugins/pkvm/src/ownership/hyp-vm.ts HypVm": { machine: "handle protected dying hostVm area pool stage2 vcpus" },
+  "../plugins/pkvm/src/ownership/hyp-vm.ts HypVcpu": { machine: "index hostVcpu sve area memcache loadedOn", derived: "vm" },
+  // What hyp code runs is filled from the kernel's vCPU at each run; of the last one the syndrome stays.
+  "../plugins/pkvm/src/hyp-vcpu.ts HypVcpu": { machine: "hostVcpu state", derived: "pages index protected" },
+  "../plugins/pkvm/src/vcpu/features.ts VmView": { derived: "vm fpmr lists traps" },
+  "../plugins/pkvm/src/vcpu/host-fp.ts HostFp": { made: "range vl", passing: "memory zcr" },
+  "../plugins/pkvm/src/host/side.ts HostSide": { machine: "vms vcpus shares #structures returned", made: "host", derived: "#byAddress" },
+  "../plugins/pkvm/src/host/side.ts VmRecord": { machine: "handle structure mappings created" },
+  "../plugins/pkvm/src/host/side.ts VcpuRecord": { machine: "structure memcache sve" },
+  "../plugins/pkvm/src/host/side.ts Mapping": { machine: "pages", derived: "pfn" },
+  "../plugins/pkvm/src/ownership/host-shares.ts HostShares": { machine: "#counts", made: "#calls" },
   "vmm/src/personality/linux/process.ts Process": {
     saved: "space files signals timers options name limits unimplemented systemCalls faults",
     made: "cpu host id",

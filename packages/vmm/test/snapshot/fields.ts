@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import ts from "typescript"
 
-/** Names of the fields of a declaration in a file of packages/, getters and methods left out. Throws when there is no such declaration. */
+/** Names of the fields of a declaration in a file, by its path from packages/, getters and methods left out. Throws when there is no such declaration. */
 export const fieldsOf = (file: string, name: string): readonly string[] => {
   const path = fileURLToPath(new URL(`../../../${file}`, import.meta.url))
   const source = ts.createSourceFile(path, readFileSync(path, "utf8"), ts.ScriptTarget.Latest, true)

@@ -1,7 +1,8 @@
 /** Snapshots that are sealed with a key: the only ones there are of a protected guest. */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { fileURLToPath } from "node:url"
 import { Effect, Either } from "effect"
 import { afterAll, describe, expect, it } from "vitest"
 import { SnapshotError } from "../../src/errors.ts"
@@ -109,6 +110,41 @@ describe.each(["hvhe", "nvhe"])("a protected guest, base %s", (base) => {
         message: "vm: expected a VM whose memory its host can read, found its memory is the guest's alone"
       })
     }
+  })
+})
+describe.each(["hvhe", "nvhe"])("a protected guest on two CPUs, base %s", (base) => {
+  const request = { ...secretive, plugin: [`pkvm,base=${base}`], vcpus: 2, pcpus: 2, migration: "random", engine: "jit" } as const
+  it("is saved with its host, and goes on exactly", async () => {
+    const source = readFileSync(fileURLToPath(new URL("../several-vcpus.s", import.meta.url)), "utf8")
+    const guest = join(folder, "several.s")
+    writeFileSync(guest, source.replace(".equ ROUNDS, 500", ".equ ROUNDS, 24000"))
+    const one = await start({ ...request, guest, streams: consoleOf() })
+    // a round each
+    for (let piece = 0; piece < 2; piece++) {
+      expect(one.run(1)).toBe(undefined)
+      const bytes = await sealed(one)
+      const twin = await restore({ snapshots: [bytes], key: KEY, engine: "interp", streams: consoleOf() })
+      expect(difference(await opened(await sealed(twin)), await opened(bytes))).toEqual([])
+      expect([twin.run(1), one.run(1)]).toEqual([undefined, undefined])
+      expect(twin.account()).toEqual(one.account())
+      expect(difference(await opened(await sealed(twin)), await opened(await sealed(one)))).toEqual([])
+    }
+  })
+  it("is for the holder of the key alone", async () => {
+    const image = join(folder, "counts.s")
+    writeFileSync(image, readFileSync(SECRETIVE, "utf8").replace(/\n.*ldp q8.*/, ""))
+    const guest = await start({ ...request, guest: image, streams: consoleOf() })
+    expect(guest.run(1)).toBe(undefined)
+    const bytes = await sealed(guest)
+    const secret = secretOf().subarray(1000, 1064)
+    expect(found(bytes, secret)).toBe(0)
+    expect(found(await opened(bytes), secret)).toBe(49)
+    expect((await refusal({ snapshots: [bytes] })).code).toBe("SNAPSHOT_KEY")
+    for (const without of [guest.snapshot(), guest.keep()])
+      expect(without).toMatchObject({
+        code: "SNAPSHOT_PROTECTED",
+        message: "host: expected VMs whose memory their host can read, found VM 1's memory is the guest's alone"
+      })
   })
 })
 it("a protected machine of the API is forked and saved by nobody", async () => {

@@ -72,6 +72,13 @@ export class HostSide implements HostData {
   freeStructure(structure: number): void {
     this.#structures.push(structure)
   }
+  /** Places for structures, free in pages that are taken; the last is given out first. */
+  get freeStructures(): readonly number[] {
+    return this.#structures
+  }
+  restoreFreeStructures(structures: readonly number[]): void {
+    this.#structures.splice(0, this.#structures.length, ...structures)
+  }
   /** Writes fields of a structure. */
   fill(structure: number, fields: readonly (readonly [bigint, bigint])[]): void {
     for (const [field, value] of fields) this.cpu.store64(linear(structure) + field, value)

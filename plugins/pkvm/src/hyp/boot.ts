@@ -6,6 +6,7 @@ import { MemoryMap } from "../ownership/memory-map.ts"
 import { Vmemmap } from "../ownership/page-records.ts"
 import { HYP, PAGE_BYTES, PageState, pagesOf } from "../ownership/page-state.ts"
 import { newVmTable } from "../ownership/vm-table.ts"
+import { identificationOf } from "../vcpu/features.ts"
 import { createHostFp } from "../vcpu/host-fp.ts"
 import { RealGuestStage2 } from "./guest-stage2.ts"
 import { RealHostStage2 } from "./host-stage2.ts"
@@ -65,6 +66,7 @@ export const pkvmInit = (cpu: PhysicalCpu, host: Host, physical: number, bytes: 
   const stage1Pool = poolOf(plan.records, plan.stage1)
   const stage2Pool = poolOf(plan.records + plan.stage1, pool.pages - plan.records - plan.stage1)
   const running = { cpu }
+  const idRegisters = new Map(identificationOf(host).map((name) => [name, cpu.read(name)] as const))
   const memoryMap = new MemoryMap([ram], features.physicalBits)
   const firstTable = (from: HypPool): number => from.allocate()! * PAGE_BYTES
   const hypStage1 = new RealHypStage1(pooledTables(running, stage1Pool), firstTable(stage1Pool), mode.e2h, () => forgetEl2(running.cpu))
@@ -91,6 +93,8 @@ export const pkvmInit = (cpu: PhysicalCpu, host: Host, physical: number, bytes: 
     records,
     text,
     pool,
+    tablePools: { stage1: stage1Pool, stage2: stage2Pool },
+    idRegisters,
     vcpus: new Map(),
     lost: new Map(),
     lastRan: new WeakMap(),

@@ -86,7 +86,7 @@ const initVcpuCall = (cpu: PhysicalCpu, state: HypState): Outcome => {
       const hostVcpu = hostDataOf(state.host).vcpuAt(physicalOf(vcpu))
       if (!hostVcpu || hostVcpu.features === undefined) return "EINVAL"
       made = newHypVcpu(hostVcpu, index(), vm.protected)
-      return initHypVcpu(cpu, made)
+      return initHypVcpu((name) => state.idRegisters.get(name)!, made)
     },
     // only what hyp code will use of it
     get sve() {

@@ -44,6 +44,16 @@ export class RealGuestStage2 implements GuestStage2 {
     const root = pool.allocate()
     return root === undefined ? undefined : new RealGuestStage2(running, host, pool, root * PAGE_BYTES, flush)
   }
+  /** Tables that are in memory already. */
+  static restored(
+    running: Pick<HypState, "cpu">,
+    host: Host,
+    pool: HypPool,
+    root: number,
+    flush: (stage2: RealGuestStage2) => void
+  ): RealGuestStage2 {
+    return new RealGuestStage2(running, host, pool, root, flush)
+  }
   get vttbr(): bigint {
     return (BigInt(this.vmid) << VMID_SHIFT) | BigInt(this.root)
   }

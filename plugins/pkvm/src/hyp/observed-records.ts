@@ -1,4 +1,4 @@
-/** Page records that can say which pages changed hands. */
+/** Page records in RAM, that can say which pages changed hands. */
 import type { Host, PhysicalCpu } from "@eltwo/kvm"
 import { Vmemmap } from "../ownership/page-records.ts"
 import { PageState } from "../ownership/page-state.ts"
@@ -16,12 +16,18 @@ const OWNERS: Readonly<Record<string, PageOwner>> = {
 
 export class ObservedRecords extends Vmemmap {
   readonly #events: PhysicalCpu["events"]
+  readonly #first: number
+  readonly #bytes: Uint8Array
+  readonly #pages: Host["pages"]
   /** What each page was before it changed. */
   readonly #before = new Map<number, PageOwner | undefined>()
 
   constructor(host: Host, first: number, view: DataView) {
     super(first, view)
     this.#events = host.cpus[0]!.events
+    this.#first = first
+    this.#bytes = new Uint8Array(view.buffer, view.byteOffset, view.byteLength)
+    this.#pages = host.pages
   }
   /** Undefined: a combination that is none of the legal ones. */
   owner(pfn: number): PageOwner | undefined {
@@ -37,6 +43,18 @@ export class ObservedRecords extends Vmemmap {
     this.#note(pfn)
     super.setHypState(pfn, state)
   }
+  override setRefcount(pfn: number, count: number): void {
+    this.#writes(pfn)
+    super.setRefcount(pfn, count)
+  }
+  override setShareCount(pfn: number, count: number): void {
+    this.#writes(pfn)
+    super.setShareCount(pfn, count)
+  }
+  override setOrder(pfn: number, order: number): void {
+    this.#writes(pfn)
+    super.setOrder(pfn, order)
+  }
   /** Emits an event for each page that has another owner than when this was asked last. */
   report(cpu: PhysicalCpu, actor: string, transition: string): void {
     if (this.#before.size === 0) return
@@ -47,7 +65,13 @@ export class ObservedRecords extends Vmemmap {
     this.#before.clear()
   }
 
+  /** Who watches RAM is told. */
+  #writes(pfn: number): void {
+    const at = Vmemmap.bytes(pfn - this.#first)
+    this.#pages.writes(this.#bytes.subarray(at, at + Vmemmap.bytes(1)))
+  }
   #note(pfn: number): void {
+    this.#writes(pfn)
     if (this.#events.listening && !this.#before.has(pfn)) this.#before.set(pfn, this.owner(pfn))
   }
 }

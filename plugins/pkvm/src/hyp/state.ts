@@ -1,6 +1,7 @@
 /** What hyp code keeps of a host: page ownership with the tables behind it, its vCPUs, and how far its own start has come. */
 import { HCR, type Host, hostNvheHcr, type PhysicalCpu } from "@eltwo/kvm"
 import type { HypVcpu } from "../hyp-vcpu.ts"
+import type { HypPool } from "../ownership/hyp-pool.ts"
 import type { HypVm, HypVcpu as VcpuPages } from "../ownership/hyp-vm.ts"
 import type { PageRecords } from "../ownership/page-records.ts"
 import type { Pkvm } from "../ownership/pkvm.ts"
@@ -26,6 +27,10 @@ export interface HypState {
   readonly text: PageRun
   /** The memory that was hyp code's before the host was deprivileged. */
   readonly pool: PageRun
+  /** Pages of it for tables: hyp code's own, and the host's stage 2. */
+  readonly tablePools: { readonly stage1: HypPool; readonly stage2: HypPool }
+  /** ID registers of the processor by name, as they were when hyp code started. */
+  readonly idRegisters: ReadonlyMap<string, bigint>
   /** The CPU that executes hyp code now: descriptors are read and written by its own loads and stores. */
   cpu: PhysicalCpu
   /** The static key "protected initialised": calls of the early kind are refused, those about VMs accepted. */

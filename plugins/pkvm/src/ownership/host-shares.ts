@@ -48,6 +48,12 @@ export class HostShares {
     return this.#counts.entries()
   }
 
+  /** These pages are shared so many times, and no others. */
+  restore(counts: Iterable<readonly [number, number]>): void {
+    this.#counts.clear()
+    for (const [pfn, count] of counts) this.#counts.set(pfn, count)
+  }
+
   #sharePage(pfn: number): Outcome {
     const count = this.count(pfn)
     const errno = count === 0 ? this.#calls.share(pfn) : undefined

@@ -16,14 +16,15 @@ export class HypPool {
   readonly #maxOrder: number
   readonly #free: readonly number[][]
 
-  /** Pages must be hyp's. The first `reserved` of them are in use already, with one reference each. */
-  constructor(records: PageRecords, memory: PhysicalMemory, pfn: number, pages: number, reserved = 0) {
+  /** Pages must be hyp's. The first `reserved` of them are in use already, with one reference each; "recorded": all are as their records say, none free yet. */
+  constructor(records: PageRecords, memory: PhysicalMemory, pfn: number, pages: number, reserved: number | "recorded" = 0) {
     this.#records = records
     this.#memory = memory
     this.#start = pfn
     this.#end = pfn + pages
     this.#maxOrder = Math.min(MAX_ORDER, Math.ceil(Math.log2(Math.max(pages, 1))))
     this.#free = Array.from({ length: this.#maxOrder + 1 }, () => [])
+    if (reserved === "recorded") return
     for (let page = pfn; page < this.#end; page++) {
       records.setOrder(page, 0)
       records.setRefcount(page, 1)
@@ -63,14 +64,37 @@ export class HypPool {
     this.#records.setRefcount(pfn, count - 1)
     if (count === 1) this.#attach(pfn)
   }
+  /** First pages of free blocks by order, in the order in which they are given out. */
+  get free(): readonly (readonly number[])[] {
+    return this.#free
+  }
+  /** These blocks are free, as their records say, and nothing else is. `claim` refuses a page that is in other use. A string: they cannot be. */
+  restore(free: readonly (readonly number[])[], claim: (pfn: number) => boolean): string | undefined {
+    if (free.length !== this.#free.length) return `a pool of ${free.length} orders instead of ${this.#free.length}`
+    for (const [order, blocks] of free.entries())
+      for (const pfn of blocks)
+        if (!this.#isBlock(pfn, order) || !this.#claimBlock(pfn, 2 ** order, claim)) return `${2 ** order} free pages from page ${pfn}`
+    for (const [order, blocks] of free.entries()) this.#free[order]!.splice(0, this.#free[order]!.length, ...blocks)
+    return undefined
+  }
   /** Pages that are free. */
   get available(): number {
     return this.#free.reduce((sum, blocks, order) => sum + blocks.length * 2 ** order, 0)
   }
 
+  #isBlock(pfn: number, order: number): boolean {
+    const inside = pfn >= this.#start && pfn + 2 ** order <= this.#end && pfn % 2 ** order === 0
+    const outside = order === 0 && (pfn < this.#start || pfn >= this.#end)
+    return (inside || outside) && this.#records.order(pfn) === order
+  }
+  #claimBlock(first: number, pages: number, claim: (pfn: number) => boolean): boolean {
+    for (let pfn = first; pfn < first + pages; pfn++) if (this.#records.refcount(pfn) !== 0 || !claim(pfn)) return false
+    return true
+  }
   #attach(page: number): void {
     const inside = page >= this.#start && page < this.#end
     let order = inside ? this.#records.order(page) : 0
+    if (order > this.#maxOrder) throw new HypBug(`page 0x${page.toString(16)} is the start of no block`)
     let pfn = page
     this.#memory.zero(pfn * PAGE_BYTES, 2 ** order * PAGE_BYTES)
     this.#records.setOrder(pfn, NO_ORDER)

@@ -108,8 +108,11 @@ export const initVcpu = (pkvm: Pkvm, request: VcpuRequest): Outcome => {
     const vm = vmByHandle(pkvm.vms, handle)
     if (!vm) return "ENOENT"
     if (pinShared(pkvm, hostVcpu)) return "EBUSY"
-    const { index, sve } = request
-    const refusal = request.check?.(vm) ?? (sve && pinShared(pkvm, sve))
+    const { index } = request
+    const checked = request.check?.(vm)
+    // what there is to pin follows from the check
+    const sve = checked === undefined ? request.sve : undefined
+    const refusal = checked ?? (sve && pinShared(pkvm, sve))
     if (refusal) {
       unpinShared(pkvm, hostVcpu)
       return refusal

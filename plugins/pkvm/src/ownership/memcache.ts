@@ -8,6 +8,8 @@ export interface PageList {
   readonly length: number
   /** The page that pop gives next. */
   readonly head: number | undefined
+  /** All of them; pop gives the last. */
+  readonly pages: readonly number[]
   pop(): number | undefined
   push(pfn: number): void
 }
@@ -15,6 +17,9 @@ export class PageStack implements PageList {
   readonly #pages: number[] = []
   get length(): number {
     return this.#pages.length
+  }
+  get pages(): readonly number[] {
+    return this.#pages
   }
   get head(): number | undefined {
     return this.#pages.at(-1)

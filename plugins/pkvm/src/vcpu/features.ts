@@ -6,7 +6,7 @@ import {
   guestCommonTraps,
   guestFeatures,
   guestLists,
-  type PhysicalCpu,
+  type Host,
   type RegisterBlock,
   VcpuFeature,
   type Vm
@@ -38,16 +38,24 @@ export const ordinaryView = (vm: Vm): VmView => {
   return { vm, fpmr: features.fpmr, lists: vm.host.guestLists, traps: guestCommonTraps(features) }
 }
 
-/** `cpu` executes hyp code: its ID registers are the processor's. */
-export const protectedView = (cpu: PhysicalCpu, vm: Vm): VmView => {
+const machineOf = (host: Host) => host.cpus[0]!.pe.controls.machine
+/** Names of the ID registers that its processor has. */
+export const identificationOf = (host: Host): readonly string[] =>
+  machineOf(host)
+    .registers.filter(({ declaration }) => declaration.identification && ID_SPACE.test(declaration.encoding))
+    .map(({ name }) => name)
+
+/** `read`: the processor's ID registers, of those that it has. */
+export const protectedView = (read: ReadId, vm: Vm): VmView => {
   const { host } = vm
-  const { machine } = cpu.pe.controls
+  const { registerByName } = machineOf(host)
   const features = (vm.features ?? 0) & ALLOWED
-  const read: ReadId = (name) => (machine.registerByName.has(name) ? cpu.read(name) : 0n)
+  const known: ReadId = (name) => (registerByName.has(name) ? read(name) : 0n)
   const idRegisters = new Map(
-    machine.registers
-      .filter(({ declaration }) => declaration.identification && ID_SPACE.test(declaration.encoding))
-      .map(({ name, declaration }) => [parseEncoding(declaration.encoding), protectedIdRegister(name, read, { pauth: hasPauth(features) })])
+    identificationOf(host).map((name) => [
+      parseEncoding(registerByName.get(name)!.declaration.encoding),
+      protectedIdRegister(name, known, { pauth: hasPauth(features) })
+    ])
   )
   const seen = featuresOf(host.features, idReader(vm, idRegisters))
   const own: Pick<Vm, "idRegisters" | "features"> = { idRegisters, features }
@@ -61,9 +69,9 @@ export const protectedView = (cpu: PhysicalCpu, vm: Vm): VmView => {
 
 /** Reads a VM's ID registers by name. */
 export const idReader = ({ host }: Vm, idRegisters: ReadonlyMap<number, bigint>): ReadId => {
-  const { machine } = host.cpus[0]!.pe.controls
+  const { registerByName } = machineOf(host)
   return (name) => {
-    const register = machine.registerByName.get(name)
+    const register = registerByName.get(name)
     return (register && idRegisters.get(parseEncoding(register.declaration.encoding))) ?? 0n
   }
 }

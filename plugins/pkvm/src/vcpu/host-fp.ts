@@ -68,6 +68,8 @@ const zcrName = ({ mode }: Host): string => guestName("ZCR_EL1", mode.registers)
 export const saveHostFp = (cpu: PhysicalCpu, { vm }: Vcpu, hasFpmr: boolean): void => {
   const buffer = bufferOf(cpu)
   const { memory, vl } = buffer
+  vm.host.pages.writes(memory.fpsimd)
+  if (memory.sve) vm.host.pages.writes(memory.sve)
   if (vl) {
     buffer.zcr = cpu.readMain(zcrName(vm.host))
     cpu.writeMain("ZCR_EL2", lengthField(vl))
@@ -100,6 +102,7 @@ const saveGuestFp = (cpu: PhysicalCpu, { fp, system, vm }: Vcpu, hostVl: number)
   }
   system[SLOT.ZCR_EL1] = cpu.readMain(zcrName(vm.host))
   if (cpu.readMain("ZCR_EL2") !== lengthField(vl)) cpu.writeMain("ZCR_EL2", lengthField(vl))
+  if (fp.sve) vm.host.pages.writes(fp.sve)
   saveScalable(cpu, fp, { vl, ffr: true })
   fp.fpType = "SVE"
   cpu.writeMain("ZCR_EL2", lengthField(hostVl))

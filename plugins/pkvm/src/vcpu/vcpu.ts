@@ -5,7 +5,7 @@ import type { Outcome } from "../ownership/errno.ts"
 import { protectedExit } from "./exits.ts"
 import { hasPauth, idReader, ordinaryView, protectedView, type VmView } from "./features.ts"
 import { saveHostFp, switchFpToHost } from "./host-fp.ts"
-import { canBeProtected } from "./id-registers.ts"
+import { canBeProtected, type ReadId } from "./id-registers.ts"
 import { HOST_CHOICES, ordinaryHcr, protectedHcr, protectedMdcr, WAIT_TRAPS } from "./traps.ts"
 
 const views = new WeakMap<Vcpu, VmView>()
@@ -18,11 +18,11 @@ export const viewOf = (state: Vcpu): VmView => {
 
 /**
  * What pkvm_init_vcpu does when memory and structures are pinned. EINVAL: a protected VM without FP, with AArch32 or with SME; a vCPU with SVE
- * whose vector length is none of the processor's, or that has no memory for vectors. Nothing is changed then.
+ * whose vector length is none of the processor's, or that has no memory for vectors. Nothing is changed then. `readId`: the processor's ID registers.
  */
-export const initHypVcpu = (cpu: PhysicalCpu, { protected: isProtected, hostVcpu, state }: Omit<HypVcpu, "pages">): Outcome => {
+export const initHypVcpu = (readId: ReadId, { protected: isProtected, hostVcpu, state }: Omit<HypVcpu, "pages">): Outcome => {
   const { host } = hostVcpu.vm
-  const view = isProtected ? protectedView(cpu, hostVcpu.vm) : ordinaryView(hostVcpu.vm)
+  const view = isProtected ? protectedView(readId, hostVcpu.vm) : ordinaryView(hostVcpu.vm)
   const read = idReader(view.vm, view.vm.idRegisters)
   if (isProtected && !canBeProtected(read)) return "EINVAL"
   const vectors = isProtected ? 0 : ordinaryVectors(hostVcpu)
