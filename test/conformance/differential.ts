@@ -14,7 +14,9 @@ import { runOnQemu } from "./differential/qemu.ts"
 import { Random } from "./differential/random.ts"
 import { DATA_BYTES, RECORD } from "./differential/state.ts"
 import { disassembler, machineUnderTest } from "./differential/under-test.ts"
+import { needTools } from "./oracle.ts"
 
+needTools("as", "ld", "qemu-aarch64")
 const { values } = parseArgs({
   options: {
     cases: { type: "string", default: "100000" },

@@ -35,3 +35,10 @@ export const runTool = (name: keyof typeof NAMES & string, args: readonly string
   if (tool === undefined) throw new Error(`${name} not found: set ORACLE to a directory whose bin/ has it`)
   return execFileSync(tool, args, { maxBuffer })
 }
+/** For programs that are nothing without these tools: says which are missing and ends. */
+export const needTools = (...names: readonly (keyof typeof NAMES & string)[]): void => {
+  const missing = names.filter((name) => oracleTool(name) === undefined)
+  if (missing.length === 0) return
+  console.log(`skipped: no ${missing.join(", ")}; set ORACLE to a directory whose bin/ has them`)
+  process.exit(0)
+}

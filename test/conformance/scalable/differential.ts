@@ -8,6 +8,7 @@
 import { parseArgs } from "node:util"
 import { DATA_BYTES, OUTCOME } from "../differential/state.ts"
 import { randomData } from "../golden-cases.ts"
+import { needTools } from "../oracle.ts"
 import { createBench, dataOf, loadCases, runCase } from "./bench.ts"
 import { drawScalableCases } from "./cases.ts"
 import { differences } from "./compare.ts"
@@ -15,6 +16,7 @@ import { scalableMachine, scalableTable } from "./machine.ts"
 import { runOnQemu } from "./qemu.ts"
 import { RECORD } from "./state.ts"
 
+needTools("as", "ld", "qemu-aarch64")
 const { values } = parseArgs({
   options: {
     cases: { type: "string", default: "4000" },
