@@ -15,13 +15,7 @@ main:	mov	x19, x30
 	mov	x20, #0
 	fmov	d8, #1.0
 	bl	work
-	// The other one has ended when AFFINITY_INFO says that it is off.
-1:	ldr	w0, =0xc4000004
-	mov	x1, #1
-	mov	x2, #0
-	hvc	#0
-	cmp	x0, #1
-	b.ne	1b
+	untiloff	1
 	report	2, x0
 	adrp	x1, shared
 	ldr	x2, [x1, :lo12:shared]

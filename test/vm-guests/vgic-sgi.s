@@ -20,15 +20,7 @@ main:	mov	x19, x30
 	ldr	x1, =0x10005000000		// SGI 5 to all but this one
 	msr	icc_sgi1r_el1, x1
 	// The other one turns itself off.
-2:	mov	x9, #0x8000
-3:	subs	x9, x9, #1
-	b.ne	3b
-	ldr	w0, =0xc4000004
-	mov	x1, #1
-	mov	x2, #0
-	hvc	#0
-	cmp	x0, #1
-	b.ne	2b
+	untiloff	1
 	// A group 0 interrupt that is not one: SGI0R does not make SGIs of group 1.
 	ldr	x1, =0x06000001
 	msr	icc_sgi0r_el1, x1
@@ -37,15 +29,8 @@ main:	mov	x19, x30
 	report	2, x1
 	report	3, x22
 	br	x19
-second:	mov	x20, #1
-	ldr	x28, =DEVICE + 0x1000
+second:	secondcpu
 	report	0, x0
-	adrp	x9, stacks
-	add	x9, x9, :lo12:stacks
-	add	sp, x9, #8192
-	adrp	x9, vectors
-	add	x9, x9, :lo12:vectors
-	msr	vbar_el1, x9
 	mov	x22, #0
 	gicon
 	mov	x23, #41
@@ -54,15 +39,7 @@ second:	mov	x20, #1
 	ldr	w0, =0x84000002
 	hvc	#0
 	b	.
-await:	msr	daifset, #2
-	cmp	x22, x23
-	b.hs	1f
-	wfi
-	msr	daifclr, #2
-	isb
-	b	await
-1:	msr	daifclr, #2
-	ret
+	awaiting
 interrupted:
 	mrs	x0, icc_iar1_el1
 	add	x22, x22, #1

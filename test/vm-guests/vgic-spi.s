@@ -62,25 +62,10 @@ main:	mov	x19, x30
 	mov	x3, #0
 	ldr	w0, =0xc4000003
 	hvc	#0
-2:	mov	x9, #0x8000
-3:	subs	x9, x9, #1
-	b.ne	3b
-	ldr	w0, =0xc4000004
-	mov	x1, #1
-	mov	x2, #0
-	hvc	#0
-	cmp	x0, #1
-	b.ne	2b
+	untiloff	1
 	report	11, x22
 	br	x19
-second:	mov	x20, #1
-	ldr	x28, =DEVICE + 0x1000
-	adrp	x9, stacks
-	add	x9, x9, :lo12:stacks
-	add	sp, x9, #8192
-	adrp	x9, vectors
-	add	x9, x9, :lo12:vectors
-	msr	vbar_el1, x9
+second:	secondcpu
 	mov	x22, #10
 	gicon
 	mov	x23, #11
@@ -91,15 +76,7 @@ second:	mov	x20, #1
 	ldr	w0, =0x84000002
 	hvc	#0
 	b	.
-await:	msr	daifset, #2
-	cmp	x22, x23
-	b.hs	1f
-	wfi
-	msr	daifclr, #2
-	isb
-	b	await
-1:	msr	daifclr, #2
-	ret
+	awaiting
 interrupted:
 	mrs	x0, icc_iar1_el1
 	report	16, x0

@@ -62,16 +62,7 @@ main:	mov	x19, x30
 	report	9, x22
 	msr	cntv_ctl_el0, xzr
 	br	x19
-	// Waits until X22 is X23, with interrupts masked around the question.
-await:	msr	daifset, #2
-	cmp	x22, x23
-	b.hs	1f
-	wfi
-	msr	daifclr, #2
-	isb
-	b	await
-1:	msr	daifclr, #2
-	ret
+	awaiting
 interrupted:
 	mrs	x0, icc_iar1_el1
 	report	16, x0
