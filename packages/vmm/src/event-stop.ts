@@ -2,14 +2,34 @@
 import { hostEvents } from "./host-events.ts"
 import type { Live } from "./live.ts"
 import { listenersOf } from "./Program.ts"
-import type { EventPoint } from "./snapshot-point.ts"
+import type { BareMachine } from "./personality/bare/machine.ts"
+import type { EventPoint, PointEvent } from "./snapshot-point.ts"
 import type { TraceEvent, Tracer } from "./Trace.ts"
+
+/** From now on the guest runs to the event, as far as its kind says. `met` is called once. The result ends it, and has to be called. */
+export const stopAtEvent = (live: Live, point: EventPoint, met: () => void): (() => void) =>
+  live.kind === "bare" ? stopBare(live.machine, point, met) : stopModelled(live, point, met)
+
+/** To the first instruction of the exception's vector, or the one behind the semihosting call. */
+const stopBare = (machine: BareMachine, { count, matches }: EventPoint, met: () => void): (() => void) => {
+  let seen = 0
+  const see = (event: PointEvent) => {
+    if (seen < count && matches(event) && ++seen === count) met()
+  }
+  const [pe] = machine.board.pes
+  machine.stopAt({
+    exception: ({ kind, target, ec, iss }) => see({ type: "exc", step: pe!.retired, kind, from: pe!.el, target, pc: pe!.pc, ec, iss }),
+    call: (operation) => see({ type: "semihosting", operation }),
+    stopped: () => seen >= count
+  })
+  return () => machine.stopAt(undefined)
+}
 
 /**
  * From now on the guest runs to the event and then to the first place where it is with its user space: its call is answered then, and what the kernel deals with by
- * itself is followed by one more instruction at most. `met` is called once. The result ends it, and has to be called.
+ * itself is followed by one more instruction at most.
  */
-export const stopAtEvent = (live: Exclude<Live, { kind: "bare" }>, { count, matches }: EventPoint, met: () => void): (() => void) => {
+const stopModelled = (live: Exclude<Live, { kind: "bare" }>, { count, matches }: EventPoint, met: () => void): (() => void) => {
   const { kvm, vm } = live
   let seen = 0
   const see = (event: TraceEvent) => {

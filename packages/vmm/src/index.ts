@@ -34,7 +34,7 @@ export { type Container, FILE_LIMIT, type Hash, readContainer } from "./snapshot
 export { Moment } from "./snapshot/fork.ts"
 export { type Difference, differences, inspect, sectionValue, valueText, verify } from "./snapshot/inspect.ts"
 export { seal, unseal } from "./snapshot/seal.ts"
-export { type EventPoint, parseSnapshotPoint, type SnapshotPoint } from "./snapshot-point.ts"
+export { type EventPoint, type PointEvent, parseSnapshotPoint, type SnapshotPoint } from "./snapshot-point.ts"
 export { EVENT_SCHEMA, type TraceEvent, type TraceListener, traceJson, traceText } from "./Trace.ts"
 export { CurrentVm, Vm } from "./Vm.ts"
 export { type PlatformValues, SILENT, textOutput, valuesPlatform } from "./values-platform.ts"

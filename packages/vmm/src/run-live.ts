@@ -77,15 +77,25 @@ interface Arrival {
 const toCount = ({ options: { maxInsns } }: Prepared, live: Live, at: number, upTo: UpTo): Effect.Effect<Arrival, VmmError> =>
   Effect.map(upTo(Math.min(at, maxInsns ?? at)), (end) => ({ end, isThere: runnableOf(live).executed() >= at }))
 const toEvent = ({ options }: Prepared, live: Live, at: EventPoint, upTo: UpTo): Effect.Effect<Arrival, VmmError> => {
-  if (live.kind === "bare")
-    return OptionError.of(
-      [{ option: "snapshotAt", message: `a bare image has no modelled kernel whose events could be ${at.text}` }],
-      "Give a count of instructions."
-    )
+  const wrong = elsewhere(live, at)
+  if (wrong !== undefined) return wrong
   const met = new AbortController()
   return Effect.acquireUseRelease(
     Effect.sync(() => stopAtEvent(live, at, () => met.abort())),
     () => Effect.map(upTo(options.maxInsns, met.signal), (end) => ({ end, isThere: met.signal.aborted })),
     (done) => Effect.sync(done)
+  )
+}
+/** A point at something that this kind of guest does not have. */
+const elsewhere = ({ kind }: Live, { of, text }: EventPoint): OptionError | undefined => {
+  if ((kind === "bare") === (of === "bare")) return undefined
+  const refused = (message: string, hint: string) => OptionError.of([{ option: "snapshotAt", message }], hint)
+  if (kind === "bare")
+    return refused(`a bare image has no modelled kernel whose events could be ${text}`, "Give a count of instructions, exception or semihosting.")
+  return refused(
+    `${text} is of a bare image, and this is a ${kind} guest`,
+    kind === "vm"
+      ? "trap stops at what leaves the guest, exit:debug at its semihosting calls."
+      : "trap stops at what leaves the program, syscall and signal at what it sees."
   )
 }

@@ -13,8 +13,8 @@ export interface Trace {
   readonly instruction?: (pc: bigint, word: number) => unknown
   /** `instruction` ended a run: who runs on to a limit of his own ends too. */
   readonly stopped?: () => boolean
-  /** Before each exception entry. */
-  readonly exception?: (exception: PendingException) => void
+  /** Before each exception entry. True: it is entered, and the run ends as if its limit were reached. */
+  readonly exception?: (exception: PendingException) => unknown
 }
 const PSTATE_WORD = PE.PSTATE >> 2
 
@@ -61,10 +61,11 @@ export class Interpreter {
   /** Enters an exception; gives the exit if a modelled kernel takes it from there. */
   take(exception: PendingException): Exit | undefined {
     const { pe } = this
-    this.trace?.exception?.(exception)
+    const ends = this.trace?.exception?.(exception) === true
     takeException(pe, exception)
     pe.attention = true
-    return exception.target >= pe.modelledEl ? { kind: "exception", exception } : undefined
+    if (exception.target >= pe.modelledEl) return { kind: "exception", exception }
+    return ends ? { kind: "limit" } : undefined
   }
 
   #one(): void {

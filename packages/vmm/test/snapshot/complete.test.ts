@@ -182,7 +182,7 @@ const CLASSES: Readonly<Record<string, Fields>> = {
   "vmm/src/personality/bare/semihosting.ts Semihosting": { saved: "#options #files #handles #errno", made: "#calls" },
   "vmm/src/personality/bare/machine.ts BareMachine": {
     saved: "uart #options #image #loaded #terminal #semihosting #cause",
-    made: "board #trace"
+    made: "board #trace #stop"
   },
   "vmm/src/personality/vm/machine.ts VmMachine": {
     saved: "#image #options #entry #uart #terminal #semihosting #uartAsserts #barren #budget",

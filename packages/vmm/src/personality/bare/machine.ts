@@ -40,6 +40,15 @@ export interface BareOptions {
   readonly commandLine: string
   readonly trace?: Trace
 }
+/** Who ends a run at something that happens. */
+export interface BareStop {
+  /** An exception is about to be entered. */
+  readonly exception: (exception: PendingException) => void
+  /** A semihosting call has been answered; exits are no such calls. */
+  readonly call: (operation: number) => void
+  /** The run ends: behind the entry of the exception, or the call. */
+  readonly stopped: () => boolean
+}
 /** How a program on the bare machine ended. */
 export type BareEnd =
   | { readonly kind: "exited"; readonly status: number }
@@ -89,6 +98,7 @@ export class BareMachine {
   readonly #terminal: Terminal
   readonly #semihosting: Semihosting
   #trace: Trace = {}
+  #stop: BareStop | undefined
   /** The last exception that did not come from the first instruction of a vector. */
   #cause: { readonly pc: bigint; readonly exception: Cause } | undefined
 
@@ -124,8 +134,17 @@ export class BareMachine {
       exception: (exception) => {
         if (!this.#atVector(pe.pc)) this.#cause = { pc: pe.pc, exception }
         trace?.exception?.(exception)
+        this.#stop?.exception(exception)
+        return this.#stop?.stopped()
       }
     }
+  }
+  /** Runs end where `stop` says so, beside whoever observes; undefined: nowhere. */
+  stopAt(stop: BareStop | undefined): void {
+    this.#stop = stop
+  }
+  get #isStopped(): boolean {
+    return (this.#trace.stopped?.() ?? false) || (this.#stop?.stopped() ?? false)
   }
 
   /** Loads the image and sets the processing element to its entry. A string says why it does not fit. The board has one processing element. */
@@ -183,7 +202,7 @@ export class BareMachine {
     const until = pe.retired + BigInt(instructions)
     let end: BareEnd | undefined
     // An exception that never retires anything must still end the slice.
-    for (let left = instructions; left > 0 && end === undefined && pe.retired < until && !this.#trace.stopped?.(); left -= SLICE) {
+    for (let left = instructions; left > 0 && end === undefined && pe.retired < until && !this.#isStopped; left -= SLICE) {
       const count = Number(until - pe.retired)
       end = this.#slice(Math.min(count, SLICE, left))
     }
@@ -198,9 +217,9 @@ export class BareMachine {
       const left = Number(until - pe.retired)
       if (left <= 0) return undefined
       const exit = run(pe, { instructions: left, engine: this.#options.engine, trace: this.#trace })
-      if (exit.kind === "limit") return this.#trace.stopped?.() ? undefined : this.#stuck()
+      if (exit.kind === "limit") return this.#isStopped ? undefined : this.#stuck()
       const end = this.#answer(exit)
-      if (end) return end
+      if (end !== undefined || this.#isStopped) return end
     }
   }
 
@@ -265,10 +284,12 @@ export class BareMachine {
       const entered = refuseHalt(pe)
       return entered?.kind === "exception" ? this.#fromEl1(entered.exception) : undefined
     }
-    const result = this.#semihosting.call(Number(BigInt.asUintN(32, pe.x[0]!)), pe.x[1]!)
+    const operation = Number(BigInt.asUintN(32, pe.x[0]!))
+    const result = this.#semihosting.call(operation, pe.x[1]!)
     completeHalt(pe)
     if (result.kind === "exit") return { kind: "exited", status: result.status }
     pe.x[0] = result.value
+    this.#stop?.call(operation)
     return undefined
   }
   /** A wait that a timer may end, or input. */

@@ -11,6 +11,32 @@ import type { Host } from "../linux/host.ts"
 /** Immediate of the HLT that is a semihosting call. */
 export const SEMIHOSTING_IMMEDIATE = 0xf000
 
+/** Operations by name, but for those that end the program. */
+export const SEMIHOSTING_OPERATION = {
+  open: 0x01,
+  close: 0x02,
+  writec: 0x03,
+  write0: 0x04,
+  write: 0x05,
+  read: 0x06,
+  readc: 0x07,
+  iserror: 0x08,
+  istty: 0x09,
+  seek: 0x0a,
+  flen: 0x0c,
+  tmpnam: 0x0d,
+  remove: 0x0e,
+  rename: 0x0f,
+  clock: 0x10,
+  time: 0x11,
+  system: 0x12,
+  errno: 0x13,
+  get_cmdline: 0x15,
+  heapinfo: 0x16,
+  elapsed: 0x30,
+  tickfreq: 0x31
+} as const
+
 /** Memory by the guest's virtual addresses. */
 export interface GuestView {
   /** Undefined: not all of it can be read. */
