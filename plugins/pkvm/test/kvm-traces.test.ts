@@ -4,9 +4,10 @@
  */
 import { HCR } from "@eltwo/kvm"
 import { describe, expect, it } from "vitest"
+import { userSaw, userSees } from "../../vhe/test/driver.ts"
 import { expectedValues, modelValues, recording, registerLists } from "../../vhe/test/recorded.ts"
 import { protectedMode } from "../src/index.ts"
-import { modelLines, type RecordedEvent, recordedLines, runRecorded, userSaw, userSees } from "./recorded-run.ts"
+import { modelLines, type RecordedEvent, recordedLines, runRecorded } from "./recorded-run.ts"
 
 interface Recorded {
   readonly name: string
@@ -98,7 +99,7 @@ describe.each(RECORDINGS.map((r) => ({ ...r, title: title(r) })))("$title", ({ t
   const { kept, runs } = withoutInterrupted(recorded.events)
 
   it("gives user space and the host thread what they saw", () => {
-    expect(run.seen.map((s) => userSees(s, hostSve, recorded.exits[0]!.host !== undefined))).toEqual(recorded.exits.map(userSaw))
+    expect(run.seen.map(userSees)).toEqual(recorded.exits.map(userSaw))
   })
   it("takes the same steps at EL2 in the same order", () => {
     expect(modelLines(run.events)).toEqual(recordedLines(adapted(kept, recordedAs)))

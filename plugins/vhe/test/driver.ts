@@ -2,7 +2,7 @@
 
 import { registerNamed, writeRegister } from "@eltwo/cpu"
 import { EC } from "@eltwo/isa"
-import type { Host, Mode, RunExit } from "@eltwo/kvm"
+import type { Host, Mode, RunExit, Task, Vcpu } from "@eltwo/kvm"
 import { expect } from "vitest"
 import { vhe } from "../src/index.ts"
 import { bootScalable, DATA, type Guest, guest, program } from "./machine.ts"
@@ -11,8 +11,8 @@ import { type RecordedExit, recordedGuest, type Timed } from "./recorded.ts"
 const KVM_RUN_PAGE = 0x600000
 const IOCTL = 29
 /** V0 and V31 before each KVM_RUN, and what an MMIO read is answered with. */
-export const D0 = 0xaaaaaaaaaaaaaaaan
-export const D31 = 0x5555555555555555n
+const D0 = 0xaaaaaaaaaaaaaaaan
+const D31 = 0x5555555555555555n
 const MMIO_ANSWER = 0x1122334455667788n
 const SYSTEM_EVENT = 24
 
@@ -97,26 +97,31 @@ export interface Before {
   /** ZCR_EL1 by the host kernel's name for it: a register nobody cares for while no program uses SVE. */
   readonly zcr?: bigint
 }
-/** Runs a recorded guest under the driver. */
-export const runRecorded = (name: string, mode: Mode = vhe, { host = bootScalable(mode), zcr }: Before = {}): Run => {
-  const { bytes, sveMaxVl, hostUsesSve } = recordedGuest(name)
-  const machine = guest(bytes, { host, sveMaxVl })
-  const vectors = recordedGuest("vectors")
-  machine.vm.write(vectors.address, vectors.bytes)
+/** The driver as a host program, ready to run a vCPU; `seen` grows with each exit. */
+export const startDriver = (host: Host, vcpu: Vcpu, hostUsesSve: boolean): { readonly task: Task; readonly seen: readonly Seen[] } => {
   const { task } = program(host, driver(hostUsesSve ? SVE : FPSIMD), new Uint8Array(BigUint64Array.of(D0, D31, MMIO_ANSWER).buffer))
-  task.registers.x[20] = BigInt(task.open(machine.vcpu.file))
+  task.registers.x[20] = BigInt(task.open(vcpu.file))
   const seen: Seen[] = []
   task.files.set(1, {
     write(written) {
       const [d0, first, second, vl, result] = new BigUint64Array(written.slice().buffer)
       seen.push({
-        exit: machine.vcpu.lastExit,
+        exit: vcpu.lastExit,
         host: hostUsesSve ? { d0: d0!, z0sum: first!, z31sum: second!, vl: vl! } : { d0: d0!, d31: first! },
         result: result!
       })
       return written.length
     }
   })
+  return { task, seen }
+}
+/** Runs a recorded guest under the driver. */
+export const runRecorded = (name: string, mode: Mode = vhe, { host = bootScalable(mode), zcr }: Before = {}): Run => {
+  const { bytes, sveMaxVl, hostUsesSve } = recordedGuest(name)
+  const machine = guest(bytes, { host, sveMaxVl })
+  const vectors = recordedGuest("vectors")
+  machine.vm.write(vectors.address, vectors.bytes)
+  const { task, seen } = startDriver(host, machine.vcpu, hostUsesSve)
   const { pe } = host.cpus[0]!
   const { controls } = pe
   if (zcr !== undefined) writeRegister(pe, registerNamed(pe, mode.hostEl === 2 ? "ZCR_EL2" : "ZCR_EL1"), zcr)
