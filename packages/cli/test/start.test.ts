@@ -22,9 +22,12 @@ describe("answers without the command", () => {
     const { version } = JSON.parse(readFileSync(join(root, "packages/cli/package.json"), "utf8")) as { version: string }
     expect(answerTo(["--version"])).toBe(`${version}\n`)
   })
-  it.each([[["run"]], [["--version", "--help"]], [["--version", "run"]], [["--help", "run"]], [["-v"]], [["help", "exit-codes"]]])("%j has none", (line) => {
-    expect(answerTo(line)).toBeUndefined()
-  })
+  it.each([[["run"]], [["--version", "--help"]], [["--version", "run"]], [["--help", "run"]], [["-v"]], [["help", "exit-codes"]]])(
+    "%j has none",
+    (line) => {
+      expect(answerTo(line)).toBeUndefined()
+    }
+  )
 })
 
 describe("the kind of a command line", () => {
