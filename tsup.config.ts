@@ -67,6 +67,8 @@ export default defineConfig([
     noExternal: [/.*/],
     esbuildPlugins: [modulesOf(["packages/isa", "packages/kvm", ...plugins]), withoutWhatIsSeldomCalled],
     sourcemap: false,
+    // Else tsup takes "node:" away before the plugins see it.
+    removeNodeProtocol: false,
     minify: true
   }
 ])

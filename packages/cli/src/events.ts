@@ -1,7 +1,7 @@
 /** Where a run's events go: lines of text or of JSON, to a descriptor or a stream of the command. */
 import { closeSync, openSync, writeSync } from "node:fs"
 import { EVENT_SCHEMA, FileError, type HostStreams, type TraceEvent, traceJson, traceText } from "@eltwo/vmm"
-import { reasonOf } from "./input.ts"
+import { reasonOf } from "./failure.ts"
 
 /** Characters kept before they are written. */
 const BUFFER = 1 << 16

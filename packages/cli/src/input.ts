@@ -2,6 +2,7 @@
 import { readFileSync, writeFileSync } from "node:fs"
 import { FileError, OptionError } from "@eltwo/vmm"
 import { Effect } from "effect"
+import { reasonOf } from "./failure.ts"
 
 const attempt = <T>(path: string, hint: string, act: () => T): Effect.Effect<T, FileError> =>
   Effect.try({
@@ -11,8 +12,6 @@ const attempt = <T>(path: string, hint: string, act: () => T): Effect.Effect<T, 
 /** "there is no x.s"; "x.s: permission denied" of "EACCES: permission denied, open 'x.s'". */
 export const failureText = (path: string, { code, message }: NodeJS.ErrnoException): string =>
   code === "ENOENT" ? `there is no ${path}` : `${path}: ${reasonOf(message)}`
-/** The words of a failed system call. */
-export const reasonOf = (message: string): string => /^E[A-Z0-9]+: (.*), \w+.*$/s.exec(message)?.[1] ?? message
 
 /** All of a file; "-" is standard input. */
 export const readInput = (path: string, hint = "Check the path."): Effect.Effect<Uint8Array, FileError> =>
