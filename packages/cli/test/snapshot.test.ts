@@ -4,7 +4,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { afterAll, describe, expect, it } from "vitest"
-import { command, errorOf } from "./command.ts"
+import { command, errorOf, jsonLines } from "./command.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "eltwo-snapshot-"))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -55,6 +55,22 @@ describe("eltwo run --snapshot-at", () => {
   it("does not go beyond --max-insns", async () => {
     const { exit, error } = await command("run", "--mem", "8M", "--max-insns", "50", "--snapshot-at", "100", "-o", at("beyond.el2"), COUNTER)
     expect([exit, error]).toEqual([125, expect.stringContaining("--snapshot-at: the run ended after 50 instructions, before the snapshot at 100")])
+  })
+  it("is not what a wrong option of restore is about", async () => {
+    const { exit, error } = await command("restore", "--resume", "--trace", "everything", full)
+    expect([exit, error]).toEqual([
+      125,
+      expect.stringMatching(/^eltwo: --trace: "everything" is not one of .*\(OPTION_INVALID\)\n {2}`eltwo restore --help`/)
+    ])
+  })
+  it("of an image with SVE is gone on from in another mode and engine", async () => {
+    const printed = ({ out }: { readonly out: string }) =>
+      jsonLines(out)
+        .map(({ text = "" }) => text)
+        .join("")
+    const saved = await command("run", "--json", "--mem", "8M", "--snapshot-at", "400", "--stop", "-o", at("sve.el2"), "guests/sve-vm")
+    const rest = await command("restore", "--resume", "--json", "--mode", "nvhe", "--engine", "interp", at("sve.el2"))
+    expect([rest.exit, printed(saved) + printed(rest)]).toEqual([0, "bits in a vector: 512\n1 + 2 + ... + 1000 = 500500\n"])
   })
   it("is named where it is refused", async () => {
     for (const line of [["restore"], ["restore", "--resume"], ["snapshot", "inspect"], ["snapshot", "verify"]]) {

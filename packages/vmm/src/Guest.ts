@@ -131,7 +131,7 @@ export const beginRestored = ({
     if (last === undefined) return yield* Effect.dieMessage("nothing to restore from")
     const input = reading(() => inputOf(last, given))
     if (input instanceof SnapshotError) return yield* input
-    const isGiven = ({ problems }: OptionError) => problems.every(({ option }) => option in given)
+    const isGiven = ({ problems }: OptionError) => problems.every(({ option }) => option.replace(/\[\d+\]$/, "") in given)
     const options = yield* decodeRunOptions(input).pipe(Effect.mapError((error) => (isGiven(error) ? error : machineRefusal(error))))
     const composed = yield* prepare(options, { onEvent, streams }).pipe(
       Effect.mapError((error) => (given.cpu === undefined && given.plugin === undefined ? machineRefusal(error) : error))
