@@ -4,7 +4,7 @@
  */
 import { createHash } from "node:crypto"
 import { isDeepStrictEqual } from "node:util"
-import { attachJit, createBoard } from "@eltwo/cpu"
+import { attachJit, createBoard, PAGE_BYTES } from "@eltwo/cpu"
 import { assembleLines } from "@eltwo/isa"
 import { type Host, type HostState, hostState, isErrno, type Mode, restoreHost, type Task } from "@eltwo/kvm"
 import { hvhe } from "@eltwo/plugin-hvhe"
@@ -84,7 +84,10 @@ const restore = ({ state, ram, told }: Saved, mode: Mode, engine: "interp" | "ji
   const host = restoreHost(state, {
     board,
     mode,
-    fill: (memory) => memory.set(ram),
+    memory: {
+      pieces: new Map(Array.from({ length: ram.length / PAGE_BYTES }, (_, page) => [page, ram.subarray(page * PAGE_BYTES, (page + 1) * PAGE_BYTES)])),
+      unpack: (piece, page) => page.set(piece)
+    },
     onExit: (vcpu) => (exit) => guests[vcpu.vm.id - 1]!.afterRun(exit, vcpu.id)
   })
   if (typeof host === "string") throw new Error(host)

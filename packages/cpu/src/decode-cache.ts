@@ -85,10 +85,10 @@ export class CodePages {
     if (known) return known
     if (this.#count >= MAXIMUM_PAGES) this.forgetAll()
     this.#count++
-    const { ram } = this.#board
+    const { physical, ram } = this.#board
     const fresh: CodePage = {
       page,
-      offset: ram.offset + page * PAGE_BYTES,
+      offset: physical.at(ram.base + page * PAGE_BYTES, PAGE_BYTES),
       operations: new Array<undefined>(1024).fill(undefined),
       stale: false,
       strayStores: 0

@@ -22,23 +22,79 @@ export interface RamWindow {
 /** Bytes of a page: the granule of translation, of dirty logs and of snapshots. */
 export const PAGE_BYTES = 4096
 
-/** RAM and devices by guest-physical address. */
+/** What pages of RAM hold that nobody has used yet. */
+export interface PageSource {
+  /** Their contents, in a form of the source's own, by number from the start of RAM. They never change. */
+  readonly pieces: ReadonlyMap<number, Uint8Array>
+  /** Puts the page that a piece stands for into RAM, which is zero there. */
+  readonly unpack: (piece: Uint8Array, page: Uint8Array) => void
+}
+
+/**
+ * RAM and devices by guest-physical address. A page gets its contents when it is first used: that is what `at` notes, through which whoever reads or writes RAM
+ * comes. So machines that begin from the same contents cost what they use, and a page that was never used is known to be zero without a look.
+ */
 export class PhysicalMemory {
   readonly ram: RamWindow
   readonly devices: Device[] = []
+  /** The machine's memory. RAM is in it only where `at` said so. */
   readonly bytes: Uint8Array
   readonly view: DataView
+  /** 1: the page is in `bytes`. The others are as the source has them, or zero. */
+  readonly #used: Uint8Array
+  #source: PageSource | undefined
 
   constructor(memory: WebAssembly.Memory, ram: RamWindow) {
     this.ram = ram
     this.bytes = new Uint8Array(memory.buffer)
     this.view = new DataView(memory.buffer)
+    this.#used = new Uint8Array(ram.bytes / PAGE_BYTES)
   }
 
   /** Byte address in the machine's memory of `bytes` bytes of RAM at `physical`, or -1 when they do not all lie in RAM. */
   at(physical: number, bytes: number): number {
+    if (!this.contains(physical, bytes)) return -1
     const from = physical - this.ram.base
-    return from >= 0 && from + bytes <= this.ram.bytes ? from + this.ram.offset : -1
+    const to = from + bytes
+    for (let page = Math.floor(from / PAGE_BYTES); page * PAGE_BYTES < to; page++) if (this.#used[page] === 0) this.#use(page)
+    return from + this.ram.offset
+  }
+  /** Whether `bytes` bytes from `physical` on all lie in RAM. */
+  contains(physical: number, bytes: number): boolean {
+    const from = physical - this.ram.base
+    return from >= 0 && from + bytes <= this.ram.bytes
+  }
+  #use(page: number): void {
+    this.#used[page] = 1
+    const piece = this.#source?.pieces.get(page)
+    if (piece !== undefined) this.#source!.unpack(piece, this.#page(page))
+  }
+  #page(page: number): Uint8Array {
+    const at = this.ram.offset + page * PAGE_BYTES
+    return this.bytes.subarray(at, at + PAGE_BYTES)
+  }
+  /** Whether a page, counted from the start of RAM, is in `bytes`. */
+  isUsed(page: number): boolean {
+    return this.#used[page] === 1
+  }
+  /** What a page that is not used holds; undefined: nothing but zeroes. */
+  unusedPiece(page: number): Uint8Array | undefined {
+    return this.#source?.pieces.get(page)
+  }
+  /** Gives pages their contents: RAM is zero. */
+  supply(source: PageSource): void {
+    this.#used.forEach((used, page) => used === 0 && this.unusedPiece(page) !== undefined && this.#use(page))
+    this.#source = source
+    for (const [page, piece] of source.pieces) if (this.isUsed(page)) source.unpack(piece, this.#page(page))
+  }
+  /** Makes whole pages zero; they must lie in RAM. Whoever watches writes is told by the caller. */
+  clear(physical: number, bytes: number): void {
+    const first = this.pageOf(physical)
+    for (let page = first; page < first + bytes / PAGE_BYTES; page++) {
+      if (this.#used[page] === 1) this.#page(page).fill(0)
+      // what it would have held is not wanted any more
+      else if (this.unusedPiece(page) !== undefined) this.#used[page] = 1
+    }
   }
   /** Number of the RAM page at `physical`, counted from the start of RAM. The address must lie in RAM. */
   pageOf(physical: number): number {

@@ -250,13 +250,24 @@ export class Vm {
     return physical !== undefined && (host.mode.vms?.isHosts(host, physical, bytes) ?? true) ? physical : undefined
   }
   #region({ slot, guestPhysical, length, readonly, hostPhysical }: MemorySlot): MemoryRegion {
-    return { slot, guestPhysical, readonly, bytes: this.protected ? new Uint8Array(0) : this.host.pages.view(hostPhysical, length) }
+    const { pages } = this.host
+    const isHidden = this.protected
+    return {
+      slot,
+      guestPhysical,
+      readonly,
+      // a view uses every page of it: it is made when somebody asks
+      get bytes() {
+        return isHidden ? new Uint8Array(0) : pages.view(hostPhysical, length)
+      }
+    }
   }
   #delete(slot: MemorySlot): MemoryRegion {
     this.#unmap(slot)
     this.slots.remove(slot)
     this.host.pages.free(slot.hostPhysical, slot.length)
-    return { ...this.#region(slot), bytes: new Uint8Array(0) }
+    const { guestPhysical, readonly } = slot
+    return { slot: slot.slot, guestPhysical, readonly, bytes: new Uint8Array(0) }
   }
   #change(slot: MemorySlot, { guestPhysical, logDirty = false }: MemoryRequest): MemoryRegion {
     if (slot.guestPhysical !== guestPhysical) this.#unmap(slot)

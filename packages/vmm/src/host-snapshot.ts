@@ -28,7 +28,7 @@ const machineOf = (board: Board, mode: string): Header["machine"] => ({
 export const saveHost = (host: Host, { hash }: { readonly hash?: Hash } = {}): Uint8Array | SnapshotError =>
   reading(() => {
     const { board, mode, account } = host
-    const sections = [...hostSections(host), ...pageSections("ram", pagesOf(boardRam(board).bytes))]
+    const sections = [...hostSections(host), ...pageSections("ram", pagesOf(boardRam(board)))]
     const header = {
       writer: WRITER,
       kind: "host",
@@ -42,7 +42,7 @@ export const saveHost = (host: Host, { hash }: { readonly hash?: Hash } = {}): U
   })
 
 /** What a saved host goes on with: a new board as large as the saved one's, its mode, and what user space does; see RestoreHostOptions. */
-export interface RestoreHostRequest extends Omit<RestoreHostOptions, "fill"> {
+export interface RestoreHostRequest extends Omit<RestoreHostOptions, "memory"> {
   /** SHA-256, where the platform has a faster one. */
   readonly hash?: Hash
 }

@@ -35,9 +35,8 @@ export class PhysicalPages {
   free(physical: number, bytes: number): void {
     const { physical: memory, code, ram } = this.#board
     const pages = Math.ceil(bytes / PAGE_BYTES)
-    const at = memory.at(physical, pages * PAGE_BYTES)
     code.storedRange(physical, pages * PAGE_BYTES)
-    memory.bytes.fill(0, at, at + pages * PAGE_BYTES)
+    memory.clear(physical, pages * PAGE_BYTES)
     const run = { from: (physical - ram.base) / PAGE_BYTES, pages }
     const index = this.#free.findIndex((r) => r.from > run.from)
     this.#free.splice(index < 0 ? this.#free.length : index, 0, run)

@@ -2,7 +2,7 @@
  * A whole host as data: its CPUs, tasks, VMs and scheduler between any two of its steps; with its RAM, everything there is. Boot is deterministic: a host is
  * restored by booting one of the same kind and putting RAM, processing elements and objects in place.
  */
-import { type Saved, shape } from "@eltwo/cpu"
+import { type PageSource, type Saved, shape } from "@eltwo/cpu"
 import { createHost, type Host, type HostOptions } from "../host/host.ts"
 import type { ExitHandler } from "../host/scheduler.ts"
 import type { HostFile } from "../host/task.ts"
@@ -116,8 +116,8 @@ const stateOf = (host: Host): HostState => {
 
 /** What a restored host is made with. `board`, mode and engine as createHost takes them: the board is new, and as large as the saved one. */
 export interface RestoreHostOptions extends Omit<HostOptions, "scheduler"> {
-  /** Fills RAM, which is zero: only what is not. */
-  readonly fill: (ram: Uint8Array) => void
+  /** What RAM holds. */
+  readonly memory: PageSource
   /** What user space of a vCPU's thread does when KVM_RUN comes back: as it was given to `spawnVcpu`. */
   readonly onExit?: (vcpu: Vcpu) => ExitHandler
   /** Files that host programs have open, by their names. */
@@ -149,7 +149,7 @@ export const hostMisfit = (
   if (board.seed !== seed) return `it needs seed ${seed}; this machine has ${board.seed}`
   return kept === undefined ? undefined : here.hostState?.misfit(kept)
 }
-const restored = (state: HostState, { fill, onExit = () => runAgain, files = () => undefined, ...options }: RestoreHostOptions): Host => {
+const restored = (state: HostState, { memory, onExit = () => runAgain, files = () => undefined, ...options }: RestoreHostOptions): Host => {
   const { kernel, cpus, tasks, vms, vcpus, gics, kept } = state
   const { hostState: mode } = options.mode
   if ((mode === undefined) !== (kept === undefined)) throw new Impossible("a host without what its mode keeps, or with what it does not")
@@ -160,9 +160,8 @@ const restored = (state: HostState, { fill, onExit = () => runAgain, files = () 
     throw new Impossible("its kernel has its own pages elsewhere than this one")
   if (cpus.length !== host.cpus.length || tasks[0]?.id !== host.vmm.id) throw new Impossible("a host without all of its CPUs, or without its VMM")
   board.code.storedRange(board.ram.base, board.ram.bytes)
-  const ram = board.physical.bytes.subarray(board.ram.offset, board.ram.offset + board.ram.bytes)
-  ram.fill(0)
-  fill(ram)
+  board.physical.clear(board.ram.base, board.ram.bytes)
+  board.physical.supply(memory)
   const unlikely = host.pages.restore(kernel.free)
   if (unlikely !== undefined) throw new Impossible(unlikely)
   for (const task of tasks) makeTask(host, task)

@@ -3,6 +3,7 @@ import type { SnapshotError } from "../errors.ts"
 import type { PlatformService } from "../platform.ts"
 import { sameBytes } from "./codec.ts"
 import { type Container, type Hash, hex, open, type Section, writeContainer } from "./container.ts"
+import type { Made } from "./lines.ts"
 import { flattenPages, pageSections, readPages } from "./pages.ts"
 import { reading, refuse } from "./refusal.ts"
 import { refuseSealed } from "./seal.ts"
@@ -35,7 +36,7 @@ export const flatten = (chain: readonly Container[], hash?: Hash): Uint8Array | 
     checkChain(chain)
     const last = chain.at(-1)!
     const { header } = last
-    const sections = header.sections.flatMap(({ name, version, required, codec, rawLength }): readonly Section[] => {
+    const sections = header.sections.flatMap(({ name, version, required, codec, rawLength }): readonly Section<Uint8Array | Made>[] => {
       const memory = /^(.+)\/(index|pages)$/.exec(name)
       if (memory === null) return [{ name, version, required, codec, rawLength, bytes: last.section(name).bytes }]
       if (memory[2] === "pages") return []

@@ -2,16 +2,16 @@
  * A guest as it was at a moment, kept in memory: what is small is copied at once, pages of memory when the guest first writes them. Making one costs next to
  * nothing however much memory the guest has; a guest that goes on from it is made when it is asked for.
  */
-import { type Board, PAGE_BYTES } from "@eltwo/cpu"
 import { boardOf, type Live } from "../live.ts"
 import type { Prepared } from "../run-result.ts"
 import type { SignalClock } from "../signal-schedule.ts"
 import type { Container, Section } from "./container.ts"
 import { type Header, MAJOR, minorFor, type SectionEntry } from "./header.ts"
-import { firstPage, type Kept, keepPages } from "./kept-pages.ts"
-import { encodeLines, isZeroPage } from "./lines.ts"
-import { type Pages, pageSections } from "./pages.ts"
-import { type Memory, partsOf, section } from "./parts.ts"
+import { type Kept, keepPages } from "./kept-pages.ts"
+import { written } from "./lines.ts"
+import type { Memory } from "./memory.ts"
+import { type Pages, pageSections, pagesOf } from "./pages.ts"
+import { partsOf, section } from "./parts.ts"
 import { runState } from "./run-state.ts"
 import { headerOf } from "./save.ts"
 
@@ -20,7 +20,6 @@ export class Moment {
   readonly #header: Omit<Header, "format" | "sections">
   readonly #sections: readonly Section[]
   readonly #memories: readonly Memory[]
-  readonly #board: Board
   readonly #kept: Kept
   readonly #stop: () => void
   #container: Container | undefined
@@ -32,8 +31,7 @@ export class Moment {
     this.#header = headerOf(prepared, live, run.guest, null)
     this.#sections = [section("run", run), ...sections]
     this.#memories = memories
-    this.#board = boardOf(live)
-    const { kept, stop } = keepPages(this.#board)
+    const { kept, stop } = keepPages(boardOf(live))
     this.#kept = kept
     this.#stop = stop
   }
@@ -65,24 +63,10 @@ export class Moment {
     return (this.#container = { header, id: NO_HASH, section: (name) => places.get(name)! })
   }
   /** The pages of a memory as they were. */
-  #then({ bytes }: Memory): Pages {
-    const first = firstPage(this.#board, bytes)
-    const total = bytes.length / PAGE_BYTES
-    const words = wordsOf(bytes)
-    const data: number[] = []
-    const contents: Uint8Array[] = []
-    for (let page = 0; page < total; page++) {
-      const kept = this.#kept.get(first + page)
-      if (kept === undefined ? isZeroPage(words, (page * PAGE_BYTES) / 4) : isZeroPage(wordsOf(kept), 0)) continue
-      data.push(page)
-      contents.push(kept ?? bytes.subarray(page * PAGE_BYTES, (page + 1) * PAGE_BYTES))
-    }
-    const together = new Uint8Array(data.length * PAGE_BYTES)
-    for (const [i, content] of contents.entries()) together.set(content, i * PAGE_BYTES)
-    const offsets = data.map((_, i) => i * PAGE_BYTES)
-    return { total, data: Uint32Array.from(data), zero: new Uint32Array(0), stored: encodeLines(together, offsets) }
+  #then(memory: Memory): Omit<Pages, "starts"> {
+    const { stored, ...rest } = pagesOf(memory, { kept: this.#kept })
+    return { ...rest, stored: written(stored) }
   }
 }
-const wordsOf = (bytes: Uint8Array): Uint32Array => new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length >>> 2)
 /** What is not written to a file needs no checksum. */
 const NO_HASH = new Uint8Array(32)

@@ -19,6 +19,7 @@ import {
 } from "@eltwo/kvm"
 import { type Container, readKnown, readValues, type Section, valuesSection } from "./container.ts"
 import type { Header } from "./header.ts"
+import { type Memory, memoryAt } from "./memory.ts"
 import { refuse } from "./refusal.ts"
 import { decodeKnown } from "./shape-schema.ts"
 
@@ -70,7 +71,7 @@ export const keptOf = ({ header, section }: Container, { name, hostState }: Pick
 }
 
 /** RAM of a board, as a memory of a snapshot. */
-export const boardRam = ({ physical, ram }: Board) => ({ name: "ram", bytes: physical.bytes.subarray(ram.offset, ram.offset + ram.bytes) }) as const
+export const boardRam = (board: Board): Memory => memoryAt(board, "ram", board.ram.base, board.ram.bytes)
 
 /** Who will see what is saved. */
 export interface Secrecy {

@@ -14,7 +14,7 @@ export const keepPages = (board: Board): { readonly kept: Kept; readonly stop: (
   all.add(kept)
   const { physical, ram } = board
   board.written.watch((page) => {
-    const at = ram.offset + page * PAGE_BYTES
+    const at = physical.at(ram.base + page * PAGE_BYTES, PAGE_BYTES)
     let copy: Uint8Array | undefined
     for (const each of all) if (!each.has(page)) each.set(page, (copy ??= physical.bytes.slice(at, at + PAGE_BYTES)))
   })
@@ -24,5 +24,3 @@ export const keepPages = (board: Board): { readonly kept: Kept; readonly stop: (
   }
   return { kept, stop }
 }
-/** Number of the first page of a piece of a board's memory, as kept pages count. */
-export const firstPage = ({ ram }: Board, { byteOffset }: Uint8Array): number => (byteOffset - ram.offset) / PAGE_BYTES

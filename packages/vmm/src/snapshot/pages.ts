@@ -1,8 +1,10 @@
 /** Memory in a snapshot: which pages there are, and their bytes. Pages of zeroes are left out; with a parent, so are those that have not changed. */
 import { PAGE_BYTES, type Saved, shape } from "@eltwo/cpu"
+import { sameBytes } from "./codec.ts"
 import { type Container, readValues, type Section, valuesSection } from "./container.ts"
 import type { Kept } from "./kept-pages.ts"
-import { checkLines, decodeLines, isPageOf, isZeroPage, linesOf, type Made } from "./lines.ts"
+import { checkLines, isPageOf, isZeroPage, linesOf, type Made, type PageBytes, written } from "./lines.ts"
+import type { Memory } from "./memory.ts"
 import { refuse } from "./refusal.ts"
 
 /** The sections of a memory. */
@@ -28,33 +30,55 @@ export interface Pages {
   readonly zero: Uint32Array
   /** Codec lines. */
   readonly stored: Uint8Array
+  /** Where each page of `data` begins in `stored`, and behind the last where it ends: byte offsets. */
+  readonly starts: Float64Array
 }
 /** Pages of a memory as they are to be saved, before it goes on. */
-export interface PresentPages extends Omit<Pages, "stored"> {
+export interface PresentPages extends Omit<Pages, "stored" | "starts"> {
   readonly stored: Made
 }
+/** Pages as they are stored, by number. */
+export type Pieces = ReadonlyMap<number, Uint8Array>
 
+/** What a page holds; undefined: zeroes. `kept` has pages as they were. */
+const contentOf = ({ physical, first }: Memory, words: Uint32Array, page: number, kept?: Kept): PageBytes | undefined => {
+  const then = kept?.get(first + page)
+  if (then !== undefined) return isZeroPage(wordsOf(then), 0) ? undefined : written(linesOf(then, [0]))
+  if (!physical.isUsed(first + page)) return physical.unusedPiece(first + page)
+  return isZeroPage(words, page * PAGE_WORDS) ? undefined : page * PAGE_BYTES
+}
+const isContent = (piece: Uint8Array, content: PageBytes, words: Uint32Array): boolean =>
+  typeof content === "number" ? isPageOf(piece, words, content) : piece === content || sameBytes(piece, content)
+
+interface Against {
+  /** What the memory was: only what differs from it is wanted. */
+  readonly base?: Pieces | undefined
+  /** Pages that have changed since the moment that is wanted, as they were. */
+  readonly kept?: Kept | undefined
+}
 /** Pages of `memory`: all that are not zero, or those that differ from `base`. */
-export const pagesOf = (memory: Uint8Array, base?: Pages): PresentPages => {
-  const words = wordsOf(memory)
-  const total = memory.length / PAGE_BYTES
+export const pagesOf = (memory: Memory, { base, kept }: Against = {}): PresentPages => {
+  const words = wordsOf(memory.bytes)
+  const total = memory.bytes.length / PAGE_BYTES
   const data: number[] = []
   const zero: number[] = []
-  const starts = base && startsOf(base)
-  const stored = base && viewOf(base.stored)
-  for (let page = 0, next = 0; page < total; page++) {
-    const inBase = base !== undefined && base.data[next] === page
-    const index = inBase ? next++ : -1
-    if (isZeroPage(words, page * PAGE_WORDS)) {
-      if (inBase) zero.push(page)
-    } else if (!inBase || !isPageOf(stored!, starts![index]!, words, page * PAGE_BYTES)) data.push(page)
+  const contents: PageBytes[] = []
+  for (let page = 0; page < total; page++) {
+    const content = contentOf(memory, words, page, kept)
+    const before = base?.get(page)
+    if (content === undefined) {
+      if (before !== undefined) zero.push(page)
+    } else if (before === undefined || !isContent(before, content, words)) {
+      data.push(page)
+      contents.push(content)
+    }
   }
-  return { total, data: Uint32Array.from(data), zero: Uint32Array.from(zero), stored: linesOfPages(memory, data) }
+  return { total, data: Uint32Array.from(data), zero: Uint32Array.from(zero), stored: linesOf(memory.bytes, contents) }
 }
-/** What has changed in `memory`: only pages of `kept`, as they were, can have. `first` is the number that the first page of the memory has there. */
-export const pagesChanged = (memory: Uint8Array, first: number, kept: Kept): PresentPages => {
-  const words = wordsOf(memory)
-  const total = memory.length / PAGE_BYTES
+/** What has changed in `memory`: only pages of `kept`, as they were, can have. */
+export const pagesChanged = ({ bytes, first }: Memory, kept: Kept): PresentPages => {
+  const words = wordsOf(bytes)
+  const total = bytes.length / PAGE_BYTES
   const data: number[] = []
   const zero: number[] = []
   for (const page of Array.from(kept.keys(), (number) => number - first).sort((a, b) => a - b)) {
@@ -62,7 +86,8 @@ export const pagesChanged = (memory: Uint8Array, first: number, kept: Kept): Pre
     if (isZeroPage(words, page * PAGE_WORDS)) zero.push(page)
     else data.push(page)
   }
-  return { total, data: Uint32Array.from(data), zero: Uint32Array.from(zero), stored: linesOfPages(memory, data) }
+  const offsets = data.map((page) => page * PAGE_BYTES)
+  return { total, data: Uint32Array.from(data), zero: Uint32Array.from(zero), stored: linesOf(bytes, offsets) }
 }
 const PAGE_WORDS = PAGE_BYTES / 4
 const wordsOf = ({ buffer, byteOffset, length }: Uint8Array): Uint32Array => new Uint32Array(buffer, byteOffset, length / 4)
@@ -70,11 +95,6 @@ const isSamePage = (one: Uint32Array, words: Uint32Array, at: number): boolean =
   for (let i = 0; i < PAGE_WORDS; i++) if (one[i] !== words[at + i]) return false
   return true
 }
-const linesOfPages = (memory: Uint8Array, pages: readonly number[]): Made =>
-  linesOf(
-    memory,
-    pages.map((page) => page * PAGE_BYTES)
-  )
 
 const bytesOf = (numbers: Uint32Array): Uint8Array => {
   const out = new Uint8Array(4 * numbers.length)
@@ -84,7 +104,7 @@ const bytesOf = (numbers: Uint32Array): Uint8Array => {
 }
 export const pageSections = <Bytes extends Uint8Array | Made>(
   memory: string,
-  { total, data, zero, stored }: Omit<Pages, "stored"> & { readonly stored: Bytes }
+  { total, data, zero, stored }: Omit<PresentPages, "stored"> & { readonly stored: Bytes }
 ): readonly Section<Uint8Array | Bytes>[] => {
   const index: Index = { total, data: bytesOf(data), zero: bytesOf(zero) }
   return [
@@ -136,55 +156,22 @@ const checkedPages = (container: Container, memory: string): Pages => {
       actual: `version ${entry.version}, codec ${entry.codec}, ${entry.rawLength} bytes`,
       hint: HINT
     })
-  checkLines(bytes, data.length, `section ${pagesSection(memory)}`)
-  return { total, data, zero, stored: bytes }
+  const starts = checkLines(bytes, data.length, `section ${pagesSection(memory)}`)
+  return { total, data, zero, stored: bytes, starts }
 }
-/** Puts the pages of a full snapshot into memory that is zero. */
-export const applyPages = ({ data, stored }: Pages, memory: Uint8Array): void =>
-  decodeLines(
-    stored,
-    Array.from(data, (page) => page * PAGE_BYTES),
-    memory
-  )
-/** One set of pages for a chain, oldest first: the pages as they are after the last, without those that are zero. */
-export const flattenPages = (chain: readonly Pages[]): Pages => {
-  if (chain.length === 1) return chain[0]!
-  const newest = new Map<number, { readonly from: Pages; readonly index: number }>()
-  for (const from of chain) {
-    for (const page of from.zero) newest.delete(page)
-    for (const [index, page] of from.data.entries()) newest.set(page, { from, index })
+/** The pages as they are after the last of a chain, oldest first, without those that are zero. `first` is added to their numbers. */
+export const piecesOf = (chain: readonly Pages[], first = 0): Pieces => {
+  const newest = new Map<number, Uint8Array>()
+  for (const { data, zero, stored, starts } of chain) {
+    for (const page of zero) newest.delete(first + page)
+    for (const [index, page] of data.entries()) newest.set(first + page, stored.subarray(starts[index], starts[index + 1]))
   }
-  const starts = new Map(chain.map((pages) => [pages, startsOf(pages)]))
-  const data = Uint32Array.from(newest.keys()).sort()
-  const pieces = Array.from(data, (page) => {
-    const { from, index } = newest.get(page)!
-    const places = starts.get(from)!
-    return from.stored.subarray(places[index], places[index + 1])
-  })
-  const stored = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0))
-  let at = 0
-  for (const piece of pieces) {
-    stored.set(piece, at)
-    at += piece.length
-  }
-  return { total: chain.at(-1)!.total, data, zero: new Uint32Array(0), stored }
+  return newest
 }
-const MAP_BYTES = 8
-const LINE_BYTES = 64
-const viewOf = ({ buffer, byteOffset, length }: Uint8Array): DataView => new DataView(buffer, byteOffset, length)
-/** Byte where each stored page begins, and behind the last where it ends. */
-const startsOf = ({ data, stored }: Pages): readonly number[] => {
-  const view = viewOf(stored)
-  const starts = [0]
-  for (let i = 0, at = 0; i < data.length; i++) {
-    at += MAP_BYTES + LINE_BYTES * (ones(view.getUint32(at, true)) + ones(view.getUint32(at + 4, true)))
-    starts.push(at)
-  }
-  return starts
-}
-/** Bits of a 32-bit word that are 1. */
-const ones = (word: number): number => {
-  const pairs = word - ((word >>> 1) & 0x55555555)
-  const nibbles = (pairs & 0x33333333) + ((pairs >>> 2) & 0x33333333)
-  return Math.imul((nibbles + (nibbles >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24
+/** One set of pages for a chain, oldest first: as a full snapshot would have them. */
+export const flattenPages = (chain: readonly Pages[]): PresentPages => {
+  const pieces = piecesOf(chain)
+  const data = Uint32Array.from(pieces.keys()).sort()
+  const contents = Array.from(data, (page) => pieces.get(page)!)
+  return { total: chain.at(-1)!.total, data, zero: new Uint32Array(0), stored: linesOf(new Uint8Array(0), contents) }
 }

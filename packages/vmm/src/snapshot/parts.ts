@@ -1,5 +1,5 @@
 /** The sections a guest of each kind has beside its memory, with their versions. A changed shape is a new version. */
-import { PE_STATE, type Pe, peState, type Saved } from "@eltwo/cpu"
+import { PE_STATE, peState, type Saved } from "@eltwo/cpu"
 import { isVmBusy, VM_STATE, type Vm, type VmState, vmState } from "@eltwo/kvm"
 import { isRunning, type Live } from "../live.ts"
 import { BARE_STATE } from "../personality/bare/machine.ts"
@@ -7,6 +7,7 @@ import { PROCESS_STATE, processState } from "../personality/linux/process-state.
 import { VM_MACHINE_STATE } from "../personality/vm/machine.ts"
 import { type Section, valuesSection } from "./container.ts"
 import { boardRam, hostSections, type Secrecy } from "./host-parts.ts"
+import { type Memory, memoryAt } from "./memory.ts"
 import { refuse } from "./refusal.ts"
 import { RUN_STATE } from "./run-state.ts"
 
@@ -24,26 +25,16 @@ export const section = <K extends keyof typeof SECTIONS>(which: K, value: Saved<
   return valuesSection(name, version, shape, value as object)
 }
 
-/** Memory of a guest: its name in sections, and the bytes themselves. */
-export interface Memory {
-  readonly name: string
-  readonly bytes: Uint8Array
-}
-/** A bare machine's RAM. */
-export const ramOf = ({ board: { physical, ram } }: Pe): Memory => ({
-  name: "ram",
-  bytes: physical.bytes.subarray(ram.offset, ram.offset + ram.bytes)
-})
 /** A VM's memory slots. */
-export const slotsOf = (vm: Vm): readonly Memory[] =>
-  [...vm.slots].map(({ slot, hostPhysical, length }) => ({ name: `slot-${slot}`, bytes: vm.host.pages.view(hostPhysical, length) }))
+export const slotsOf = ({ slots, host: { board } }: Vm): readonly Memory[] =>
+  [...slots].map(({ slot, hostPhysical, length }) => memoryAt(board, `slot-${slot}`, hostPhysical, length))
 
 /** The state of a guest. Throws SnapshotError when it cannot be saved now. */
 export const partsOf = (live: Live, secrecy: Secrecy = {}): { readonly sections: readonly Section[]; readonly memories: readonly Memory[] } => {
   if (isRunning(live)) notNow("guest", "one in the middle of a step, which a listener or a stream looks at")
   if (live.kind === "bare") {
     const [pe] = live.board.pes
-    return { sections: [section("pe", peState(pe!)), section("bare", live.machine.state)], memories: [ramOf(pe!)] }
+    return { sections: [section("pe", peState(pe!)), section("bare", live.machine.state)], memories: [boardRam(live.board)] }
   }
   if (live.kind === "vm" && live.machine.isThreaded)
     return { sections: [...hostSections(live.kvm, secrecy), section("image", live.machine.state)], memories: [boardRam(live.kvm.board)] }

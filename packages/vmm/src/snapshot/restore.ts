@@ -2,7 +2,7 @@
  * From the bytes of a snapshot to a guest that goes on as if nothing had happened. Everything is made anew beside whatever runs and is given out when the last
  * check has passed: nothing is ever half restored.
  */
-import { type Board, peProblem, restorePe, shape } from "@eltwo/cpu"
+import { type Board, PAGE_BYTES, type PageSource, peProblem, restorePe, shape } from "@eltwo/cpu"
 import {
   DEFAULT_SCHEDULE,
   type HostState,
@@ -37,8 +37,9 @@ import { checkFit } from "./fit.ts"
 import { HEADER } from "./header.ts"
 import { boardRam, isWholeHost, keptOf, readHost } from "./host-parts.ts"
 import { valueText, verify } from "./inspect.ts"
-import { applyPages, flattenPages, type Pages, readPages } from "./pages.ts"
-import { type Memory, modeOfSection, partsOf, ramOf, SECTIONS, section, slotsOf } from "./parts.ts"
+import { type Memory, sourceOf } from "./memory.ts"
+import { readPages } from "./pages.ts"
+import { modeOfSection, partsOf, SECTIONS, section, slotsOf } from "./parts.ts"
 import { reading, refuse } from "./refusal.ts"
 import { clockOf, type RunState, runState } from "./run-state.ts"
 import { headerOf } from "./save.ts"
@@ -146,13 +147,16 @@ const keyOf = (element: Plain | undefined): "name" | "number" | undefined =>
         ? "number"
         : undefined
 
-/** The pages of a memory after the last snapshot of a chain. */
-const pagesIn = (chain: readonly Container[], { name, bytes }: Memory): Pages => {
-  const pages = flattenPages(chain.map((container) => readPages(container, name)))
-  if (pages.total * PAGE_BYTES !== bytes.length) content(`section ${name}/index`, `${pages.total} pages; the memory has ${bytes.length / PAGE_BYTES}`)
-  return pages
-}
-const PAGE_BYTES = 4096
+/** What memories of a board hold after the last snapshot of a chain. */
+const contentsOf = (chain: readonly Container[], memories: readonly Memory[]): PageSource =>
+  sourceOf(
+    memories.map(({ name, bytes, first }) => {
+      const pages = chain.map((container) => readPages(container, name))
+      const { total } = pages.at(-1)!
+      if (total * PAGE_BYTES !== bytes.length) content(`section ${name}/index`, `${total} pages; the memory has ${bytes.length / PAGE_BYTES}`)
+      return { first, pages }
+    })
+  )
 
 const bare = (prepared: Prepared, chain: readonly Container[]): Effect.Effect<Live, VmmError> =>
   Effect.gen(function* () {
@@ -164,8 +168,7 @@ const bare = (prepared: Prepared, chain: readonly Container[]): Effect.Effect<Li
       const state = values(container, "pe")
       const problem = peProblem(pe!, state)
       if (problem !== undefined) content("section pe/0", problem)
-      const memory = ramOf(pe!)
-      applyPages(pagesIn(chain, memory), memory.bytes)
+      board.physical.supply(contentsOf(chain, [boardRam(board)]))
       restorePe(pe!, state)
       const machine = BareMachine.restored(board, values(container, "bare"), {
         ...bareOptions(prepared),
@@ -218,9 +221,8 @@ const threadedOn = (prepared: Prepared, mode: Mode, chain: readonly Container[],
 const SCHEDULE = SCHEDULER_STATE.fields.options
 
 /** The host of a snapshot on a board that was made for it. Throws SnapshotError. */
-export const hostFrom = (chain: readonly Container[], known: HostState, options: Omit<RestoreHostOptions, "fill">): KvmHost => {
-  const memory = boardRam(options.board)
-  const pages = pagesIn(chain, memory)
+export const hostFrom = (chain: readonly Container[], known: HostState, options: Omit<RestoreHostOptions, "memory">): KvmHost => {
+  const memory = contentsOf(chain, [boardRam(options.board)])
   const isOfMode = known.kernel.mode === options.mode.name
   const kept = isOfMode ? keptOf(chain.at(-1)!, options.mode) : undefined
   const state: HostState = kept === undefined ? known : { ...known, kept }
@@ -233,7 +235,7 @@ export const hostFrom = (chain: readonly Container[], known: HostState, options:
       hint: "A snapshot of several CPUs holds the whole host: restore it as it was.",
       message: misfit
     })
-  const kvm = restoreHost(state, { ...options, fill: (ram) => applyPages(pages, ram) })
+  const kvm = restoreHost(state, { ...options, memory })
   return typeof kvm === "string" ? content("section host", kvm) : kvm
 }
 const around = (prepared: Prepared, kvm: KvmHost, chain: readonly Container[]): Live => {
@@ -242,7 +244,7 @@ const around = (prepared: Prepared, kvm: KvmHost, chain: readonly Container[]): 
   if (state.slots.reduce((sum, { bytes }) => sum + bytes, 0) > prepared.options.mem) content("section vm", "more memory than the machine has")
   const vm = restoreVm(kvm, state, keptIn(container, kvm.mode))
   if (typeof vm === "string") return content("section vm", vm)
-  for (const memory of slotsOf(vm)) applyPages(pagesIn(chain, memory), memory.bytes)
+  kvm.board.physical.supply(contentsOf(chain, slotsOf(vm)))
   return container.header.kind === "vm" ? imageIn(prepared, kvm, vm, container) : programIn(prepared, kvm, vm, container)
 }
 /** What the mode kept of the VM; undefined: nothing of this mode's. Throws SnapshotError when the guest can be nowhere else than in another mode. */

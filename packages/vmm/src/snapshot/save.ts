@@ -9,8 +9,9 @@ import { checkChain, containersOf } from "./chain.ts"
 import { idAtEnd, writeContainer } from "./container.ts"
 import { type Header, WRITER } from "./header.ts"
 import type { Secrecy } from "./host-parts.ts"
-import { flattenPages, type PresentPages, pageSections, pagesOf, readPages } from "./pages.ts"
-import { type Memory, partsOf, section } from "./parts.ts"
+import type { Memory } from "./memory.ts"
+import { type PresentPages, pageSections, pagesOf, piecesOf, readPages } from "./pages.ts"
+import { partsOf, section } from "./parts.ts"
 import { reading } from "./refusal.ts"
 import { runState } from "./run-state.ts"
 import { seal, unseal } from "./seal.ts"
@@ -37,7 +38,7 @@ const fileOf = (
     const { sections, memories } = partsOf(live, secrecy)
     const run = runState(options, host.startTime, random.state, clock)
     const { id, pages } =
-      parents.length === 0 ? { id: null, pages: memories.map(({ bytes }) => pagesOf(bytes)) } : changes(live, memories, parents, platform)
+      parents.length === 0 ? { id: null, pages: memories.map((memory) => pagesOf(memory)) } : changes(live, memories, parents, platform)
     const stored = memories.flatMap(({ name }, i) => pageSections(name, pages[i]!))
     const file = writeContainer(headerOf(prepared, live, run.guest, id), [section("run", run), ...sections, ...stored], platform.sha256)
     if (note ?? parents.length > 0) noteFrom(live, idAtEnd(file), memories)
@@ -74,7 +75,7 @@ const changes = (
   const chain = containersOf(parents, platform)
   if (chain instanceof SnapshotError) throw chain
   checkChain(chain)
-  return { id, pages: memories.map(({ name, bytes }) => pagesOf(bytes, flattenPages(chain.map((parent) => readPages(parent, name))))) }
+  return { id, pages: memories.map((memory) => pagesOf(memory, { base: piecesOf(chain.map((parent) => readPages(parent, memory.name))) })) }
 }
 
 const ascending = (a: number, b: number): number => a - b

@@ -4,9 +4,9 @@
  */
 import { boardOf, type Live } from "../live.ts"
 import { sameBytes } from "./codec.ts"
-import { firstPage, type Kept, keepPages } from "./kept-pages.ts"
+import { type Kept, keepPages } from "./kept-pages.ts"
+import { isSameMemory, type Memory } from "./memory.ts"
 import { type PresentPages, pagesChanged } from "./pages.ts"
-import type { Memory } from "./parts.ts"
 
 interface Since {
   /** Of the snapshot. */
@@ -23,12 +23,11 @@ export const noteFrom = (live: Live, id: Uint8Array, memories: readonly Memory[]
   last.set(live, { id, memories, ...keepPages(boardOf(live)) })
 }
 const sameMemories = (a: readonly Memory[], b: readonly Memory[]): boolean =>
-  a.length === b.length &&
-  a.every(({ name, bytes }, i) => name === b[i]!.name && bytes.byteOffset === b[i]!.bytes.byteOffset && bytes.length === b[i]!.bytes.length)
+  a.length === b.length && a.every((memory, i) => isSameMemory(memory, b[i]!))
 
 /** What has changed in each memory since a snapshot; undefined when that was not noted. */
 export const changedSince = (live: Live, id: Uint8Array, memories: readonly Memory[]): readonly PresentPages[] | undefined => {
   const since = last.get(live)
   if (since === undefined || !sameBytes(since.id, id) || !sameMemories(since.memories, memories)) return undefined
-  return memories.map(({ bytes }) => pagesChanged(bytes, firstPage(boardOf(live), bytes), since.kept))
+  return memories.map((memory) => pagesChanged(memory, since.kept))
 }

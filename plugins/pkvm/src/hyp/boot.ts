@@ -60,7 +60,8 @@ export const pkvmInit = (cpu: PhysicalCpu, host: Host, physical: number, bytes: 
   const ram = { pfn: board.ram.base / PAGE_BYTES, pages: board.ram.bytes / PAGE_BYTES }
   const memory = boardMemory(host)
   memory.zero(physical, bytes)
-  const view = new DataView(board.memory.buffer, board.physical.at(physical, bytes), Vmemmap.bytes(ram.pages))
+  const recordBytes = Vmemmap.bytes(ram.pages)
+  const view = new DataView(board.memory.buffer, board.physical.at(physical, recordBytes), recordBytes)
   const records = new ObservedRecords(host, ram.pfn, view)
   const poolOf = (from: number, pages: number) => new HypPool(records, memory, pool.pfn + from, pages)
   const stage1Pool = poolOf(plan.records, plan.stage1)

@@ -22,9 +22,8 @@ export const pooledTables = (running: Pick<HypState, "cpu">, pool: HypPool): Tab
 /** Memory of the board, as hyp code clears it; code in it that was decoded is forgotten. */
 export const boardMemory = ({ board }: Host): PhysicalMemory => ({
   zero(address, bytes) {
-    const at = board.physical.at(address, bytes)
-    if (at < 0) throw new RangeError(`hyp code clears 0x${address.toString(16)}, which is no memory`)
+    if (!board.physical.contains(address, bytes)) throw new RangeError(`hyp code clears 0x${address.toString(16)}, which is no memory`)
     board.code.storedRange(address, bytes)
-    board.physical.bytes.fill(0, at, at + bytes)
+    board.physical.clear(address, bytes)
   }
 })
