@@ -6,14 +6,14 @@
  *     4 bytes   CRC-32 of the header, little-endian
  *     header    a MessagePack map
  *     sections  one behind the other, in the order of the header
- *     32 bytes  SHA-256 of everything before: the snapshot's id
+ *     32 bytes  the snapshot's id: SHA-256 of everything up to the end of the header, which has the SHA-256 of each section; before 1.2, of everything before
  */
 import { type Saved, type Shape, shape } from "@eltwo/cpu"
 import { sha256 } from "@noble/hashes/sha256"
 import type { SnapshotError } from "../errors.ts"
 import { decode, encode, type Plain, sameBytes } from "./codec.ts"
 import { crc32 } from "./crc32.ts"
-import { HEADER, type Header, MAJOR, MINOR, minorFor, type SectionEntry } from "./header.ts"
+import { HEADER, type Header, idCovers, isMinorFor, MAJOR, MINOR, type SectionEntry } from "./header.ts"
 import type { Made } from "./lines.ts"
 import { reading, refuse } from "./refusal.ts"
 import { arrange, decodeAs, decodeKnown, decodeShape } from "./shape-schema.ts"
@@ -80,7 +80,7 @@ export const writeContainer = (
       length: bytes.length,
       sha256: hashes[i]!
     }))
-    return encode(arrange(HEADER, { format: { major: MAJOR, minor: minorFor(sections) }, ...header, sections: listed }, "header"))
+    return encode(arrange(HEADER, { format: { major: MAJOR, minor: MINOR }, ...header, sections: listed }, "header"))
   }
   // the hashes are known when the sections are in their places; until then others of their length
   const headBytes = headOf(sections.map(() => new Uint8Array(HASH_BYTES))).length
@@ -100,7 +100,7 @@ export const writeContainer = (
   view.setUint32(MAGIC.length + 1, head.length, true)
   view.setUint32(MAGIC.length + 5, crc32(head), true)
   file.set(head, PREFIX_BYTES)
-  file.set(hash(file.subarray(0, at)), at)
+  file.set(hash(file.subarray(0, PREFIX_BYTES + head.length)), at)
   return file
 }
 
@@ -111,7 +111,7 @@ export const idAtEnd = (file: Uint8Array): Uint8Array => file.slice(Math.max(0, 
 export interface Container {
   /** What the file says of itself. */
   readonly header: Header
-  /** SHA-256 of the file: 32 bytes. */
+  /** What snapshots that build on this one call it: 32 bytes. */
   readonly id: Uint8Array
   /** Stored bytes of a section; throws SnapshotError when there is none. Views into the file. */
   section(name: string): { readonly entry: SectionEntry; readonly bytes: Uint8Array }
@@ -137,7 +137,8 @@ export const open = (file: Uint8Array, { limit = FILE_LIMIT, hash = sha256 }: Re
   const { header, end } = readHeader(file)
   const id = idAtEnd(file)
   const places = placesOf(file, header, end)
-  if (!sameBytes(hash(file.subarray(0, file.length - HASH_BYTES)), id))
+  const covered = idCovers(header.format.minor) === "header" ? end : file.length - HASH_BYTES
+  if (!sameBytes(hash(file.subarray(0, covered)), id))
     refuse("SNAPSHOT_CHECKSUM", { path: "file", expected: hex(id), actual: "another hash", hint: CHANGED })
   for (const [name, { entry, bytes }] of places)
     if (!sameBytes(hash(bytes), entry.sha256))
@@ -189,10 +190,10 @@ const readHeader = (file: Uint8Array): { readonly header: Header; readonly end: 
   checkFormat(decode(head, "header"))
   const header = decodeAs(HEADER, head, "header")
   const { minor } = header.format
-  if (minor !== minorFor(header.sections))
+  if (!isMinorFor(minor, header.sections))
     refuse("SNAPSHOT_VERSION", {
       path: "header.format.minor",
-      expected: `${minorFor(header.sections)}, for these sections`,
+      expected: "the minor version that has these sections",
       actual: `${minor}`,
       hint: CHANGED
     })

@@ -6,7 +6,7 @@ import { boardOf, type Live } from "../live.ts"
 import type { Prepared } from "../run-result.ts"
 import type { SignalClock } from "../signal-schedule.ts"
 import type { Container, Section } from "./container.ts"
-import { type Header, MAJOR, minorFor, type SectionEntry } from "./header.ts"
+import { type Header, MAJOR, MINOR, type SectionEntry } from "./header.ts"
 import { type Kept, keepPages } from "./kept-pages.ts"
 import { written } from "./lines.ts"
 import type { Memory } from "./memory.ts"
@@ -55,7 +55,7 @@ export class Moment {
     for (const { bytes, ...entry } of [...this.#sections, ...pages])
       places.set(entry.name, { entry: { ...entry, length: bytes.length, sha256: NO_HASH }, bytes })
     const header: Header = {
-      format: { major: MAJOR, minor: minorFor(this.#sections) },
+      format: { major: MAJOR, minor: MINOR },
       ...this.#header,
       sections: [...places.values()].map(({ entry }) => entry)
     }

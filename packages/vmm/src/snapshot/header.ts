@@ -3,9 +3,15 @@ import { type Saved, shape } from "@eltwo/cpu"
 
 /** Another major version is another format; a minor one adds what older readers can do without, or sections they are told to refuse. */
 export const MAJOR = 1
-export const MINOR = 1
-/** The lowest minor version that has all of these sections: older readers are told no more than they must be. */
-export const minorFor = (sections: readonly { readonly name: string }[]): number => (sections.some(({ name }) => name === "host") ? 1 : 0)
+export const MINOR = 2
+/**
+ * What the id at the end of a file is the SHA-256 of. `header`, since 1.2: everything up to the end of the header, which has the hashes of all the rest.
+ * `file`: everything before it.
+ */
+export const idCovers = (minor: number): "header" | "file" => (minor >= 2 ? "header" : "file")
+/** Whether a file of this minor version may have these sections; 1.1 was for those with a whole host only. */
+export const isMinorFor = (minor: number, sections: readonly { readonly name: string }[]): boolean =>
+  minor >= 2 || minor === (sections.some(({ name }) => name === "host") ? 1 : 0)
 /** Who writes it, in the header. */
 export const WRITER = { name: "eltwo", version: "0.1.0" } as const
 

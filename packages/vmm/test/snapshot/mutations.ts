@@ -56,8 +56,18 @@ const assemble = (file: Uint8Array, head: Uint8Array, sections: readonly Uint8Ar
   const view = new DataView(prefix.buffer)
   view.setUint32(8, head.length, true)
   view.setUint32(12, crc32(head), true)
-  const body = join([prefix, head, ...sections])
-  return join([body, sha256(body)])
+  const front = join([prefix, head])
+  const body = join([front, ...sections])
+  return join([body, sha256(isOld(head) ? body : front)])
+}
+/** Whether a header is of a version before 1.2, whose id is the hash of the whole file. */
+const isOld = (head: Uint8Array): boolean => {
+  try {
+    const { format } = decode(head, "header") as { readonly format?: { readonly minor?: Plain } | null }
+    return typeof format?.minor === "number" && format.minor < 2
+  } catch {
+    return false
+  }
 }
 /** The same with entries that fit their sections. */
 const sealed = (file: Uint8Array, { header, sections }: Parts): Uint8Array => {

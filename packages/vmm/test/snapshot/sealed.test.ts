@@ -255,6 +255,6 @@ const sealedAgain = (header: Header, sections: readonly Uint8Array[]): Uint8Arra
   const view = new DataView(prefix.buffer)
   view.setUint32(8, head.length, true)
   view.setUint32(12, crc32(head), true)
-  const body = new Uint8Array(Buffer.concat([prefix, head, ...sections]))
-  return new Uint8Array(Buffer.concat([body, sha256(body)]))
+  const front = new Uint8Array(Buffer.concat([prefix, head]))
+  return new Uint8Array(Buffer.concat([front, ...sections, sha256(front)]))
 }
