@@ -71,11 +71,11 @@ const begin = ({ mode, isProtected, engine, cpus, guests, programs, seed }: Plan
   const type = isProtected && MODES[mode].vms ? PROTECTED : 0n
   return { host, guests: guests.map((name) => new RunningGuest(host, vmGuest(name), type).schedule(host)) }
 }
-const ramOf = ({ board: { physical, ram } }: Host): Uint8Array => physical.bytes.subarray(ram.offset, ram.offset + ram.bytes)
+const ramOf = ({ board: { physical, ram } }: Host): Uint8Array => physical.read(ram.base, ram.bytes)!
 const save = ({ host, guests }: World): Saved => {
   const state = hostState(host, { sealed: true })
   if ("busy" in state) throw new Error(state.busy)
-  return { state, ram: ramOf(host).slice(), told: guests.map(({ reports, end }) => ({ reports: [...reports], end })) }
+  return { state, ram: ramOf(host), told: guests.map(({ reports, end }) => ({ reports: [...reports], end })) }
 }
 const restore = ({ state, ram, told }: Saved, mode: Mode, engine: "interp" | "jit"): World => {
   const board = createBoard({ ...HOST_BOARD, isa, pes: state.cpus.length })

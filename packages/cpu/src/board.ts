@@ -1,4 +1,5 @@
 import type { Instruction } from "@eltwo/isa"
+import { giveMemory, takeMemory, WASM_PAGE } from "./board-memory.ts"
 import { CodePages } from "./decode-cache.ts"
 import { type LEAVE, PE_BASE, PE_BYTES } from "./layout.ts"
 import { type Device, PAGE_BYTES, PhysicalMemory, type RamWindow } from "./memory.ts"
@@ -45,8 +46,10 @@ export interface BoardOptions<Isa extends InstructionSet = InstructionSet> {
   readonly memoryWhenOff?: "device" | "normal"
 }
 
-const WASM_PAGE = 0x10000
 const alignUp = (value: number, to: number): number => Math.ceil(value / to) * to
+
+/** Bytes of RAM that a board had in use at most for its memory to be kept. */
+const MOST_HELD = 64 << 20
 
 /** One machine: its WebAssembly.Memory, guest-physical memory, instruction set and processing elements. */
 export class Board {
@@ -81,7 +84,7 @@ export class Board {
     this.streamingVectorLengths = options.streamingVectorLengths ?? []
     this.counterFrequency = options.counterFrequency ?? 62_500_000n
     this.memoryWhenOff = options.memoryWhenOff ?? "device"
-    this.memory = new WebAssembly.Memory({ initial: pages, maximum: pages })
+    this.memory = takeMemory(pages)
     this.ram = { base: ramBase, bytes: ramBytes, offset }
     this.physical = new PhysicalMemory(this.memory, this.ram)
     this.pes = Array.from({ length: pes }, (_, index) => new Pe(this, index, PE_BASE + index * PE_BYTES))
@@ -89,6 +92,17 @@ export class Board {
     this.written = new WrittenPages(ramBytes / PAGE_BYTES, () => this.pes)
   }
 
+  /** Gives the board up: its memory goes to a later one. Nothing of it may be used any more, and nothing of it may be running. */
+  dispose(): void {
+    const { ram, physical } = this
+    // more than that would be held for nobody
+    if (physical.usedBytes > MOST_HELD) return
+    physical.clear(ram.base, ram.bytes)
+    physical.bytes.fill(0, 0, ram.offset)
+    physical.close()
+    this.regions = undefined
+    giveMemory(this.memory)
+  }
   attach(device: Device): void {
     this.physical.attach(device)
   }

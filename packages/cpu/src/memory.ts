@@ -43,12 +43,15 @@ export class PhysicalMemory {
   /** 1: the page is in `bytes`. The others are as the source has them, or zero. */
   readonly #used: Uint8Array
   #source: PageSource | undefined
+  /** Bytes of RAM there are. */
+  #bytes: number
 
   constructor(memory: WebAssembly.Memory, ram: RamWindow) {
     this.ram = ram
     this.bytes = new Uint8Array(memory.buffer)
     this.view = new DataView(memory.buffer)
     this.#used = new Uint8Array(ram.bytes / PAGE_BYTES)
+    this.#bytes = ram.bytes
   }
 
   /** Byte address in the machine's memory of `bytes` bytes of RAM at `physical`, or -1 when they do not all lie in RAM. */
@@ -62,7 +65,11 @@ export class PhysicalMemory {
   /** Whether `bytes` bytes from `physical` on all lie in RAM. */
   contains(physical: number, bytes: number): boolean {
     const from = physical - this.ram.base
-    return from >= 0 && from + bytes <= this.ram.bytes
+    return from >= 0 && from + bytes <= this.#bytes
+  }
+  /** There is no RAM any more: `at` finds none. */
+  close(): void {
+    this.#bytes = -1
   }
   #use(page: number): void {
     this.#used[page] = 1
@@ -76,6 +83,10 @@ export class PhysicalMemory {
   /** Whether a page, counted from the start of RAM, is in `bytes`. */
   isUsed(page: number): boolean {
     return this.#used[page] === 1
+  }
+  /** Bytes of all pages that are used. */
+  get usedBytes(): number {
+    return this.#used.reduce((sum, used) => sum + used, 0) * PAGE_BYTES
   }
   /** What a page that is not used holds; undefined: nothing but zeroes. */
   unusedPiece(page: number): Uint8Array | undefined {

@@ -1,13 +1,15 @@
 /** A virtual machine: the synchronous state under both faces of the API, Vm (Effect) and the Promise face. Failures are values here. */
 import { AccessError, MachineError, OptionError, SnapshotError, VmStateError } from "../errors.ts"
-import { accountOf, endOf, type Live, runnableOf } from "../live.ts"
+import { accountOf, boardOf, endOf, type Live, runnableOf } from "../live.ts"
 import type { HostStreams } from "../personality/linux/host.ts"
 import type { Begun } from "../run.ts"
 import { machineOf } from "../run.ts"
 import type { RunAccount, RunEnd, RunMachine } from "../run-result.ts"
 import type { SignalClock } from "../signal-schedule.ts"
+import { isKept } from "../snapshot/kept-pages.ts"
 import { reading } from "../snapshot/refusal.ts"
 import { saveLive, saveSealed } from "../snapshot/save.ts"
+import { forgetNotes } from "../snapshot/since.ts"
 import type { TraceEvent, TraceListener } from "../Trace.ts"
 import type { RunLimit } from "./config.ts"
 import { EventFeed } from "./event-feed.ts"
@@ -26,6 +28,12 @@ const STILL_TIME = 15
 /** Who reads events at leisure must not have to keep too many. */
 const SLICE_OBSERVED = 10_000
 
+/** The machine is not used any more: its memory goes to a later one, unless machines are still to be made of what it was. */
+const giveUp = (live: Live): void => {
+  const board = boardOf(live)
+  forgetNotes(live)
+  if (!isKept(board)) board.dispose()
+}
 const closed = (): VmStateError =>
   new VmStateError({ reason: "closed", message: "the virtual machine is closed", hint: "Make or restore another one." })
 
@@ -123,6 +131,8 @@ export class MachineState {
     this.#moment = undefined
     if ("from" in state) state.from.release()
     for (const feed of this.#feeds) feed.end()
+    // a run that has not noticed yet, or a machine forked from this one, still looks at its memory
+    if ("live" in state && !this.#running) giveUp(state.live)
   }
 
   async run(

@@ -6,6 +6,8 @@ export type Kept = ReadonlyMap<number, Uint8Array>
 type Keeping = Map<number, Uint8Array>
 const keeping = new WeakMap<Board, Set<Keeping>>()
 
+/** Whether somebody still looks at pages of a board as they were. */
+export const isKept = (board: Board): boolean => (keeping.get(board)?.size ?? 0) > 0
 /** Begins to keep a board's pages; `stop` ends it, and what was kept is given back. Several may be kept of one board, from different moments. */
 export const keepPages = (board: Board): { readonly kept: Kept; readonly stop: () => void } => {
   const all = keeping.get(board) ?? new Set<Keeping>()

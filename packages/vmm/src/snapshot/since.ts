@@ -22,6 +22,11 @@ export const noteFrom = (live: Live, id: Uint8Array, memories: readonly Memory[]
   last.get(live)?.stop()
   last.set(live, { id, memories, ...keepPages(boardOf(live)) })
 }
+/** Nothing will build on its snapshots any more. */
+export const forgetNotes = (live: Live): void => {
+  last.get(live)?.stop()
+  last.delete(live)
+}
 const sameMemories = (a: readonly Memory[], b: readonly Memory[]): boolean =>
   a.length === b.length && a.every((memory, i) => isSameMemory(memory, b[i]!))
 

@@ -5,7 +5,7 @@ import type { FileStatus, Host, HostTree } from "../../src/personality/linux/hos
 import { Process } from "../../src/personality/linux/process.ts"
 
 export const RAM = 0x4000_0000
-export const fakeMemory = (bytes: number): GuestMemory => ({ base: RAM, bytes: new Uint8Array(bytes), written: () => {} })
+export const fakeMemory = (bytes: number): GuestMemory => ({ base: RAM, bytes: new Uint8Array(bytes), touch: () => {}, written: () => {} })
 
 /** Registers that hold what was put into them. `steps` answers run(); the default is that nothing happens and the slice is used up. */
 export interface FakeCpu extends GuestCpu {

@@ -163,6 +163,7 @@ export class AddressSpace {
       const at = this.#locate(address + done, access)
       if (at < 0) break
       const count = Math.min(out.length - done, PAGE - ((address + done) % PAGE))
+      this.#memory.touch(at, count)
       out.set(this.#memory.bytes.subarray(at, at + count), done)
       done += count
     }
@@ -201,6 +202,7 @@ export class AddressSpace {
       const at = this.#locate(address + done, "read")
       if (at < 0) return undefined
       const count = Math.min(limit + 1 - done, PAGE - ((address + done) % PAGE))
+      this.#memory.touch(at, count)
       const bytes = this.#memory.bytes.subarray(at, at + count)
       const end = bytes.indexOf(0)
       out.set(end < 0 ? bytes : bytes.subarray(0, end), done)

@@ -54,7 +54,11 @@ export const directCpu = (board: Board, isa: Machine, { engine }: DirectOptions)
   const memory: GuestMemory = {
     base: board.ram.base,
     bytes: new Uint8Array(board.memory.buffer, board.ram.offset, board.ram.bytes),
-    written: (physical, length) => board.code.storedRange(physical, length)
+    touch: (at, length) => void board.physical.at(board.ram.base + at, length),
+    written: (physical, length) => {
+      board.physical.at(physical, length)
+      board.code.storedRange(physical, length)
+    }
   }
   const stopOf = (exit: Exit): GuestStop | "again" => {
     switch (exit.kind) {

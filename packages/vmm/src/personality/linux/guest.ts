@@ -4,8 +4,11 @@
 export interface GuestMemory {
   /** Guest-physical address of the first byte. */
   readonly base: number
+  /** What was not used yet does not count: `touch` and `written` put it there. */
   readonly bytes: Uint8Array
-  /** Tells the processor that bytes are about to be written behind its back: translated code there is dropped. */
+  /** Bytes from this offset on are about to be read. */
+  touch(at: number, length: number): void
+  /** Bytes are about to be written behind the processor's back: translated code there is dropped. */
   written(physical: number, length: number): void
 }
 

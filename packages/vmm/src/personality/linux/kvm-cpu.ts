@@ -1,6 +1,6 @@
 /** A GuestCpu that is a vCPU of the modelled KVM: each run is KVM_RUN, each register access KVM_GET_ONE_REG or KVM_SET_ONE_REG. */
 import { passTime, virtualTime } from "@eltwo/cpu"
-import { type Host, isErrno, REG, type RunExit, type Vcpu, VcpuFeature, type Vm } from "@eltwo/kvm"
+import { type Host, isErrno, type MemorySlot, REG, type RunExit, type Vcpu, VcpuFeature, type Vm } from "@eltwo/kvm"
 import type { GuestCpu, GuestMemory, GuestRegister, GuestStop } from "./guest.ts"
 import { SERVICE_CALL } from "./stub.ts"
 
@@ -52,18 +52,19 @@ export const kvmCpu = (host: Host, guestBytes: number): KvmCpu | string => {
   if (isErrno(vcpu)) return `KVM_CREATE_VCPU: ${vcpu}`
   const initialised = vcpu.init({ features: 1 << VcpuFeature.PSCI_0_2 })
   if (initialised !== undefined) return `KVM_ARM_VCPU_INIT: ${initialised}`
-  return cpuOf(vm, vcpu, region.bytes)
+  return cpuOf(vm, vcpu, vm.slots.at(RAM_BASE)!)
 }
 /** The processor of a VM that a snapshot restored: RAM in slot 0, vCPU 0. A string says what is missing. */
 export const restoredCpu = (vm: Vm, guestBytes: number): KvmCpu | string => {
   const slot = vm.slots.at(RAM_BASE)
   const vcpu = vm.vcpus[0]
   if (slot?.guestPhysical !== RAM_BASE || slot.length !== guestBytes) return "a VM with other memory"
-  return vcpu === undefined ? "a VM without vCPU 0" : cpuOf(vm, vcpu, vm.host.pages.view(slot.hostPhysical, slot.length))
+  return vcpu === undefined ? "a VM without vCPU 0" : cpuOf(vm, vcpu, slot)
 }
 
-const cpuOf = (vm: Vm, vcpu: Vcpu, ram: Uint8Array): KvmCpu => {
+const cpuOf = (vm: Vm, vcpu: Vcpu, { hostPhysical, length: ramBytes }: MemorySlot): KvmCpu => {
   const { host } = vm
+  const { code, physical, ram } = host.board
   const get = (id: bigint): bigint => {
     const value = vcpu.getOneReg(id)
     if (isErrno(value)) throw new Error(`KVM_GET_ONE_REG 0x${id.toString(16)}: ${value}`)
@@ -75,10 +76,13 @@ const cpuOf = (vm: Vm, vcpu: Vcpu, ram: Uint8Array): KvmCpu => {
   }
   const memory: GuestMemory = {
     base: RAM_BASE,
-    bytes: ram,
+    bytes: physical.bytes.subarray(hostPhysical - ram.base + ram.offset).subarray(0, ramBytes),
+    touch: (at, length) => void physical.at(hostPhysical + at, length),
     written: (guestPhysical, length) => {
-      const physical = vm.slots.physical(guestPhysical, length)
-      if (physical !== undefined) host.board.code.storedRange(physical, length)
+      const address = vm.slots.physical(guestPhysical, length)
+      if (address === undefined) return
+      physical.at(address, length)
+      code.storedRange(address, length)
     }
   }
   const pe = host.board.pes[0]!

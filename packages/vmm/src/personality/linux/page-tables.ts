@@ -89,6 +89,7 @@ export class PageTables {
     return table - this.#memory.base + 8 * (Math.floor(address / SPAN[level]!) % 512)
   }
   #low(at: number): number {
+    this.#memory.touch(at, 8)
     return this.#view.getUint32(at, true)
   }
   /** The output address of an entry whose low word is known. */

@@ -117,7 +117,8 @@ const TABLE_ENTRIES = 512
  * table; a string says what is wrong.
  */
 const tablesOf = (cpu: GuestCpu, root: number, taken: Set<number>): ReadonlyMap<number, number> | string => {
-  const { base, bytes } = cpu.memory
+  const { memory } = cpu
+  const { base, bytes } = memory
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
   const used = new Map<number, number>()
   const waiting: { readonly table: number; readonly level: number }[] = [{ table: root, level: 0 }]
@@ -126,6 +127,7 @@ const tablesOf = (cpu: GuestCpu, root: number, taken: Set<number>): ReadonlyMap<
     if (!isPage(cpu, table) || taken.has(table)) return `a translation table at 0x${table.toString(16)}`
     taken.add(table)
     let count = 0
+    memory.touch(table - base, PAGE)
     for (let i = 0; i < TABLE_ENTRIES; i++) {
       const entry = view.getBigUint64(table - base + 8 * i, true)
       if (entry === 0n) continue
