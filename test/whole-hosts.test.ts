@@ -4,7 +4,7 @@
  */
 import { createHash } from "node:crypto"
 import { isDeepStrictEqual } from "node:util"
-import { attachJit, createBoard, PAGE_BYTES } from "@eltwo/cpu"
+import { attachJit, createBoard, type PageSource } from "@eltwo/cpu"
 import { assembleLines } from "@eltwo/isa"
 import { type Host, type HostState, hostState, isErrno, type Mode, restoreHost, type Task } from "@eltwo/kvm"
 import { hvhe } from "@eltwo/plugin-hvhe"
@@ -24,6 +24,7 @@ interface World {
 interface Saved {
   readonly state: HostState
   readonly ram: Uint8Array
+  readonly memory: PageSource
   readonly told: readonly Pick<RunningGuest, "reports" | "end">[]
 }
 const PROGRAM = 0x400000
@@ -75,19 +76,16 @@ const ramOf = ({ board: { physical, ram } }: Host): Uint8Array => physical.read(
 const save = ({ host, guests }: World): Saved => {
   const state = hostState(host, { sealed: true })
   if ("busy" in state) throw new Error(state.busy)
-  return { state, ram: ramOf(host), told: guests.map(({ reports, end }) => ({ reports: [...reports], end })) }
+  return { state, ram: ramOf(host), memory: host.board.physical.contents(), told: guests.map(({ reports, end }) => ({ reports: [...reports], end })) }
 }
-const restore = ({ state, ram, told }: Saved, mode: Mode, engine: "interp" | "jit"): World => {
+const restore = ({ state, memory, told }: Saved, mode: Mode, engine: "interp" | "jit"): World => {
   const board = createBoard({ ...HOST_BOARD, isa, pes: state.cpus.length })
   if (engine === "jit") attachJit(board)
   const guests: RunningGuest[] = []
   const host = restoreHost(state, {
     board,
     mode,
-    memory: {
-      pieces: new Map(Array.from({ length: ram.length / PAGE_BYTES }, (_, page) => [page, ram.subarray(page * PAGE_BYTES, (page + 1) * PAGE_BYTES)])),
-      unpack: (piece, page) => page.set(piece)
-    },
+    memory,
     onExit: (vcpu) => (exit) => guests[vcpu.vm.id - 1]!.afterRun(exit, vcpu.id)
   })
   if (typeof host === "string") throw new Error(host)

@@ -343,8 +343,7 @@ export class World {
 /** The same host once more, on a board of its own. */
 const restored = (host: Host, board: Board, mode: Mode): Host => {
   const state = hostState(host, { sealed: true })
-  const { physical, ram } = host.board
-  const again = "busy" in state ? state.busy : restoreHost(state, { board, mode, fill: (memory) => memory.set(physical.read(ram.base, ram.bytes)!) })
+  const again = "busy" in state ? state.busy : restoreHost(state, { board, mode, memory: host.board.physical.contents() })
   if (typeof again === "string") throw new Error(again)
   return again
 }

@@ -98,6 +98,19 @@ export class PhysicalMemory {
     this.#source = source
     for (const [page, piece] of source.pieces) if (this.isUsed(page)) source.unpack(piece, this.#page(page))
   }
+  /** A copy of all of RAM, to supply another machine with. Pages of zeroes that were never used are left out. */
+  contents(): PageSource {
+    const pieces = new Map<number, Uint8Array>()
+    for (let page = 0; page < this.#used.length; page++) {
+      const piece = this.unusedPiece(page)
+      if (this.#used[page] === 0 && piece === undefined) continue
+      const copy = new Uint8Array(PAGE_BYTES)
+      if (this.#used[page] === 1) copy.set(this.#page(page))
+      else this.#source!.unpack(piece!, copy)
+      pieces.set(page, copy)
+    }
+    return { pieces, unpack: (piece, page) => page.set(piece) }
+  }
   /** Makes whole pages zero; they must lie in RAM. Whoever watches writes is told by the caller. */
   clear(physical: number, bytes: number): void {
     const first = this.pageOf(physical)

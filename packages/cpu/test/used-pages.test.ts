@@ -32,6 +32,17 @@ describe("a page that has contents", () => {
     expect(physical.unusedPiece(5)).toEqual(Uint8Array.of(5))
     expect(physical.unusedPiece(6)).toBeUndefined()
   })
+  it("is copied with all others, used or not", () => {
+    const [one, other] = [empty(), empty()]
+    one.physical.supply(source(3, 4))
+    one.write(addressOf(3) + 8, Uint8Array.of(99))
+    one.write(addressOf(200), Uint8Array.of(1))
+    other.physical.supply(one.physical.contents())
+    one.write(addressOf(3) + 8, Uint8Array.of(0))
+    expect([3, 4, 200].map((page) => other.physical.read(addressOf(page) + 8, 1)![0])).toEqual([99, 4, 0])
+    expect(other.physical.read(addressOf(200), 1)).toEqual(Uint8Array.of(1))
+    expect(one.physical.isUsed(4)).toBe(false)
+  })
   it("keeps what is written before the rest is looked at", () => {
     const board = empty()
     board.physical.supply(source(7))
