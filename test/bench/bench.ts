@@ -11,7 +11,7 @@
  * - `qemu`: `qemu-aarch64 -cpu max`, likewise the whole process (found as test/conformance/oracle.ts says; `-` without it),
  *
  * and how many times QEMU's time ours is. Exit status 1 when a program's output differs. The first run of the engine in a process also pays for the
- * host's compilation of the engine itself, so each program has a process of its own. Without GUESTs, what snapshots.ts measures comes after them.
+ * host's compilation of the engine itself, so each program has a process of its own. Without GUESTs, what starts.ts and snapshots.ts measure comes after them.
  */
 import { spawnSync } from "node:child_process"
 import { existsSync, readdirSync, readFileSync } from "node:fs"
@@ -23,6 +23,7 @@ import { setFlagsFromString } from "node:v8"
 import { runLinux } from "../conformance/linux-guest.ts"
 import { oracleTool } from "../conformance/oracle.ts"
 import { benchSnapshots } from "./snapshots.ts"
+import { benchStarts } from "./starts.ts"
 
 // Node 20 has relaxed SIMD behind a flag; later versions know the flag no more or ignore it.
 setFlagsFromString("--experimental-wasm-relaxed-simd")
@@ -90,7 +91,10 @@ const main = async (): Promise<number> => {
   const guests = guestsOf(positionals, values.filter)
   const runs = Math.max(1, Number(values.runs) || 1)
   const same = guests.length === 0 ? noGuests() : benchPrograms(guests, runs)
-  if (positionals.length === 0 && values.filter === "") await benchSnapshots(runs)
+  if (positionals.length === 0 && values.filter === "") {
+    benchStarts(runs)
+    await benchSnapshots(runs)
+  }
   return same ? 0 : 1
 }
 const noGuests = (): true => {
