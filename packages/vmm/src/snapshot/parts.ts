@@ -3,7 +3,7 @@ import { PE_STATE, peState, type Saved } from "@eltwo/cpu"
 import { isVmBusy, VM_STATE, type Vm, type VmState, vmState } from "@eltwo/kvm"
 import { isRunning, type Live } from "../live.ts"
 import { BARE_STATE } from "../personality/bare/machine.ts"
-import { PROCESS_STATE, processState } from "../personality/linux/process-state.ts"
+import { PROCESS_STATE, processState, WAIT_STATE } from "../personality/linux/process-state.ts"
 import { VM_MACHINE_STATE } from "../personality/vm/machine.ts"
 import { type Section, valuesSection } from "./container.ts"
 import { boardRam, hostSections, type Secrecy } from "./host-parts.ts"
@@ -18,7 +18,9 @@ export const SECTIONS = {
   bare: { name: "bare", version: 1, shape: BARE_STATE },
   vm: { name: "vm", version: 1, shape: VM_STATE },
   image: { name: "image", version: 1, shape: VM_MACHINE_STATE },
-  process: { name: "process", version: 1, shape: PROCESS_STATE }
+  process: { name: "process", version: 1, shape: PROCESS_STATE },
+  /** Only of a program that waits in a system call. */
+  wait: { name: "wait", version: 1, shape: WAIT_STATE }
 } as const
 export const section = <K extends keyof typeof SECTIONS>(which: K, value: Saved<(typeof SECTIONS)[K]["shape"]>): Section => {
   const { name, version, shape } = SECTIONS[which]
@@ -44,7 +46,9 @@ export const partsOf = (live: Live, secrecy: Secrecy = {}): { readonly sections:
   const { process } = live.program
   const { busy } = process
   if (busy !== undefined) notNow("process", busy)
-  return { sections: [...vm, section("process", processState(process))], memories }
+  const { waiting } = process
+  const wait = waiting === undefined ? [] : [section("wait", { for: waiting })]
+  return { sections: [...vm, section("process", processState(process)), ...wait], memories }
 }
 const notNow = (path: string, why: string): never =>
   refuse("SNAPSHOT_BUSY", { path, expected: "a guest between two instructions", actual: why, hint: "Save it a little earlier or later." })

@@ -272,5 +272,10 @@ const programIn = (prepared: Prepared, kvm: KvmHost, vm: Vm, container: Containe
   const cpu = restoredCpu(vm, prepared.options.mem)
   if (typeof cpu === "string") return content("section vm", cpu)
   const process = restoreProcess(cpu, prepared.host, values(container, "process"), listenersOf(cpu, prepared.tracer))
-  return typeof process === "string" ? content("section process", process) : { kind: "linux", kvm, vm, cpu, program: programOf(cpu, process) }
+  if (typeof process === "string") return content("section process", process)
+  if (container.header.sections.some(({ name }) => name === SECTIONS.wait.name)) {
+    const problem = process.waitAgain(values(container, "wait").for as "signal" | "input")
+    if (problem !== undefined) content("section wait", problem)
+  }
+  return { kind: "linux", kvm, vm, cpu, program: programOf(cpu, process) }
 }

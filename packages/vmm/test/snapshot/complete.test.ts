@@ -161,9 +161,9 @@ const CLASSES: Readonly<Record<string, Fields>> = {
   "../plugins/pkvm/src/host/side.ts Mapping": { machine: "pages", derived: "pfn" },
   "../plugins/pkvm/src/ownership/host-shares.ts HostShares": { machine: "#counts", made: "#calls" },
   "vmm/src/personality/linux/process.ts Process": {
-    saved: "space files signals timers options name limits unimplemented systemCalls faults",
+    saved: "space files signals timers options name limits unimplemented systemCalls faults #pause",
     made: "cpu host id",
-    refused: "#pause #end"
+    refused: "#end"
   },
   "vmm/src/personality/linux/address-space.ts AddressSpace": { saved: "areas tables #pages brkStart brk", made: "#memory" },
   "vmm/src/personality/linux/areas.ts Area": { saved: "start end" },

@@ -56,6 +56,8 @@ export const PROCESS_STATE = shape({
   }
 })
 export type ProcessState = Saved<typeof PROCESS_STATE>
+/** What it waits for in a system call, which its registers tell. Time passes at once for who waits for that. */
+export const WAIT_STATE = shape({ fields: { for: { oneOf: ["signal", "input"] } } })
 
 const infoState = (info: SignalInfo): Saved<typeof SIGNAL_INFO> => ({
   signal: info.signal,

@@ -2,7 +2,7 @@
 import type { Elf } from "../../elf.ts"
 import { AddressSpace } from "./address-space.ts"
 import { defaultLimits } from "./calls/limits.ts"
-import { SYSTEM_CALLS } from "./calls/table.ts"
+import { SYSTEM_CALLS, type SystemCall } from "./calls/table.ts"
 import { ERRNO } from "./errno.ts"
 import { exceptionClass, handleFault } from "./faults.ts"
 import { Files, MAX_FILES } from "./files.ts"
@@ -115,7 +115,7 @@ export class Process {
   readonly unimplemented = new Map<number, number>()
   systemCalls = 0
   faults = 0
-  #pause: { readonly pause: Pause; readonly finish: (result: bigint) => void } | undefined
+  #pause: { readonly pause: Pause; readonly finish: (result: bigint) => void; readonly number: number } | undefined
   #end: ProcessEnd | undefined
 
   private constructor(cpu: GuestCpu, host: Host, options: ProcessOptions, space: AddressSpace) {
@@ -171,7 +171,30 @@ export class Process {
   /** Why it cannot be saved now; undefined when it can. */
   get busy(): string | undefined {
     if (this.#end !== undefined) return "the program has ended"
-    return this.#pause === undefined ? undefined : `a system call waits for ${this.#pause.pause.for}`
+    const { pause, number } = this.#pause ?? {}
+    if (pause === undefined || number === undefined) return undefined
+    const canResume = SYSTEM_CALLS[number]?.resume !== undefined && pause.until === undefined
+    return canResume ? undefined : `a system call waits for ${pause.for}`
+  }
+  /** What it waits for, in the middle of a system call: its registers say in which. */
+  get waiting(): Pause["for"] | undefined {
+    return this.#pause?.pause.for
+  }
+  /** Goes on waiting in the system call of a restored program, all of which is in place. A string says why it cannot. */
+  waitAgain(what: Pause["for"]): string | undefined {
+    const { number, args, call, finish } = this.#asked()
+    const pause = call?.resume === "again" ? this.#tried(call, args) : call?.resume?.(this, args)
+    if (typeof pause !== "object" || pause.for !== what) return `system call ${number} that waits for ${what}`
+    this.#pause = { pause, finish, number }
+    return undefined
+  }
+  /** A call that waits for input, before it is tried again. */
+  #tried(call: SystemCall, args: readonly bigint[]): Pause {
+    const ready = () => {
+      const result = call.run(this, args)
+      return typeof result === "number" ? result : undefined
+    }
+    return { for: "input", ready, end: () => -ERRNO.EINTR, restarts: true }
   }
 
   #work(): number {
@@ -257,25 +280,31 @@ export class Process {
     if (this.#end === undefined && this.#pause === undefined) this.#return()
   }
 
-  #systemCall(): void {
+  /** The call that its registers ask for, and what to do with the result. */
+  #asked() {
     const { cpu } = this
-    this.systemCalls++
     const number = Number(cpu.x(8) & 0xffff_ffffn)
     const args = [0, 1, 2, 3, 4, 5].map((n) => cpu.x(n))
     const call = SYSTEM_CALLS[number]
-    if (call === undefined) this.#countUnimplemented(number)
     const report = (result: bigint) => this.options.onSystemCall?.({ number, name: call?.name ?? `syscall_${number}`, args, result })
     const finish = (result: bigint) => {
       cpu.setX(0, BigInt.asUintN(64, result))
       report(result)
     }
+    return { number, args, call, report, finish }
+  }
+  #systemCall(): void {
+    const { cpu } = this
+    this.systemCalls++
+    const { number, args, call, report, finish } = this.#asked()
+    if (call === undefined) this.#countUnimplemented(number)
     const outcome: CallResult = call === undefined ? -ERRNO.ENOSYS : call.run(this, args)
     if (outcome === "registers-set") report(cpu.x(0))
     else if (typeof outcome !== "object") finish(BigInt(outcome))
     else if ("exit" in outcome) {
       this.#end = { kind: "exited", status: outcome.exit & 0xff }
       report(0n)
-    } else this.#pause = { pause: outcome, finish }
+    } else this.#pause = { pause: outcome, finish, number }
   }
   #countUnimplemented(number: number): void {
     const count = this.unimplemented.get(number)

@@ -1,7 +1,7 @@
 /** System calls about signals. */
 import { ERRNO } from "../errno.ts"
 import { badStackCode } from "../faults.ts"
-import type { CallResult, Process } from "../process.ts"
+import type { CallResult, Pause, Process } from "../process.ts"
 import { leaveHandler, signalInfoBytes } from "../signal-frame.ts"
 import { type Action, CODE, SIGNAL, SIGNALS, type SignalInfo } from "../signals.ts"
 import { give, giveWords, int, timespec, view, word } from "./arguments.ts"
@@ -97,20 +97,24 @@ const suspend = (process: Process, [at, bytes]: readonly bigint[]): CallResult =
   const set = word(process, at!)
   if (set === undefined) return -ERRNO.EFAULT
   process.signals.suspendWith(set)
-  return { for: "signal", end: () => -ERRNO.EINTR, restarts: false }
+  return SUSPENDED
 }
+const SUSPENDED: Pause = { for: "signal", end: () => -ERRNO.EINTR, restarts: false }
 const timedWait = (process: Process, [at, infoAt, timeoutAt, bytes]: readonly bigint[]): CallResult => {
   if (bytes !== SET_BYTES) return -ERRNO.EINVAL
   const set = word(process, at!)
   if (set === undefined) return -ERRNO.EFAULT
   const timeout = timeoutAt === 0n ? undefined : timespec(process, timeoutAt!)
   if (typeof timeout === "number") return timeout
+  return forSignal(process, set, infoAt!, timeout === undefined ? undefined : process.cpu.nanoseconds() + timeout)
+}
+const forSignal = (process: Process, set: bigint, infoAt: bigint, until: bigint | undefined): Pause => {
   const ready = (): number | undefined => {
     const info = process.signals.takeOf(set)
-    return info && ((infoAt !== 0n && give(process, infoAt!, signalInfoBytes(info))) || info.signal)
+    return info && ((infoAt !== 0n && give(process, infoAt, signalInfoBytes(info))) || info.signal)
   }
   const end = (reason: "time" | "signal") => -(reason === "time" ? ERRNO.EAGAIN : ERRNO.EINTR)
-  return { for: "signal", ready, end, restarts: false, ...(timeout === undefined ? {} : { until: process.cpu.nanoseconds() + timeout }) }
+  return { for: "signal", ready, end, restarts: false, ...(until === undefined ? {} : { until }) }
 }
 
 const signalReturn = (process: Process): CallResult => {
@@ -126,14 +130,21 @@ export const signalCalls: SystemCalls = {
   130: { name: "tkill", run: (process, [thread, signal]) => threadKill(process, process.id, int(thread!), signal!) },
   131: { name: "tgkill", run: (process, [group, thread, signal]) => threadKill(process, int(group!), int(thread!), signal!) },
   132: { name: "sigaltstack", run: sigaltstack },
-  133: { name: "rt_sigsuspend", run: suspend },
+  133: { name: "rt_sigsuspend", run: suspend, resume: () => SUSPENDED },
   134: { name: "rt_sigaction", run: sigaction },
   135: { name: "rt_sigprocmask", run: sigprocmask },
   136: {
     name: "rt_sigpending",
     run: (process, [at, bytes]) => (bytes! > SET_BYTES ? -ERRNO.EINVAL : giveWords(process, at!, process.signals.pendingSet() & process.signals.mask))
   },
-  137: { name: "rt_sigtimedwait", run: timedWait },
+  137: {
+    name: "rt_sigtimedwait",
+    run: timedWait,
+    resume: (process, [at, infoAt]) => {
+      const set = word(process, at!)
+      return set === undefined ? -ERRNO.EFAULT : forSignal(process, set, infoAt!, undefined)
+    }
+  },
   138: { name: "rt_sigqueueinfo", run: (process, [group, signal, at]) => queue(process, int(group!), int(group!), signal!, at!) },
   139: { name: "rt_sigreturn", run: signalReturn },
   240: { name: "rt_tgsigqueueinfo", run: (process, [group, thread, signal, at]) => queue(process, int(group!), int(thread!), signal!, at!) }

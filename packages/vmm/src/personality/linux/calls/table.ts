@@ -1,5 +1,5 @@
 /** Every system call that is implemented, by number (asm-generic table of arm64). */
-import type { CallResult, Process } from "../process.ts"
+import type { CallResult, Pause, Process } from "../process.ts"
 import { descriptorCalls } from "./descriptors.ts"
 import { identityCalls } from "./identity.ts"
 import { memoryCalls } from "./memory.ts"
@@ -14,6 +14,11 @@ import { waitingCalls } from "./waiting.ts"
 export interface SystemCall {
   readonly name: string
   readonly run: (process: Process, args: readonly bigint[]) => CallResult
+  /**
+   * The pause of a call that was found to wait for ever, when the program is restored: nothing is done a second time. `again`: what waits for input is simply tried
+   * again. A call without it that waits cannot be saved. A number: these arguments cannot have led to a pause.
+   */
+  readonly resume?: "again" | ((process: Process, args: readonly bigint[]) => Pause | number)
 }
 export type SystemCalls = Readonly<Record<number, SystemCall>>
 

@@ -96,10 +96,11 @@ const atOffset = (offset: bigint, move: (offset: number) => CallResult): CallRes
 
 export const transferCalls: SystemCalls = {
   62: { name: "lseek", run: ({ files }, [fd, offset, whence]) => files.seek(int(fd!), long(offset!), int(whence!)) },
-  63: { name: "read", run: (process, [fd, at, count]) => whenInput(() => readInto(process, int(fd!), size(at!), size(count!))) },
+  63: { name: "read", resume: "again", run: (process, [fd, at, count]) => whenInput(() => readInto(process, int(fd!), size(at!), size(count!))) },
   64: { name: "write", run: (process, [fd, at, count]) => writeFrom(process, int(fd!), size(at!), size(count!)) },
   65: {
     name: "readv",
+    resume: "again",
     run: (process, [fd, at, count]) => whenInput(() => vectors(process, at!, count!, (base, bytes) => readInto(process, int(fd!), base, bytes)))
   },
   66: {
@@ -108,6 +109,7 @@ export const transferCalls: SystemCalls = {
   },
   67: {
     name: "pread64",
+    resume: "again",
     run: (process, [fd, at, count, offset]) =>
       atOffset(offset!, (from) => whenInput(() => readInto(process, int(fd!), size(at!), size(count!), from)))
   },
@@ -117,6 +119,7 @@ export const transferCalls: SystemCalls = {
   },
   69: {
     name: "preadv",
+    resume: "again",
     run: (process, [fd, at, count, offset]) =>
       atOffset(offset!, (from) =>
         whenInput(() => vectors(process, at!, count!, (base, bytes, done) => readInto(process, int(fd!), base, bytes, from + done)))
@@ -129,5 +132,5 @@ export const transferCalls: SystemCalls = {
         whenInput(() => vectors(process, at!, count!, (base, bytes, done) => writeFrom(process, int(fd!), base, bytes, to + done)))
       )
   },
-  71: { name: "sendfile", run: (process, args) => whenInput(() => sendfile(process, args)) }
+  71: { name: "sendfile", resume: "again", run: (process, args) => whenInput(() => sendfile(process, args)) }
 }

@@ -1,8 +1,8 @@
 /** System calls that wait: for time to pass, for files, for a word of memory to change. */
 import { ERRNO } from "../errno.ts"
-import type { CallResult, Process } from "../process.ts"
+import type { CallResult, Pause, Process } from "../process.ts"
 import { give, giveTimespec, int, size, timespec, unsigned, view, word } from "./arguments.ts"
-import type { SystemCalls } from "./table.ts"
+import type { SystemCall, SystemCalls } from "./table.ts"
 import { clock } from "./time.ts"
 
 const TIMER_ABSTIME = 1
@@ -41,15 +41,21 @@ const futex = (process: Process, [at, operation, value, timeout]: readonly bigin
   const current = view(process, at!, 4)
   if (current === undefined) return -ERRNO.EFAULT
   if (current.getUint32(0, true) !== unsigned(value!)) return -ERRNO.EAGAIN
-  const end = (reason: "time" | "signal") => -(reason === "time" ? ERRNO.ETIMEDOUT : ERRNO.EINTR)
-  if (timeout === 0n) return { for: "signal", end, restarts: true }
+  if (timeout === 0n) return onFutex(undefined)
   const length = timespec(process, timeout!)
   if (typeof length === "number") return length
   const now = process.cpu.nanoseconds()
-  if (command === FUTEX.WAIT) return { for: "signal", until: now + length, end, restarts: true }
+  if (command === FUTEX.WAIT) return onFutex(now + length)
   const reference = (int(operation!) & FUTEX.REALTIME) !== 0 ? process.host.startTime + now : now
-  return { for: "signal", until: now + (length > reference ? length - reference : 0n), end, restarts: true }
+  return onFutex(now + (length > reference ? length - reference : 0n))
 }
+const to = (until: bigint | undefined) => (until === undefined ? {} : { until })
+const onFutex = (until: bigint | undefined): Pause => ({
+  for: "signal",
+  ...to(until),
+  end: (reason) => -(reason === "time" ? ERRNO.ETIMEDOUT : ERRNO.EINTR),
+  restarts: true
+})
 
 /** Waits with another signal mask, when one is given, until the timeout; nothing else ends it. A zero timespec address means forever. */
 const waitForNothing = (process: Process, timeout: bigint, mask: bigint | undefined): CallResult => {
@@ -57,12 +63,15 @@ const waitForNothing = (process: Process, timeout: bigint, mask: bigint | undefi
   if (typeof length === "number") return length
   const { signals } = process
   if (mask !== undefined) signals.suspendWith(mask)
+  return onNothing(process, length === undefined ? undefined : process.cpu.nanoseconds() + length)
+}
+const onNothing = ({ signals }: Process, until: bigint | undefined): Pause => {
   const end = (reason: "time" | "signal"): number => {
     if (reason === "signal") return -ERRNO.EINTR
     signals.resumeMask()
     return 0
   }
-  return { for: "signal", ...(length === undefined ? {} : { until: process.cpu.nanoseconds() + length }), end, restarts: false }
+  return { for: "signal", ...to(until), end, restarts: false }
 }
 /** The signal mask a call brings along; undefined when none, a number when it is bad. */
 const givenMask = (process: Process, at: bigint, bytes: bigint): bigint | undefined | number =>
@@ -115,10 +124,12 @@ const select = (process: Process, [count, readAt, writeAt, exceptAt, timeout, ma
   return ready || waitForNothing(process, timeout!, mask)
 }
 
+const forNothing: SystemCall["resume"] = (process) => onNothing(process, undefined)
+
 export const waitingCalls: SystemCalls = {
-  72: { name: "pselect6", run: select },
-  73: { name: "ppoll", run: poll },
-  98: { name: "futex", run: futex },
+  72: { name: "pselect6", run: select, resume: forNothing },
+  73: { name: "ppoll", run: poll, resume: forNothing },
+  98: { name: "futex", run: futex, resume: () => onFutex(undefined) },
   101: { name: "nanosleep", run: (process, [request, remaining]) => sleep(process, request!, remaining!, false, 1) },
   115: {
     name: "clock_nanosleep",
