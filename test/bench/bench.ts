@@ -11,7 +11,8 @@
  * - `qemu`: `qemu-aarch64 -cpu max`, likewise the whole process (found as test/conformance/oracle.ts says; `-` without it),
  *
  * and how many times QEMU's time ours is. Exit status 1 when a program's output differs. The first run of the engine in a process also pays for the
- * host's compilation of the engine itself, so each program has a process of its own. Without GUESTs, what starts.ts and snapshots.ts measure comes after them.
+ * host's compilation of the engine itself, so each program has a process of its own. Without GUESTs, what starts.ts, exits.ts and snapshots.ts measure
+ * comes after them.
  */
 import { spawnSync } from "node:child_process"
 import { existsSync, readdirSync, readFileSync } from "node:fs"
@@ -22,6 +23,7 @@ import { parseArgs } from "node:util"
 import { setFlagsFromString } from "node:v8"
 import { runLinux } from "../conformance/linux-guest.ts"
 import { oracleTool } from "../conformance/oracle.ts"
+import { benchExits } from "./exits.ts"
 import { benchSnapshots } from "./snapshots.ts"
 import { benchStarts } from "./starts.ts"
 
@@ -93,6 +95,7 @@ const main = async (): Promise<number> => {
   const same = guests.length === 0 ? noGuests() : benchPrograms(guests, runs)
   if (positionals.length === 0 && values.filter === "") {
     benchStarts(runs)
+    benchExits(runs)
     await benchSnapshots(runs)
   }
   return same ? 0 : 1
