@@ -12,6 +12,8 @@ const FLAGS_A = PE.FLAGS_A >> 2
 const FLAGS_B = PE.FLAGS_B >> 2
 const FLAGS_KIND = PE.FLAGS_KIND >> 2
 const RETIRED = PE.RETIRED >> 2
+/** Of a Z register, at most. */
+export const VECTOR_BYTES = 256
 /** The highest exception level, EL2, with its own stack pointer and everything masked. */
 const RESET_STATE = (2 << 2) | PSTATE.SP | PSTATE.D | PSTATE.A | PSTATE.I | PSTATE.F
 
@@ -75,6 +77,8 @@ export class Pe {
   hostFirmware = false
   /** Effective vector length now (SVL in streaming mode), in bits. Kept up to date by whoever changes ZCR_ELx, SMCR_ELx, SVCR or the exception level. */
   vectorBits = 128
+  /** Z registers are zero from this byte on, and the bits of P and FFR that belong there: no code ran, and nothing was loaded, that could have changed it. */
+  vectorsZeroFrom = VECTOR_BYTES
   /** Effective streaming vector length, in bits. */
   streamingVectorBits = 128
   /** SCTLR_ELx.A in force at the current exception level: every misaligned access faults. */
@@ -203,10 +207,12 @@ export class Pe {
 
   /** All bytes of Z`n` (V is the first 16). */
   z(n: number): Uint8Array {
+    this.vectorsZeroFrom = VECTOR_BYTES
     return this.bytes.subarray(PE.Z + 256 * n, PE.Z + 256 * n + 256)
   }
   /** All bytes of P`n`; 16 is FFR. */
   p(n: number): Uint8Array {
+    this.vectorsZeroFrom = VECTOR_BYTES
     return this.bytes.subarray(PE.P + 32 * n, PE.P + 32 * n + 32)
   }
   /** Low 128 bits of V`n` as a bigint: for tests and tools. */

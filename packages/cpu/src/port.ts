@@ -8,7 +8,7 @@ import { checkGate } from "./gates.ts"
 import { PE } from "./layout.ts"
 import { maintain } from "./maintenance.ts"
 import { externalAbort, translate } from "./mmu.ts"
-import type { Pe } from "./pe.ts"
+import { type Pe, VECTOR_BYTES } from "./pe.ts"
 import { synchronizeErrors } from "./pending.ts"
 import { synchronize } from "./processor-state.ts"
 import { writePstateImmediate } from "./pstate-immediate.ts"
@@ -194,8 +194,21 @@ export const portOf = (pe: Pe): Port => {
       takeException(pe, exception)
       return undefined
     },
-    ldr: (address, bytes) => attempt("ldr", () => readMemory(pe, address, bytes)),
-    str: (address, bytes, value) => nothing(attempt("str", () => writeMemory(pe, address, bytes, value))),
+    ldr: (address, bytes) => {
+      try {
+        return readMemory(pe, address, bytes)
+      } catch (error) {
+        return trapped(error, "ldr")
+      }
+    },
+    str: (address, bytes, value) => {
+      try {
+        writeMemory(pe, address, bytes, value)
+        return undefined
+      } catch (error) {
+        return trapped(error, "str")
+      }
+    },
     sys: (operation, operand = 0n) => {
       const encoding = encodingOfSystemInstruction(operation)
       if (encoding === undefined) throw new RangeError(`There is no system instruction ${operation}`)
@@ -257,8 +270,8 @@ const writeMemory = (pe: Pe, address: bigint, bytes: AccessBytes, value: bigint)
 /** The register files as state components see them. */
 export const registerBytesOf = (pe: Pe): RegisterBytes => {
   const place = { FPSR: PE.FPSR, FPCR: PE.FPCR } as const
-  const x = pe.bytes.subarray(PE.X, PE.X + 31 * 8)
   const z = Array.from({ length: 32 }, (_, n) => pe.z(n))
+  const x = pe.bytes.subarray(PE.X, PE.X + 31 * 8)
   return {
     get vectorBytes() {
       return pe.vectorBits / 8
@@ -270,7 +283,10 @@ export const registerBytesOf = (pe: Pe): RegisterBytes => {
       return pe.svcr
     },
     X: () => x,
-    Z: (n) => z[n]!,
+    Z: (n) => {
+      pe.vectorsZeroFrom = VECTOR_BYTES
+      return z[n]!
+    },
     P: (n) => pe.p(n),
     ZA: (index) => {
       const row = pe.streamingVectorBits / 8

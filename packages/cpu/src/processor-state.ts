@@ -1,7 +1,7 @@
 /** PSTATE and what follows from it: stack pointer banks, translation context, checks in force, vector lengths. */
 import { PE, PSTATE } from "./layout.ts"
 import type { Pe } from "./pe.ts"
-import { haveUpperBits, hideUpperBits, updateVectorLengths } from "./vector-length.ts"
+import { haveUpperBits, hideUpperBits, updateVectorLengths, vectorsAreUsed } from "./vector-length.ts"
 
 const SCTLR = { A: 1 << 1, SA: 1 << 3, SA0: 1 << 4, nAA: 1 << 6 } as const
 
@@ -39,6 +39,7 @@ export const deriveForEngines = (pe: Pe): void => {
   const sctlr = controls.low(el === 2 || (el === 0 && controls.host) ? controls.slot.SCTLR_EL2 : controls.slot.SCTLR_EL1)
   const regime = translation.current()
   translation.select()
+  vectorsAreUsed(pe)
   pe.alignmentCheck = (sctlr & SCTLR.A) !== 0 || (!regime.enabled && !regime.normalWhenOff)
   pe.nonAligned = (sctlr & SCTLR.nAA) !== 0
   pe.stackAlignmentCheck = (sctlr & (el === 0 ? SCTLR.SA0 : SCTLR.SA)) !== 0

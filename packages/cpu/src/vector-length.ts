@@ -38,8 +38,16 @@ export const updateVectorLengths = (pe: Pe): void => {
   const { vectorLengths, streamingVectorLengths } = pe.board
   pe.streamingVectorBits = implementedLength(streamingVectorLengths, requested(pe, SMCR))
   const bits = pe.svcr & SM ? pe.streamingVectorBits : implementedLength(vectorLengths, requested(pe, ZCR))
-  if (bits < pe.vectorBits) truncate(pe, bits / 8)
+  if (bits < pe.vectorBits && bits / 8 < pe.vectorsZeroFrom) {
+    truncate(pe, bits / 8)
+    pe.vectorsZeroFrom = bits / 8
+  }
   pe.vectorBits = bits
+  if (pe.el < pe.modelledEl) vectorsAreUsed(pe)
+}
+/** Code may run now, and fill vectors of the current length. */
+export const vectorsAreUsed = (pe: Pe): void => {
+  pe.vectorsZeroFrom = Math.max(pe.vectorsZeroFrom, pe.vectorBits / 8)
 }
 /** Z registers are longer than V, and open to the current exception level outside streaming mode. */
 export const haveUpperBits = (pe: Pe): boolean => pe.vectorBits > V_BITS && !(pe.svcr & SM) && isOpen(pe, "fp") && isOpen(pe, "sve")

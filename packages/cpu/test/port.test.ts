@@ -2,7 +2,7 @@
 import { base, composeOrThrow, SMTC } from "@eltwo/isa"
 import fpsimd from "@eltwo/plugin-fpsimd"
 import { beforeEach, describe, expect, it } from "vitest"
-import { Board, PortTrap, portOf, registerNamed, startAt, synchronize, writeRegister } from "../src/index.ts"
+import { Board, PE, PortTrap, portOf, registerNamed, startAt, synchronize, writeRegister } from "../src/index.ts"
 import { scalable } from "./scalable-extension.ts"
 
 const RAM = 0x40000000
@@ -181,5 +181,87 @@ describe("memory", () => {
     startAt(pe, 1, 0n)
     expect((port.sys("tlbi alle2is") as PortTrap).esr).toBe(0x02000000)
     expect(port.sys("tlbi vmalle1")).toBeUndefined()
+  })
+})
+
+describe("lists of registers", () => {
+  const names = [
+    "SCTLR_EL1",
+    "CPACR_EL1",
+    "TCR_EL1",
+    "ELR_EL1",
+    "SP_EL1",
+    "CNTKCTL_EL1",
+    "TPIDR_EL0",
+    "HCR_EL2",
+    "CNTHCTL_EL2",
+    "VBAR_EL1",
+    "FPCR",
+    "NZCV"
+  ]
+  const list = { names, slots: names.map((_, i) => names.length - 1 - i) }
+  const noise = (): BigUint64Array => BigUint64Array.from(names, (_, i) => BigInt.asUintN(64, 0x9e37_79b9_7f4a_7c15n * BigInt(i + 3)))
+
+  it.each([0n, E2H])("move what MRS and MSR of each move, with HCR_EL2 %i", (e2h) => {
+    const [one, other] = [0, 1].map(() => new Board({ isa: board.isa, ramBase: RAM, ramBytes: 1 << 16 }).pes[0]!) as [typeof pe, typeof pe]
+    for (const each of [one, other]) {
+      startAt(each, 2, BigInt(RAM))
+      const its = portOf(each)
+      its.msr("HCR_EL2", RW | e2h)
+      its.isb()
+      its.msr(e2h ? "CPACR_EL1" : "CPTR_EL2", e2h ? FPEN : 0n)
+      its.isb()
+    }
+    const [lists, singles] = [portOf(one), portOf(other)]
+    const values = noise()
+    expect(lists.msrAll(list, values)).toBeUndefined()
+    for (const [i, name] of names.entries()) expect(singles.msr(name, values[list.slots[i]!]!)).toBeUndefined()
+    expect([...one.system]).toEqual([...other.system])
+    expect([one.flags, one.fpcr]).toEqual([other.flags, other.fpcr])
+    const memory = noise()
+    expect(lists.mrsAll(list, memory)).toBeUndefined()
+    for (const [i, name] of names.entries()) expect([name, memory[list.slots[i]!]]).toEqual([name, singles.mrs(name)])
+    lists.isb()
+    singles.isb()
+    expect([...one.system]).toEqual([...other.system])
+  })
+  it("end where one is trapped, and names unknown to the machine are refused", () => {
+    port.msr("CPACR_EL1", 0n)
+    port.isb()
+    const trapping = { names: ["TPIDR_EL0", "FPCR", "TPIDR_EL1"], slots: [0, 1, 2] }
+    port.msr("TPIDR_EL1", 5n)
+    expect(port.msrAll(trapping, BigUint64Array.of(1n, 2n, 3n))).toMatchObject({ operation: "msr FPCR", el: 2 })
+    expect([port.mrs("TPIDR_EL0"), port.mrs("TPIDR_EL1")]).toEqual([1n, 5n])
+    expect(() => port.mrsAll({ names: ["CR0"], slots: [0] }, new BigUint64Array(1))).toThrow("This machine has no register CR0")
+  })
+})
+
+describe("vectors that become shorter", () => {
+  const wide = new Board({ isa: board.isa, ramBase: RAM, ramBytes: 1 << 16, memoryWhenOff: "normal", vectorLengths: [128, 512] }).pes[0]!
+  const its = portOf(wide)
+  /** The length EL2 uses, as the field of ZCR_EL2. */
+  const setLength = (field: bigint): void => {
+    its.msr("ZCR_EL2", field)
+    its.isb()
+  }
+  it.each([
+    ["registers were written as such", 2, () => wide.z(7).fill(0xff)],
+    ["code ran", 3, () => wide.bytes.fill(0xff, PE.Z, PE.Z + 64)]
+  ] as const)("lose what was above, also when %s since they were short", (_, modelledEl, write) => {
+    startAt(wide, 2, BigInt(RAM))
+    its.msr("HCR_EL2", RW | E2H)
+    its.isb()
+    its.msr("CPACR_EL1", FPEN | ZEN)
+    its.isb()
+    setLength(3n)
+    wide.z(7).fill(0xff)
+    setLength(0n)
+    expect(wide.vectorBits).toBe(128)
+    wide.modelledEl = modelledEl
+    setLength(3n)
+    expect(wide.vectorBits).toBe(512)
+    write()
+    setLength(0n)
+    expect([...wide.bytes.subarray(PE.Z, PE.Z + 32 * 256)].filter((byte, i) => byte !== 0 && i % 256 >= 16)).toEqual([])
   })
 })

@@ -2,7 +2,7 @@
 
 import { IN_FORCE } from "../controls.ts"
 import { PE, PSTATE } from "../layout.ts"
-import type { Pe } from "../pe.ts"
+import { type Pe, VECTOR_BYTES } from "../pe.ts"
 import { type Saved, shape } from "./shape.ts"
 
 const Z_BYTES = 256
@@ -183,6 +183,7 @@ export const restorePe = (pe: Pe, state: PeState): void => {
   pe.restored()
   // Lengths are derived now: what the registers hold comes behind them, so that nothing is cut off.
   scatter(pe, PE.Z, Z_BYTES, Z_COUNT, state.z)
+  pe.vectorsZeroFrom = VECTOR_BYTES
   if (state.p.length > 0) scatter(pe, PE.P, P_BYTES, P_COUNT, state.p)
   else pe.bytes.fill(0, PE.P, PE.P + P_COUNT * P_BYTES)
   pe.bytes.fill(0, PE.ZA, PE.ZA + Z_BYTES * Z_BYTES)
