@@ -121,6 +121,7 @@ export class Pe {
   }
   /** To be called after the block was written from outside, as by a snapshot: everything derived from it is derived anew. */
   restored(): void {
+    this.vectorsZeroFrom = VECTOR_BYTES
     this.controls.restored()
     this.translation.tlb.clear()
     deriveState(this)

@@ -1,6 +1,6 @@
 /** Power off and on again: everything a processing element held is lost but virtual time. */
 import { PE, PSTATE } from "./layout.ts"
-import { type Pe, VECTOR_BYTES } from "./pe.ts"
+import type { Pe } from "./pe.ts"
 import { idleLines } from "./pending.ts"
 
 /** What UNKNOWN registers hold after power on, so that nobody comes to rely on zeroes. */
@@ -15,7 +15,6 @@ export const resetPe = (pe: Pe): void => {
   bytes.fill(UNKNOWN, PE.X, PE.PC)
   bytes.fill(0, PE.PC, PE.TLB)
   bytes.fill(UNKNOWN, PE.Z, PE.SYSTEM)
-  pe.vectorsZeroFrom = VECTOR_BYTES
   bytes.fill(UNKNOWN, PE.ZA, PE.TLBS)
   pe.doublewords[PE.FPMR >> 3] = 0n
   pe.doublewords[PE.RETIRED >> 3] = retired

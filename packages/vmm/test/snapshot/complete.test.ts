@@ -28,7 +28,7 @@ const CLASSES: Readonly<Record<string, Fields>> = {
   "cpu/src/pe.ts Pe": {
     saved: "index bytes x system modelledEl hostFirmware lines eventRegister controls",
     made: "board base halfwords words signedWords doublewords view",
-    derived: "vectorBits streamingVectorBits alignmentCheck nonAligned stackAlignmentCheck fetchEpoch attention translation trapKeys"
+    derived: "vectorBits vectorsZeroFrom streamingVectorBits alignmentCheck nonAligned stackAlignmentCheck fetchEpoch attention translation trapKeys"
   },
   "cpu/src/layout.ts PE": {
     saved: "X SP PC FLAGS_A FLAGS_B FLAGS_KIND PSTATE FPSR FPCR SVCR RETIRED MONITOR_SIZE MONITOR_ADDRESS MONITOR_VALUE FPMR IDLE Z P ZT0 SYSTEM ZA",
