@@ -6,9 +6,9 @@ import { expect } from "vitest"
 import { MODES as ALL_MODES } from "../../packages/kvm/test/smp-machine.ts"
 import { DATA } from "../../plugins/vhe/test/machine.ts"
 
-const { vhe, nvhe, hvhe } = ALL_MODES
-/** Those in which a host is saved whole. */
-export const MODES = Object.entries({ vhe, nvhe, hvhe })
+const { vhe, nvhe, hvhe, pkvm } = ALL_MODES
+/** Every mode saves a host whole. */
+export const MODES = Object.entries({ vhe, nvhe, hvhe, pkvm })
 export type Engine = "interp" | "jit"
 
 export const savedHost = (host: Host): Uint8Array => {

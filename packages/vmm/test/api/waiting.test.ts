@@ -107,6 +107,33 @@ describe.each(["vhe", "pkvm"] as const)("a program that waits, under %s", (mode)
     expect(await ends(all)).toEqual({ kind: "exited", status: 5 + 64 })
   })
 })
+it.each([
+  ["anywhere", "mov x0, #33\n mov x9, #20000\n1: subs x9, x9, #1\n b.ne 1b\n mov x8, #172", 5000],
+  ["in a call that waits", FUTEX, Number.POSITIVE_INFINITY]
+])("a program that SIGSTOP has stopped %s goes on with SIGCONT", async (_, call, maxInstructions) => {
+  const vm = await Vm.make({ guest: { source: program(call) }, mem: "2M", plugin: PLUGINS, streams: keyboard().streams })
+  await vm.run({ maxInstructions })
+  vm.signal(19)
+  expect(await vm.run()).toEqual({ kind: "waiting", for: "signal" })
+  const file = vm.snapshot()
+  const all = [vm, await Vm.restore(file, { plugin: PLUGINS, streams: keyboard().streams }), vm.fork({ streams: keyboard().streams })]
+  for (const each of all) {
+    expect(Buffer.compare(each.snapshot(), file)).toBe(0)
+    if (call === FUTEX) {
+      // it goes on waiting
+      each.signal(18)
+      expect(await each.run()).toEqual({ kind: "waiting", for: "signal" })
+      each.signal(SIGUSR1)
+    } else {
+      // another signal does not make it go on
+      each.signal(SIGUSR1)
+      expect(await each.run()).toEqual({ kind: "waiting", for: "signal" })
+      each.signal(18)
+    }
+  }
+  const end = await ends(all)
+  expect(end).toEqual({ kind: "exited", status: call === FUTEX ? INTERRUPTED : (1000 & 63) + 64 })
+})
 it("a wait that its registers do not say, or that lasts for something else, is refused", async () => {
   const { all, file } = await waiting(program(FUTEX), "signal", "vhe")
   for (const vm of all) vm.close()
