@@ -131,6 +131,8 @@ export type KnownRegister = (typeof NAMES)[number]
 export class Controls {
   readonly machine: Machine
   readonly slot: Readonly<Record<KnownRegister, number>>
+  /** The machine has fine-grained traps. */
+  readonly fineTraps: boolean
   mode: SynchronizationMode = "strict"
   /** Counts the changes of what is in force: whatever was derived from an older version is stale. */
   version = 0
@@ -156,6 +158,7 @@ export class Controls {
 
   constructor(pe: Pe) {
     this.machine = pe.board.isa as Machine
+    this.fineTraps = this.machine.features?.has("FGT") ?? false
     this.#pe = pe
     this.#words = new Uint32Array(pe.board.memory.buffer, pe.base + PE.SYSTEM, 2 * SYSTEM_SLOTS)
     this.coin = Number(BigInt.asUintN(32, pe.board.seed)) ^ (pe.index + 1)

@@ -213,7 +213,7 @@ const HCRX_FGTNXS = 1 << 4
 const finelyTrapped = (pe: Pe, bit: number | undefined, noExtraTime: boolean): boolean => {
   const { controls } = pe
   if (noExtraTime && controls.low(controls.slot.HCRX_EL2) & HCRX_FGTNXS) return false
-  if (bit === undefined || controls.host || !controls.machine.features.has("FGT")) return false
+  if (bit === undefined || controls.host || !controls.fineTraps) return false
   const word = bit < 32 ? controls.low(controls.slot.HFGITR_EL2) : controls.high(controls.slot.HFGITR_EL2)
   return ((word >>> (bit & 31)) & 1) === 1
 }

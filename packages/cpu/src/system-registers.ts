@@ -80,7 +80,7 @@ const trapOf = (pe: Pe, accessor: Accessor, Rt: number, isRead: boolean): Pendin
 }
 const finelyTrapped = (pe: Pe, { fine }: Accessor, isRead: boolean): boolean => {
   const { controls } = pe
-  if (!fine || controls.host || !controls.machine.features.has("FGT")) return false
+  if (!fine || controls.host || !controls.fineTraps) return false
   const bit = isRead ? fine.read : fine.write
   if (bit === undefined) return false
   const { slot } = controls,

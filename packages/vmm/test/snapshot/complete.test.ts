@@ -37,7 +37,7 @@ const CLASSES: Readonly<Record<string, Fields>> = {
   },
   "cpu/src/controls.ts Controls": {
     saved: "mode coin #words #pending",
-    made: "machine slot #pe #hcrUnderTge #hcrInHostMode",
+    made: "machine slot fineTraps #pe #hcrUnderTge #hcrInHostMode",
     derived: "#isPending version hcr hcrHigh e2h tge host"
   },
   "cpu/src/pending.ts InterruptLines": { saved: "irq fiq serror virtualIrq virtualFiq timersAssertIrq maintenanceAssertsIrq active" },
