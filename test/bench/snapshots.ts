@@ -14,7 +14,7 @@ import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
 import { assemble, base, composeOrThrow } from "@eltwo/isa"
 import { fpsimd } from "@eltwo/plugin-fpsimd"
-import { nodePlatform, writeFileWhole } from "@eltwo/vmm/node"
+import { nodePlatform } from "@eltwo/vmm/node"
 import { Vm } from "@eltwo/vmm/promise"
 import { oracleTool } from "../conformance/oracle.ts"
 import { diskBytes, makeDisk, Qemu } from "./qemu-monitor.ts"
@@ -71,12 +71,7 @@ const ours = async (folder: string, runs: number): Promise<Figures> => {
   const full = vm.snapshot()
   const path = join(folder, "full.el2")
   const save = await least(runs, () => timed(() => vm.snapshot()))
-  const saveFile = await least(runs, () =>
-    timed(() => {
-      const problem = writeFileWhole(path, vm.snapshot(), { force: true })
-      if (problem !== undefined) throw problem
-    })
-  )
+  const saveFile = await least(runs, () => timed(() => vm.save(path, { force: true })))
   const chain = [full]
   const incremental = await least(runs + 1, async () => {
     await vm.run({ maxInstructions: BETWEEN })

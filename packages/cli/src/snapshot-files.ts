@@ -1,5 +1,6 @@
 /** Snapshots as files: reading them, writing them whole, and the options that ask for one in a run. */
 import {
+  type Draft,
   FILE_LIMIT,
   FileError,
   isFileProblem,
@@ -10,7 +11,7 @@ import {
   type SnapshotRequest,
   type VmmError
 } from "@eltwo/vmm"
-import { nodePlatform, refuseExisting, writeFileWhole } from "@eltwo/vmm/node"
+import { nodePlatform, refuseExisting } from "@eltwo/vmm/node"
 import { Effect, Option } from "effect"
 import type { Context } from "./context.ts"
 import { readInput } from "./input.ts"
@@ -31,9 +32,9 @@ export const naming =
     error._tag === "SnapshotError" ? new SnapshotError({ ...error, message: `${path === "-" ? "standard input" : path}: ${error.message}` }) : error
 
 /** "-" is standard output. Undefined: written. */
-export const writeSnapshot = ({ io }: Context, path: string, bytes: Uint8Array, force: boolean): VmmError | undefined => {
-  if (path !== "-") return writeFileWhole(path, bytes, { force })
-  io.out(bytes)
+export const writeSnapshot = async ({ distribution, io }: Context, path: string, draft: Draft, force: boolean): Promise<VmmError | undefined> => {
+  if (path !== "-") return nodePlatform(distribution).saveFile!(path, draft, { force })
+  io.out(draft.finish())
   return undefined
 }
 
@@ -87,9 +88,10 @@ export const snapshotRequests = (
         key,
         stop: stop && i === points.length - 1,
         parents: () => [...chain],
-        take: (bytes) => {
-          if (parents.length > 0) chain.push(bytes)
-          return writeSnapshot(context, nth(file, i + 1), bytes, force)
+        take: async (draft) => {
+          const problem = await writeSnapshot(context, nth(file, i + 1), draft, force)
+          if (parents.length > 0) chain.push(draft.bytes)
+          return problem
         }
       })
     )

@@ -13,7 +13,8 @@ import {
   unseal,
   type VmmError,
   valueText,
-  verify
+  verify,
+  wholeDraft
 } from "@eltwo/vmm"
 import { nodePlatform } from "@eltwo/vmm/node"
 import { Effect, Option } from "effect"
@@ -155,9 +156,9 @@ export const flattenFiles = (context: Context, { parent, output, keyFile, force,
       const flat = flatten(chain, hash)
       // what was sealed stays so
       const bytes = flat instanceof SnapshotError || key === undefined ? flat : yield* Effect.promise(() => seal(flat, key, hash))
-      const problem = bytes instanceof SnapshotError ? bytes : writeSnapshot(context, output.value, bytes, force)
+      if (bytes instanceof SnapshotError) return yield* bytes
+      const problem = yield* Effect.promise(() => writeSnapshot(context, output.value, wholeDraft(bytes), force))
       if (problem !== undefined) return yield* problem
-      if (context.json && output.value !== "-")
-        context.io.out(jsonText({ path: output.value, bytes: (bytes as Uint8Array).length, parents: parent.length }))
+      if (context.json && output.value !== "-") context.io.out(jsonText({ path: output.value, bytes: bytes.length, parents: parent.length }))
     })
   )

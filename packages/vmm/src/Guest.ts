@@ -141,7 +141,7 @@ export const beginRestored = ({
     const mode = last.header.kind === "bare" ? undefined : yield* findMode(prepared.model).pipe(Effect.mapError(asSaved))
     // of the machine's memory nothing but the file has a say
     const { live, clock } = yield* restoreLive(prepared, mode, chain).pipe(Effect.mapError(machineRefusal))
-    if (note) noteFrom(live, last.id, partsOf(live, { sealed: key !== undefined }).memories)
+    if (note) noteFrom(live, partsOf(live, { sealed: key !== undefined }).memories)(last.id)
     return { prepared, live, clock }
   })
 /** Snapshots that nothing in is sealed. Throws SnapshotError. */

@@ -1,13 +1,13 @@
 /** Virtual machines for programs that use Effect. promise.ts has the same for those that do not. */
 import { Context, Effect, Layer, type Scope, Stream } from "effect"
-import type { ForkOptions, RestoreConfig, RunLimit, VmConfig } from "./api/config.ts"
+import type { ForkOptions, RestoreConfig, RunLimit, SaveConfig, VmConfig } from "./api/config.ts"
 import type { VmExit } from "./api/exit.ts"
 import type { MachineState } from "./api/machine.ts"
 import { makeMachine, restoreMachine } from "./api/make.ts"
 import type { MemoryRange } from "./api/memory.ts"
 import type { EventKind } from "./api/observers.ts"
 import type { RegisterInfo } from "./api/registers.ts"
-import { type AccessError, type MachineError, type OptionError, type SnapshotError, type VmmError, VmStateError } from "./errors.ts"
+import { type AccessError, type FileError, type MachineError, type OptionError, type SnapshotError, type VmmError, VmStateError } from "./errors.ts"
 import type { Platform } from "./platform.ts"
 import type { RunAccount, RunMachine } from "./run-result.ts"
 import type { TraceEvent, TraceListener } from "./Trace.ts"
@@ -98,6 +98,11 @@ export class Vm {
     { parents = [] }: { readonly parents?: readonly Uint8Array[] } = {}
   ): Effect.Effect<Uint8Array, SnapshotError | VmStateError> {
     return settleLater(() => this.#state.sealed(key, parents))
+  }
+
+  /** Writes a snapshot to a file: the path names the old file or the whole new one, whatever happens. SNAPSHOT_EXISTS: there is one, and no `force`. */
+  save(path: string, config: SaveConfig = {}): Effect.Effect<void, SnapshotError | VmStateError | FileError> {
+    return settleLater(() => this.#state.save(path, config))
   }
 
   /** The registers of a processor that there are now. */

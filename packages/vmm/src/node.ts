@@ -1,6 +1,7 @@
 /** The VMM on Node: files, a folder as the guest's root, standard streams, signals, plugin modules. The only file of the VMM that imports node:. */
 import { createHash, randomBytes } from "node:crypto"
 import * as fs from "node:fs"
+import { type FileHandle, open } from "node:fs/promises"
 import * as Module from "node:module"
 import { constants as os } from "node:os"
 import { basename, dirname, isAbsolute, join, resolve } from "node:path"
@@ -10,9 +11,10 @@ import { setFlagsFromString } from "node:v8"
 import { Effect, Layer } from "effect"
 import { FileError, SnapshotError, type VmmError } from "./errors.ts"
 import type { FileStatus, HostStreams, HostTree } from "./personality/linux/host.ts"
-import { type FileProblem, Platform, type PlatformService, type PluginPlace } from "./platform.ts"
+import { type FileProblem, Platform, type PlatformService, type PluginPlace, type SaveFileOptions } from "./platform.ts"
 import { type RunRequest, run } from "./run.ts"
 import type { RunResult } from "./run-result.ts"
+import { type Draft, wholeDraft } from "./snapshot/container.ts"
 
 /** A program that carries packages and plugins along. */
 export interface Distribution {
@@ -366,46 +368,65 @@ const existing = (path: string): SnapshotError =>
   })
 /** What writeFileWhole() would say without `force` when there is such a file; undefined: there is none. */
 export const refuseExisting = (path: string): SnapshotError | undefined => (fs.existsSync(path) ? existing(path) : undefined)
-/**
- * Writes a file so that at every moment, whatever happens to this process or the machine, the path names the old file or the whole new one. Without `force` an
- * old file stays: of several writers one succeeds. The result says why nothing was written.
- */
-export const writeFileWhole = (path: string, bytes: Uint8Array, { force = false } = {}): FileError | SnapshotError | undefined => {
+/** Writes of this file come back when they have reached the disk; where there is no such thing, the end waits for all of them. */
+const NEW_FILE = fs.constants.O_WRONLY | fs.constants.O_CREAT | fs.constants.O_EXCL | (fs.constants.O_DSYNC ?? 0)
+const writeAll = async (file: FileHandle, bytes: Uint8Array, from: number, to: number): Promise<void> => {
+  for (let at = from; at < to; ) at += (await file.write(bytes, at, to - at, at)).bytesWritten
+}
+/** The disk takes the body while the hashes are computed. */
+const writeDraft = async (file: FileHandle, { bytes, body, finish }: Draft): Promise<void> => {
+  const written = writeAll(file, bytes, body.from, body.to)
+  // it is waited for below, whatever comes first
+  written.catch(() => {})
+  finish()
+  await written
+  await writeAll(file, bytes, 0, body.from)
+  await writeAll(file, bytes, body.to, bytes.length)
+  await file.sync()
+}
+const saveFile: NonNullable<PlatformService["saveFile"]> = async (path, draft, { force = false } = {}) => {
   const folder = dirname(path)
   const temporary = join(folder, `.${basename(path)}.${process.pid}.${randomBytes(6).toString("hex")}.tmp`)
   const refused = force ? undefined : refuseExisting(path)
   if (refused !== undefined) return refused
   try {
-    writeNew(temporary, bytes)
+    const file = await open(temporary, NEW_FILE, 0o666)
+    try {
+      await writeDraft(file, draft)
+    } finally {
+      await file.close()
+    }
     if (force) fs.renameSync(temporary, path)
     else {
       // a link, unlike a rename, never takes the place of a file
       fs.linkSync(temporary, path)
       fs.unlinkSync(temporary)
     }
-    withFile(folder, "r", (fd) => fs.fsyncSync(fd))
+    syncFolder(folder)
     return undefined
   } catch (error) {
     fs.rmSync(temporary, { force: true })
+    if (codeOf(error) === "") throw error
     if (codeOf(error) === "EEXIST") return existing(path)
     // without the name of the call and that of the temporary file
-    const reason = (error as Error).message.replace(/^E[A-Z0-9]+: |, \w+ '.*$/g, "")
+    const reason = (error as Error).message.replace(/^E[A-Z0-9]+: |, \w+( '.*)?$/g, "")
     return new FileError({ path, message: `${path} cannot be written: ${reason}`, hint: "What was there before is unchanged." })
   }
 }
-const withFile = (path: string, flags: string, act: (fd: number) => void): void => {
-  const fd = fs.openSync(path, flags)
+const syncFolder = (folder: string): void => {
+  const fd = fs.openSync(folder, "r")
   try {
-    act(fd)
+    fs.fsyncSync(fd)
   } finally {
     fs.closeSync(fd)
   }
 }
-const writeNew = (path: string, bytes: Uint8Array): void =>
-  withFile(path, "wx", (fd) => {
-    for (let done = 0; done < bytes.length; ) done += fs.writeSync(fd, bytes, done)
-    fs.fsyncSync(fd)
-  })
+/**
+ * Writes a file so that at every moment, whatever happens to this process or the machine, the path names the old file or the whole new one. Without `force` an
+ * old file stays: of several writers one succeeds. The result says why nothing was written.
+ */
+export const writeFileWhole = (path: string, bytes: Uint8Array, options: SaveFileOptions = {}): Promise<FileError | SnapshotError | undefined> =>
+  saveFile(path, wholeDraft(bytes), options)
 
 /** V8 11.3 (Node 20) has the fused multiply-add of relaxed SIMD behind a flag; later ones have it always. */
 const allowRelaxedSimd = (): void => {
@@ -421,6 +442,7 @@ export const nodePlatform = (distribution?: Distribution): PlatformService => {
     openTree,
     streams,
     importPlugin: importPlugin(distribution),
+    saveFile,
     milliseconds: () => performance.now(),
     sha256: (bytes) => new Uint8Array(createHash("sha256").update(bytes).digest()),
     now: () => BigInt(Date.now()) * 1_000_000n,

@@ -1,6 +1,8 @@
 /** What the VMM needs of the world around it. node.ts gives it on Node; a browser or a test brings its own. */
 import { Context } from "effect"
+import type { FileError, SnapshotError } from "./errors.ts"
 import type { HostStreams, HostTree } from "./personality/linux/host.ts"
+import type { Draft } from "./snapshot/container.ts"
 
 /** What went wrong with a file or folder: a value, not an exception. */
 export interface FileProblem {
@@ -20,6 +22,11 @@ export interface PluginPlace {
   readonly specifier: string
 }
 
+/** How a file is written. */
+export interface SaveFileOptions {
+  /** In the place of one that is there. */
+  readonly force?: boolean | undefined
+}
 /** The world around the VMM: files, streams, plugins, time, signals. */
 export interface PlatformService {
   /** All of a file; `limit` in bytes. */
@@ -34,6 +41,11 @@ export interface PlatformService {
   readonly importPlugin: (place: PluginPlace) => Promise<object>
   /** A clock that only goes forward, in milliseconds. */
   readonly milliseconds: () => number
+  /**
+   * Finishes a draft and writes it, so that at every moment the path names the old file or the whole new one; without `force` an old file stays. The result says
+   * why nothing was written. Left out: there are no files.
+   */
+  readonly saveFile?: (path: string, draft: Draft, options?: SaveFileOptions) => Promise<FileError | SnapshotError | undefined>
   /** SHA-256, where the platform has a faster one than ours. */
   readonly sha256?: (bytes: Uint8Array) => Uint8Array
   /** Nanoseconds since 1970. */

@@ -1,6 +1,6 @@
 /** Virtual machines for programs that do not use Effect: the same as Vm of the main entry, with promises that reject with its errors. */
 import { Effect, Either } from "effect"
-import type { ForkOptions, RestoreConfig, RunLimit, VmConfig } from "./api/config.ts"
+import type { ForkOptions, RestoreConfig, RunLimit, SaveConfig, VmConfig } from "./api/config.ts"
 import type { VmExit } from "./api/exit.ts"
 import type { MachineState } from "./api/machine.ts"
 import { makeMachine, restoreMachine } from "./api/make.ts"
@@ -13,7 +13,7 @@ import type { RunAccount, RunMachine } from "./run-result.ts"
 import type { TraceEvent, TraceListener } from "./Trace.ts"
 import { valuesPlatform } from "./values-platform.ts"
 
-export type { ForkOptions, GuestValue, RestoreConfig, RunLimit, VmConfig } from "./api/config.ts"
+export type { ForkOptions, GuestValue, RestoreConfig, RunLimit, SaveConfig, VmConfig } from "./api/config.ts"
 export type { VmExit } from "./api/exit.ts"
 export type { MemoryRange } from "./api/memory.ts"
 export type { EventKind } from "./api/observers.ts"
@@ -104,6 +104,14 @@ export class Vm {
   /** The bytes of a snapshot that is sealed with a key of 32 bytes, as `parents` are: also of a protected guest. They are others each time. */
   async sealed(key: Uint8Array, { parents = [] }: { readonly parents?: readonly Uint8Array[] } = {}): Promise<Uint8Array> {
     return thrown(await this.#state.sealed(key, parents))
+  }
+
+  /**
+   * Writes a snapshot to a file: the path names the old file or the whole new one, whatever happens. Rejects with a FileError, or a SnapshotError
+   * (SNAPSHOT_EXISTS: there is a file, and no `force`).
+   */
+  async save(path: string, config: SaveConfig = {}): Promise<void> {
+    thrown(await this.#state.save(path, config))
   }
 
   /** The registers of a processor that there are now. */

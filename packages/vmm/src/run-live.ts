@@ -6,7 +6,7 @@ import { stopAtEvent } from "./event-stop.ts"
 import { accountOf, endOf, type Live, runnableOf } from "./live.ts"
 import type { Outcome, Prepared, RunEnd, SnapshotRequest } from "./run-result.ts"
 import { SignalClock } from "./signal-schedule.ts"
-import { saveLive, saveSealed } from "./snapshot/save.ts"
+import { draftLive, sealedDraft } from "./snapshot/save.ts"
 import type { EventPoint } from "./snapshot-point.ts"
 
 const HINTS = { linux: "--trace exc,syscalls shows what led there.", vm: "--trace exc shows what led there.", bare: "" } as const
@@ -62,10 +62,10 @@ const saved = (
     }
     if (end.kind !== "limit") return end
     const options = { parents: parents?.() }
-    const bytes =
-      key === undefined ? saveLive(prepared, live, clock, options) : yield* Effect.promise(() => saveSealed(prepared, live, clock, key, options))
-    if (bytes instanceof SnapshotError) return yield* bytes
-    const problem = take(bytes)
+    const draft =
+      key === undefined ? draftLive(prepared, live, clock, options) : yield* Effect.promise(() => sealedDraft(prepared, live, clock, key, options))
+    if (draft instanceof SnapshotError) return yield* draft
+    const problem = yield* Effect.promise(() => take(draft))
     if (problem !== undefined) return yield* problem
     return stop ? { kind: "saved" } : undefined
   })

@@ -8,6 +8,7 @@ import type { Host } from "./personality/linux/host.ts"
 import type { ProcessEnd } from "./personality/linux/process.ts"
 import type { PlatformService } from "./platform.ts"
 import type { RandomBytes } from "./random.ts"
+import type { Draft } from "./snapshot/container.ts"
 import type { SnapshotPoint } from "./snapshot-point.ts"
 import type { Tracer } from "./Trace.ts"
 
@@ -98,8 +99,8 @@ export interface SnapshotRequest {
   readonly parents?: () => readonly Uint8Array[]
   /** What it is sealed with, 32 bytes, and what its parents were; none: it is in clear. */
   readonly key?: Uint8Array | undefined
-  /** Keeps the bytes, or says why that cannot be. */
-  readonly take: (bytes: Uint8Array) => VmmError | undefined
+  /** Keeps it, or says why that cannot be. The guest waits. */
+  readonly take: (snapshot: Draft) => Promise<VmmError | undefined>
 }
 
 /** What an image is told of its name and arguments. */

@@ -29,6 +29,15 @@ export interface RestoreConfig extends Omit<RestoreRequest, OfTheCommand | "snap
   readonly parents?: readonly Uint8Array[]
 }
 
+/** How a snapshot is written to a file. */
+export interface SaveConfig {
+  /** Snapshots that it is to be the changes to, the full one first. */
+  readonly parents?: readonly Uint8Array[]
+  /** What it is sealed with, 32 bytes, and what its parents were; left out: it is in clear. */
+  readonly key?: Uint8Array
+  /** It takes the place of a file that is there. */
+  readonly force?: boolean
+}
 /** What a forked machine has of its own. */
 export interface ForkOptions {
   /** Where its input comes from and its output goes; those of the machine it is forked from when left out. */

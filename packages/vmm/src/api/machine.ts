@@ -1,5 +1,5 @@
 /** A virtual machine: the synchronous state under both faces of the API, Vm (Effect) and the Promise face. Failures are values here. */
-import { AccessError, MachineError, OptionError, SnapshotError, VmStateError } from "../errors.ts"
+import { AccessError, FileError, MachineError, OptionError, SnapshotError, VmStateError } from "../errors.ts"
 import { accountOf, boardOf, endOf, type Live, runnableOf } from "../live.ts"
 import type { HostStreams } from "../personality/linux/host.ts"
 import type { Begun } from "../run.ts"
@@ -8,10 +8,10 @@ import type { RunAccount, RunEnd, RunMachine } from "../run-result.ts"
 import type { SignalClock } from "../signal-schedule.ts"
 import { isKept } from "../snapshot/kept-pages.ts"
 import { reading } from "../snapshot/refusal.ts"
-import { saveLive, saveSealed } from "../snapshot/save.ts"
+import { draftLive, saveLive, saveSealed, sealedDraft } from "../snapshot/save.ts"
 import { forgetNotes } from "../snapshot/since.ts"
 import type { TraceEvent, TraceListener } from "../Trace.ts"
-import type { RunLimit } from "./config.ts"
+import type { RunLimit, SaveConfig } from "./config.ts"
 import { EventFeed } from "./event-feed.ts"
 import type { VmExit } from "./exit.ts"
 import { SharedMoment } from "./fork.ts"
@@ -191,6 +191,18 @@ export class MachineState {
     return this.#with(({ prepared, live, clock }): Promise<Uint8Array | SnapshotError> | VmStateError =>
       saveSealed(prepared, live, clock, key, { parents })
     )
+  }
+
+  /** Writes a snapshot to a file of the platform. */
+  async save(path: string, { parents = [], key, force }: SaveConfig): Promise<SnapshotError | VmStateError | FileError | undefined> {
+    const open = this.#made()
+    if (open instanceof VmStateError) return open
+    const { prepared, live, clock } = open
+    const { saveFile } = prepared.platform
+    if (saveFile === undefined)
+      return new FileError({ path, message: `${path} cannot be written: there are no files here`, hint: "Take the bytes that snapshot() gives." })
+    const draft = key === undefined ? draftLive(prepared, live, clock, { parents }) : await sealedDraft(prepared, live, clock, key, { parents })
+    return draft instanceof SnapshotError ? draft : saveFile(path, draft, { force })
   }
 
   registers(cpu: number): readonly RegisterInfo[] | AccessError | VmStateError {

@@ -64,12 +64,27 @@ export const readKnown = (container: Container, name: string, version: number, s
   return decodeKnown(shape, bytes, path)
 }
 
-/** The bytes of a snapshot: the same for the same header and sections. */
-export const writeContainer = (
+/**
+ * A file that lacks its hashes, which take longer than all else: who writes it can begin with the rest. What `bytes` has outside of `body` is there when `finish`
+ * comes back.
+ */
+export interface Draft {
+  /** As long as the file. */
+  readonly bytes: Uint8Array
+  /** What does not change any more: from one byte up to another. */
+  readonly body: { readonly from: number; readonly to: number }
+  /** Computes the hashes; gives the whole file. */
+  readonly finish: () => Uint8Array
+}
+/** A file that is whole, as a draft. */
+export const wholeDraft = (bytes: Uint8Array): Draft => ({ bytes, body: { from: 0, to: bytes.length }, finish: () => bytes })
+
+/** A snapshot: the same bytes for the same header and sections. What the sections are made of must not change before this comes back; then it may. */
+export const draftContainer = (
   header: Omit<Header, "format" | "sections">,
   sections: readonly Section<Uint8Array | Made>[],
   hash: Hash = sha256
-): Uint8Array => {
+): Draft => {
   const headOf = (hashes: readonly Uint8Array[]) => {
     const listed = sections.map(({ bytes, name, version, required, codec, rawLength }, i) => ({
       name,
@@ -82,27 +97,33 @@ export const writeContainer = (
     }))
     return encode(arrange(HEADER, { format: { major: MAJOR, minor: MINOR }, ...header, sections: listed }, "header"))
   }
-  // the hashes are known when the sections are in their places; until then others of their length
+  // until the hashes are known, others of their length
   const headBytes = headOf(sections.map(() => new Uint8Array(HASH_BYTES))).length
-  const file = new Uint8Array(PREFIX_BYTES + headBytes + sections.reduce((sum, { bytes }) => sum + bytes.length, 0) + HASH_BYTES)
-  let at = PREFIX_BYTES + headBytes
-  const hashes = sections.map(({ bytes }) => {
-    const place = file.subarray(at, at + bytes.length)
-    if (bytes instanceof Uint8Array) place.set(bytes)
-    else bytes.write(place)
-    at += bytes.length
-    return hash(place)
+  const from = PREFIX_BYTES + headBytes
+  const bytes = new Uint8Array(from + sections.reduce((sum, section) => sum + section.bytes.length, 0) + HASH_BYTES)
+  let to = from
+  const places = sections.map((section) => {
+    const place = bytes.subarray(to, to + section.bytes.length)
+    if (section.bytes instanceof Uint8Array) place.set(section.bytes)
+    else section.bytes.write(place)
+    to += place.length
+    return place
   })
-  const head = headOf(hashes)
-  const view = new DataView(file.buffer)
-  file.set(MAGIC)
-  file[MAGIC.length] = MAJOR
-  view.setUint32(MAGIC.length + 1, head.length, true)
-  view.setUint32(MAGIC.length + 5, crc32(head), true)
-  file.set(head, PREFIX_BYTES)
-  file.set(hash(file.subarray(0, PREFIX_BYTES + head.length)), at)
-  return file
+  const finish = (): Uint8Array => {
+    const head = headOf(places.map(hash))
+    const view = new DataView(bytes.buffer)
+    bytes.set(MAGIC)
+    bytes[MAGIC.length] = MAJOR
+    view.setUint32(MAGIC.length + 1, head.length, true)
+    view.setUint32(MAGIC.length + 5, crc32(head), true)
+    bytes.set(head, PREFIX_BYTES)
+    bytes.set(hash(bytes.subarray(0, from)), to)
+    return bytes
+  }
+  return { bytes, body: { from, to }, finish }
 }
+/** As draftContainer, finished. */
+export const writeContainer = (...made: Parameters<typeof draftContainer>): Uint8Array => draftContainer(...made).finish()
 
 /** The id that a file says it has. */
 export const idAtEnd = (file: Uint8Array): Uint8Array => file.slice(Math.max(0, file.length - HASH_BYTES))

@@ -6,7 +6,7 @@ import type { PlatformService } from "../platform.ts"
 import type { Prepared } from "../run-result.ts"
 import type { SignalClock } from "../signal-schedule.ts"
 import { checkChain, containersOf } from "./chain.ts"
-import { idAtEnd, writeContainer } from "./container.ts"
+import { type Draft, draftContainer, idAtEnd, wholeDraft } from "./container.ts"
 import { type Header, WRITER } from "./header.ts"
 import type { Secrecy } from "./host-parts.ts"
 import type { Memory } from "./memory.ts"
@@ -25,14 +25,16 @@ export interface SaveOptions {
 }
 /** The snapshot of a guest; SNAPSHOT_BUSY when it is in the middle of something, SNAPSHOT_PROTECTED when it is not for everybody to read. */
 export const saveLive = (prepared: Prepared, live: Live, clock: SignalClock, options: SaveOptions = {}): Uint8Array | SnapshotError =>
-  fileOf(prepared, live, clock, options, { sealed: false })
-const fileOf = (
+  finished(draftLive(prepared, live, clock, options))
+const finished = (draft: Draft | SnapshotError): Uint8Array | SnapshotError => (draft instanceof SnapshotError ? draft : draft.finish())
+/** As saveLive, for who writes it while its hashes are computed. The guest may go on. */
+export const draftLive = (
   prepared: Prepared,
   live: Live,
   clock: SignalClock,
-  { parents = [], note }: SaveOptions,
-  secrecy: Secrecy
-): Uint8Array | SnapshotError =>
+  { parents = [], note }: SaveOptions = {},
+  secrecy: Secrecy = { sealed: false }
+): Draft | SnapshotError =>
   reading(() => {
     const { options, host, random, platform } = prepared
     const { sections, memories } = partsOf(live, secrecy)
@@ -40,9 +42,15 @@ const fileOf = (
     const { id, pages } =
       parents.length === 0 ? { id: null, pages: memories.map((memory) => pagesOf(memory)) } : changes(live, memories, parents, platform)
     const stored = memories.flatMap(({ name }, i) => pageSections(name, pages[i]!))
-    const file = writeContainer(headerOf(prepared, live, run.guest, id), [section("run", run), ...sections, ...stored], platform.sha256)
-    if (note ?? parents.length > 0) noteFrom(live, idAtEnd(file), memories)
-    return file
+    const draft = draftContainer(headerOf(prepared, live, run.guest, id), [section("run", run), ...sections, ...stored], platform.sha256)
+    if (!(note ?? parents.length > 0)) return draft
+    const noted = noteFrom(live, memories)
+    const finish = () => {
+      const file = draft.finish()
+      noted(idAtEnd(file))
+      return file
+    }
+    return { ...draft, finish }
   })
 /** The snapshot of a guest, sealed with a key of 32 bytes, and so are those it builds on. Its bytes are others each time. */
 export const saveSealed = async (
@@ -59,8 +67,13 @@ export const saveSealed = async (
     if (file instanceof SnapshotError) return file
     opened.push(file)
   }
-  const file = fileOf(prepared, live, clock, { parents: opened }, { sealed: true })
+  const file = finished(draftLive(prepared, live, clock, { parents: opened }, { sealed: true }))
   return file instanceof SnapshotError ? file : seal(file, key, sha256)
+}
+/** As saveSealed, for who writes drafts. */
+export const sealedDraft = async (...saved: Parameters<typeof saveSealed>): Promise<Draft | SnapshotError> => {
+  const file = await saveSealed(...saved)
+  return file instanceof SnapshotError ? file : wholeDraft(file)
 }
 /** What a guest has different from the last of some snapshots, and that one's id. */
 const changes = (

@@ -9,18 +9,24 @@ import { isSameMemory, type Memory } from "./memory.ts"
 import { type PresentPages, pagesChanged } from "./pages.ts"
 
 interface Since {
-  /** Of the snapshot. */
-  readonly id: Uint8Array
+  /** Of the snapshot; empty while that is not known yet. */
+  id: Uint8Array
   readonly memories: readonly Memory[]
   readonly kept: Kept
   readonly stop: () => void
 }
 const last = new WeakMap<Live, Since>()
 
-/** The guest is now as a snapshot says: what it writes is noted from here on, and what was noted before is forgotten. */
-export const noteFrom = (live: Live, id: Uint8Array, memories: readonly Memory[]): void => {
+/**
+ * The guest is now as a snapshot says, whose id is told later: what it writes is noted from here on, and what was noted before is forgotten.
+ */
+export const noteFrom = (live: Live, memories: readonly Memory[]): ((id: Uint8Array) => void) => {
   last.get(live)?.stop()
-  last.set(live, { id, memories, ...keepPages(boardOf(live)) })
+  const since: Since = { id: new Uint8Array(0), memories, ...keepPages(boardOf(live)) }
+  last.set(live, since)
+  return (id) => {
+    since.id = id
+  }
 }
 /** Nothing will build on its snapshots any more. */
 export const forgetNotes = (live: Live): void => {

@@ -49,17 +49,17 @@ describe("a snapshot file", () => {
     expect(status).toBe(3)
     expect(namedIn(place.folder)).toContain("full.el2")
   })
-  it("is not overwritten unless asked to", () => {
+  it("is not overwritten unless asked to", async () => {
     const path = join(place.folder, "kept.el2")
-    expect(writeFileWhole(path, Uint8Array.of(1))).toBeUndefined()
-    const problem = writeFileWhole(path, Uint8Array.of(2))
+    expect(await writeFileWhole(path, Uint8Array.of(1))).toBeUndefined()
+    const problem = await writeFileWhole(path, Uint8Array.of(2))
     expect(problem instanceof SnapshotError && problem.code).toBe("SNAPSHOT_EXISTS")
     expect([...readFileSync(path)]).toEqual([1])
-    expect(writeFileWhole(path, Uint8Array.of(3), { force: true })).toBeUndefined()
+    expect(await writeFileWhole(path, Uint8Array.of(3), { force: true })).toBeUndefined()
     expect([...readFileSync(path)]).toEqual([3])
   })
-  it("in a folder that is not there is refused", () => {
-    const problem = writeFileWhole(join(place.folder, "nowhere/x.el2"), Uint8Array.of(1))
+  it("in a folder that is not there is refused", async () => {
+    const problem = await writeFileWhole(join(place.folder, "nowhere/x.el2"), Uint8Array.of(1))
     expect(problem?.code).toBe("FILE")
   })
 })

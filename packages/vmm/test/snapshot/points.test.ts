@@ -15,8 +15,8 @@ const at = (text: string, console: Console) => {
   const request: SnapshotRequest = {
     at: point,
     stop: false,
-    take: (bytes) => {
-      taken.push({ bytes, printed: console.output.length, rest: console.rest() })
+    take: async (draft) => {
+      taken.push({ bytes: draft.finish(), printed: console.output.length, rest: console.rest() })
       return undefined
     }
   }

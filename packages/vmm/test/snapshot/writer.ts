@@ -5,7 +5,7 @@ const [path, bytes, ...contents] = process.argv.slice(2)
 const files = contents.map((byte) => new Uint8Array(Number(bytes)).fill(Number(byte)))
 process.stdout.write("ready\n")
 for (let i = 0; ; i++) {
-  const problem = writeFileWhole(path!, files[i % files.length]!, { force: true })
+  const problem = await writeFileWhole(path!, files[i % files.length]!, { force: true })
   if (problem !== undefined) {
     process.stdout.write(`${problem.code}: ${problem.message}\n`)
     process.exit(3)
