@@ -52,6 +52,25 @@ export const readValues = <S extends Shape>(container: Container, name: string, 
   readKnown(container, name, version, shape) as Saved<S>
 /** The same for a shape that is not known here. */
 export const readKnown = (container: Container, name: string, version: number, shape: Shape): unknown => {
+  const values = checked.get(container)
+  const ready = values?.get(name)
+  values?.delete(name)
+  return ready?.shape === shape && ready.version === version ? ready.value : decodeSection(container, name, version, shape)
+}
+/** Checks the values of a section. Throws SnapshotError. */
+export const checkValues = (container: Container, name: string, version: number, shape: Shape): void => {
+  const values = checked.get(container) ?? new Map<string, Checked>()
+  checked.set(container, values)
+  values.set(name, { version, shape, value: decodeSection(container, name, version, shape) })
+}
+/** Values that were decoded to check them, until they are read once: they belong to the reader then. */
+const checked = new WeakMap<Container, Map<string, Checked>>()
+interface Checked {
+  readonly version: number
+  readonly shape: Shape
+  readonly value: unknown
+}
+const decodeSection = (container: Container, name: string, version: number, shape: Shape): unknown => {
   const { entry, bytes } = container.section(name)
   const path = `section ${name}`
   if (entry.version !== version || entry.codec !== "none")

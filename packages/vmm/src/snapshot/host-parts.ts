@@ -17,7 +17,7 @@ import {
   SCHEDULER_STATE,
   TASK_STATE
 } from "@eltwo/kvm"
-import { type Container, readKnown, readValues, type Section, valuesSection } from "./container.ts"
+import { type Container, checkValues, readKnown, readValues, type Section, valuesSection } from "./container.ts"
 import type { Header } from "./header.ts"
 import { type Memory, memoryAt } from "./memory.ts"
 import { refuse } from "./refusal.ts"
@@ -50,7 +50,7 @@ const NAMES: { readonly [K in Several]: (value: HostState[K][number]) => string 
 /** The shape of a section of a whole host; undefined when it is another's. */
 export const hostShape = (name: string): Shape | undefined => ALL.find(({ pattern }) => pattern.test(name))?.shape
 /** Checks one of its sections. Throws SnapshotError. */
-export const checkHostSection = (container: Container, name: string): void => void readKnown(container, name, VERSION, hostShape(name)!)
+export const checkHostSection = (container: Container, name: string): void => checkValues(container, name, VERSION, hostShape(name)!)
 /** Whether a snapshot holds a whole host, not only its guest. */
 export const isWholeHost = ({ sections }: Pick<Header, "sections">): boolean => sections.some(({ name }) => name === "host")
 

@@ -2,7 +2,7 @@
 
 import { SnapshotError } from "../errors.ts"
 import { decode, encode, type Plain, sameBytes } from "./codec.ts"
-import { type Container, hex, readValues } from "./container.ts"
+import { type Container, checkValues, hex } from "./container.ts"
 import { checkHostSection, hostModeOf, hostShape, isWholeHost } from "./host-parts.ts"
 import { readPages } from "./pages.ts"
 import { modeOfSection, SECTIONS } from "./parts.ts"
@@ -90,7 +90,7 @@ export const verify = (container: Container): SnapshotError | undefined => {
     for (const { name, version, required } of container.header.sections) {
       const memory = /^(ram|slot-\d{1,5})\/(index|pages)$/.exec(name)?.[1]
       const section = known.get(name)
-      if (section !== undefined) readValues(container, name, section.version, section.shape)
+      if (section !== undefined) checkValues(container, name, section.version, section.shape)
       else if (memory !== undefined) memories.add(memory)
       // what its values mean, the plugin knows
       else if (modeOfSection(name) !== undefined) checkMode(container, name, modeOfSection(name)!)
