@@ -11,7 +11,7 @@ import { hvhe } from "@eltwo/plugin-hvhe"
 import { nvhe } from "@eltwo/plugin-nvhe"
 import { protectedMode, tableProblems } from "@eltwo/plugin-pkvm"
 import { vhe } from "@eltwo/plugin-vhe"
-import { restoreHostSnapshot, SnapshotError, saveHost } from "@eltwo/vmm"
+import { restoreHostSnapshot, restoreSealedHost, SnapshotError, saveHost, sealHost } from "@eltwo/vmm"
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { runs } from "./property.ts"
@@ -178,5 +178,31 @@ describe("a host", () => {
     expect(hostState(again)).toEqual({ busy: "task1 has a file open that has no name" })
     again.cpus[1]!.softirqs.push(() => {})
     expect(saveHost(again)).toMatchObject({ code: "SNAPSHOT_BUSY", actual: "CPU 1 has softirqs pending" })
+  })
+  it("with a protected VM is a file for the holder of a key", async () => {
+    const mode = MODES["pkvm on nvhe"]
+    const world = begin({
+      mode: "pkvm on nvhe",
+      isProtected: true,
+      engine: "interp",
+      cpus: 2,
+      guests: ["two-vcpus", "sve-sums"],
+      programs: [0],
+      seed: 5
+    })
+    world.host.scheduler.run(5_000)
+    expect(saveHost(world.host)).toMatchObject({ code: "SNAPSHOT_PROTECTED", actual: "VM 1's memory is the guest's alone" })
+    expect(hostState(world.host)).toEqual({ busy: "VM 1's memory is the guest's alone", protected: true })
+    const key = new Uint8Array(32).fill(7)
+    const file = await sealHost(world.host, key)
+    if (file instanceof SnapshotError) throw file
+    const board = () => createBoard({ ...HOST_BOARD, isa, pes: 2 })
+    expect(restoreHostSnapshot(file, { board: board(), mode })).toMatchObject({ code: "SNAPSHOT_KEY" })
+    expect(await restoreSealedHost(file, new Uint8Array(32), { board: board(), mode })).toMatchObject({ code: "SNAPSHOT_KEY" })
+    const again = await restoreSealedHost(file, key, { board: board(), mode })
+    if (again instanceof SnapshotError) throw again
+    expect(hostState(again, { sealed: true })).toEqual(hostState(world.host, { sealed: true }))
+    expect(tableProblems(again)).toEqual([])
+    expect(Buffer.compare(ramOf(again), ramOf(world.host))).toBe(0)
   })
 })

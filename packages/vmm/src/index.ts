@@ -7,7 +7,7 @@ export { type Elf, type ElfProblem, isElfProblem, looksLikeElf, parseElf, type S
 export * from "./errors.ts"
 export { Guest, type RestoreRequest, restoreGuest, startGuest } from "./Guest.ts"
 export { type GuestImage, readGuest } from "./GuestImage.ts"
-export { type RestoreHostRequest, restoreHostSnapshot, saveHost } from "./host-snapshot.ts"
+export { type RestoreHostRequest, restoreHostSnapshot, restoreSealedHost, type SaveHostOptions, saveHost, sealHost } from "./host-snapshot.ts"
 export type { SwitchAccount } from "./KvmHost.ts"
 export { composeMachine, type MachineModel, makeBoard, RAM_BASE } from "./Machine.ts"
 export {
