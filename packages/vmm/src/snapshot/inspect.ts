@@ -90,6 +90,13 @@ export const verify = (container: Container): SnapshotError | undefined => {
     for (const { name, version, required } of container.header.sections) {
       const memory = /^(ram|slot-\d{1,5})\/(index|pages)$/.exec(name)?.[1]
       const section = known.get(name)
+      if (!required && (section ?? memory ?? hostShape(name) ?? hostModeOf(name)) !== undefined)
+        refuse("SNAPSHOT_SECTION", {
+          path: `section ${name}`,
+          expected: "a section that is not to be left out",
+          actual: "one that is marked so",
+          hint: "The file was not written by eltwo, or was changed."
+        })
       if (section !== undefined) checkValues(container, name, section.version, section.shape)
       else if (memory !== undefined) memories.add(memory)
       // what its values mean, the plugin knows
