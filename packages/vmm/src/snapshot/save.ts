@@ -6,9 +6,10 @@ import type { PlatformService } from "../platform.ts"
 import type { Prepared } from "../run-result.ts"
 import type { SignalClock } from "../signal-schedule.ts"
 import { checkChain, containersOf } from "./chain.ts"
-import { type Draft, draftContainer, idAtEnd, wholeDraft } from "./container.ts"
+import { type Draft, draftContainer, idAtEnd, type Section, wholeDraft } from "./container.ts"
 import { type Header, WRITER } from "./header.ts"
 import type { Secrecy } from "./host-parts.ts"
+import { type Kept, keepPages } from "./kept-pages.ts"
 import type { Memory } from "./memory.ts"
 import { type PresentPages, pageSections, pagesOf, piecesOf, readPages } from "./pages.ts"
 import { partsOf, section } from "./parts.ts"
@@ -36,13 +37,11 @@ export const draftLive = (
   secrecy: Secrecy = { sealed: false }
 ): Draft | SnapshotError =>
   reading(() => {
-    const { options, host, random, platform } = prepared
-    const { sections, memories } = partsOf(live, secrecy)
-    const run = runState(options, host.startTime, random.state, clock)
+    const { platform } = prepared
+    const { header, sections, memories } = presentOf(prepared, live, clock, secrecy)
     const { id, pages } =
       parents.length === 0 ? { id: null, pages: memories.map((memory) => pagesOf(memory)) } : changes(live, memories, parents, platform)
-    const stored = memories.flatMap(({ name }, i) => pageSections(name, pages[i]!))
-    const draft = draftContainer(headerOf(prepared, live, run.guest, id), [section("run", run), ...sections, ...stored], platform.sha256)
+    const draft = draftOf({ ...header, parent: id }, sections, memories, pages, platform)
     if (!(note ?? parents.length > 0)) return draft
     const noted = noteFrom(live, memories)
     const finish = () => {
@@ -52,7 +51,10 @@ export const draftLive = (
     }
     return { ...draft, finish }
   })
-/** The snapshot of a guest, sealed with a key of 32 bytes, and so are those it builds on. Its bytes are others each time. */
+/**
+ * The snapshot of a guest, sealed with a key of 32 bytes, and so are those it builds on. Its bytes are others each time. It is of the moment of the call: the
+ * guest may go on, or be closed, at once.
+ */
 export const saveSealed = async (
   prepared: Prepared,
   live: Live,
@@ -61,14 +63,39 @@ export const saveSealed = async (
   { parents = [] }: Pick<SaveOptions, "parents"> = {}
 ): Promise<Uint8Array | SnapshotError> => {
   const { sha256 } = prepared.platform
-  const opened: Uint8Array[] = []
-  for (const parent of parents) {
-    const file = await unseal(parent, key, sha256)
-    if (file instanceof SnapshotError) return file
-    opened.push(file)
-  }
-  const file = finished(draftLive(prepared, live, clock, { parents: opened }, { sealed: true }))
+  const clear = parents.length === 0 ? draftLive(prepared, live, clock, {}, { sealed: true }) : await changesTo(prepared, live, clock, key, parents)
+  const file = finished(clear)
   return file instanceof SnapshotError ? file : seal(file, key, sha256)
+}
+/** What a guest has different now from sealed snapshots. Opening those takes a while: what it writes meanwhile is kept as it was. */
+const changesTo = async (
+  prepared: Prepared,
+  live: Live,
+  clock: SignalClock,
+  key: Uint8Array,
+  parents: readonly Uint8Array[]
+): Promise<Draft | SnapshotError> => {
+  const { platform } = prepared
+  const now = reading(() => {
+    const present = presentOf(prepared, live, clock, { sealed: true })
+    return { ...present, ...keepPages(boardOf(live)) }
+  })
+  if (now instanceof SnapshotError) return now
+  const { header, sections, memories, kept, stop } = now
+  try {
+    const opened: Uint8Array[] = []
+    for (const parent of parents) {
+      const file = await unseal(parent, key, platform.sha256)
+      if (file instanceof SnapshotError) return file
+      opened.push(file)
+    }
+    return reading(() => {
+      const pages = pagesSince(memories, opened, platform, kept)
+      return draftOf({ ...header, parent: idAtEnd(opened.at(-1)!) }, sections, memories, pages, platform)
+    })
+  } finally {
+    stop()
+  }
 }
 /** As saveSealed, for who writes drafts. */
 export const sealedDraft = async (...saved: Parameters<typeof saveSealed>): Promise<Draft | SnapshotError> => {
@@ -85,11 +112,30 @@ const changes = (
   const id = idAtEnd(parents.at(-1)!)
   const noted = changedSince(live, id, memories)
   if (noted !== undefined) return { id, pages: noted }
+  return { id, pages: pagesSince(memories, parents, platform) }
+}
+/** The same by comparing all memory; `kept` has pages that were written since the moment that is wanted. Throws SnapshotError. */
+const pagesSince = (memories: readonly Memory[], parents: readonly Uint8Array[], platform: PlatformService, kept?: Kept): readonly PresentPages[] => {
   const chain = containersOf(parents, platform)
   if (chain instanceof SnapshotError) throw chain
   checkChain(chain)
-  return { id, pages: memories.map((memory) => pagesOf(memory, { base: piecesOf(chain.map((parent) => readPages(parent, memory.name))) })) }
+  return memories.map((memory) => pagesOf(memory, { base: piecesOf(chain.map((parent) => readPages(parent, memory.name))), kept }))
 }
+
+/** All of a guest but the contents of its memories. Throws SnapshotError. */
+const presentOf = (prepared: Prepared, live: Live, clock: SignalClock, secrecy: Secrecy) => {
+  const { options, host, random } = prepared
+  const { sections, memories } = partsOf(live, secrecy)
+  const run = runState(options, host.startTime, random.state, clock)
+  return { header: headerOf(prepared, live, run.guest, null), sections: [section("run", run), ...sections], memories }
+}
+const draftOf = (
+  header: ReturnType<typeof headerOf>,
+  sections: readonly Section[],
+  memories: readonly Memory[],
+  pages: readonly PresentPages[],
+  { sha256 }: PlatformService
+): Draft => draftContainer(header, [...sections, ...memories.flatMap(({ name }, i) => pageSections(name, pages[i]!))], sha256)
 
 const ascending = (a: number, b: number): number => a - b
 /** What the header says of a guest and its machine. */
