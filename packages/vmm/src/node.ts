@@ -384,41 +384,68 @@ const writeDraft = async (file: FileHandle, { bytes, body, finish }: Draft): Pro
   await writeAll(file, bytes, body.to, bytes.length)
   await file.sync()
 }
+/** Beside the file, and no longer than a name may be. */
+const temporaryFor = (path: string): string =>
+  join(dirname(path), `.${basename(path).slice(0, MOST_OF_NAME)}.${process.pid}.${randomBytes(6).toString("hex")}.tmp`)
+const MOST_OF_NAME = 60
 const saveFile: NonNullable<PlatformService["saveFile"]> = async (path, draft, { force = false } = {}) => {
-  const folder = dirname(path)
-  const temporary = join(folder, `.${basename(path)}.${process.pid}.${randomBytes(6).toString("hex")}.tmp`)
   const refused = force ? undefined : refuseExisting(path)
   if (refused !== undefined) return refused
+  const temporary = temporaryFor(path)
   try {
+    if (force && isOther(path)) return unwritten(path, "it is not a file")
     const file = await open(temporary, NEW_FILE, 0o666)
     try {
       await writeDraft(file, draft)
     } finally {
       await file.close()
     }
+    // a link, unlike a rename, never takes the place of a file
     if (force) fs.renameSync(temporary, path)
-    else {
-      // a link, unlike a rename, never takes the place of a file
-      fs.linkSync(temporary, path)
-      fs.unlinkSync(temporary)
-    }
-    syncFolder(folder)
-    return undefined
+    else fs.linkSync(temporary, path)
   } catch (error) {
-    fs.rmSync(temporary, { force: true })
     if (codeOf(error) === "") throw error
-    if (codeOf(error) === "EEXIST") return existing(path)
-    // without the name of the call and that of the temporary file
-    const reason = (error as Error).message.replace(/^E[A-Z0-9]+: |, \w+( '.*)?$/g, "")
-    return new FileError({ path, message: `${path} cannot be written: ${reason}`, hint: "What was there before is unchanged." })
+    return codeOf(error) === "EEXIST" ? existing(path) : unwritten(path, reasonOf(error))
+  } finally {
+    removeQuietly(temporary)
+  }
+  return syncFolder(path)
+}
+/** Whether there is something else than a file, or a link: a folder, a device. */
+const isOther = (path: string): boolean => {
+  const there = fs.lstatSync(path, { throwIfNoEntry: false })
+  return there !== undefined && !there.isFile() && !there.isSymbolicLink()
+}
+const unwritten = (path: string, reason: string): FileError =>
+  new FileError({ path, message: `${path} cannot be written: ${reason}`, hint: "What was there before is unchanged." })
+/** Without the name of the call and that of the temporary file. */
+const reasonOf = (error: unknown): string => (error as Error).message.replace(/^E[A-Z0-9]+: |, \w+( '.*)?$/gs, "")
+const removeQuietly = (path: string): void => {
+  try {
+    fs.unlinkSync(path)
+  } catch {
+    // it has got its name, or there never was one
   }
 }
-const syncFolder = (folder: string): void => {
-  const fd = fs.openSync(folder, "r")
+/** What the system says of folders that it does not open, or does not wait for. */
+const NO_SYNC = ["EACCES", "EPERM", "EISDIR", "EINVAL", "ENOTSUP"]
+/** Waits until the folder of a file has its name, where one can. */
+const syncFolder = (path: string): FileError | undefined => {
   try {
-    fs.fsyncSync(fd)
-  } finally {
-    fs.closeSync(fd)
+    const fd = fs.openSync(dirname(path), "r")
+    try {
+      fs.fsyncSync(fd)
+    } finally {
+      fs.closeSync(fd)
+    }
+    return undefined
+  } catch (error) {
+    if (NO_SYNC.includes(codeOf(error))) return undefined
+    return new FileError({
+      path,
+      message: `${path} is written, but may not stay: ${reasonOf(error)}`,
+      hint: "The disk did not take the folder's entry."
+    })
   }
 }
 /**
