@@ -33,7 +33,9 @@ interface Figures {
   /** To a file that survives a crash of the machine. */
   readonly saveFile: number
   readonly incremental: number
+  /** Into a new machine, and into the one that is there. */
   readonly restore: number
+  readonly load: number
   readonly process: number | undefined
   readonly fork: number
   readonly firstUse: number
@@ -85,6 +87,10 @@ const ours = async (folder: string, runs: number): Promise<Figures> => {
     other?.close()
     return time
   })
+  const load = await least(runs, async () => {
+    await vm.run({ maxInstructions: BETWEEN })
+    return timed(() => vm.load(full))
+  })
   let firstUse = Number.POSITIVE_INFINITY
   const fork = await least(Math.max(runs, 10), async () => {
     await vm.run({ maxInstructions: BETWEEN })
@@ -98,7 +104,7 @@ const ours = async (folder: string, runs: number): Promise<Figures> => {
   })
   vm.close()
   const process = built ? await least(runs, () => timed(() => spawned(globalThis.process.execPath, [command, "restore", path]))) : undefined
-  return { save, saveFile, incremental, restore, process, fork, firstUse, bytes: statSync(path).size, incrementalBytes: chain.at(-1)!.length }
+  return { save, saveFile, incremental, restore, load, process, fork, firstUse, bytes: statSync(path).size, incrementalBytes: chain.at(-1)!.length }
 }
 
 /** The same guest as a flat image. */
@@ -163,7 +169,8 @@ export const benchSnapshots = async (runs: number): Promise<void> => {
       ["full save, in memory", number(mine.save), "-"],
       ["full save, to a file (savevm)", number(mine.saveFile), number(peer?.save)],
       ["incremental save, in memory; one page changed (savevm has no such thing: all again)", number(mine.incremental), number(peer?.again)],
-      ["restore in a running process: a new machine (loadvm: the same machine)", number(mine.restore), number(peer?.restore)],
+      ["load into the machine that is there (loadvm)", number(mine.load), number(peer?.restore)],
+      ["restore as a new machine in a running process (QEMU has one machine)", number(mine.restore), "-"],
       ["restore in a new process, from its start (-loadvm)", number(mine.process), number(peer?.process)],
       ["fork (QEMU: savevm, and another process with -loadvm)", number(mine.fork), number(sum(peer?.save, peer?.process))],
       ["first use of a fork", number(mine.firstUse), "-"],

@@ -3,7 +3,7 @@ import { Context, Effect, Layer, type Scope, Stream } from "effect"
 import type { ForkOptions, RestoreConfig, RunLimit, SaveConfig, VmConfig } from "./api/config.ts"
 import type { VmExit } from "./api/exit.ts"
 import type { MachineState } from "./api/machine.ts"
-import { makeMachine, restoreMachine } from "./api/make.ts"
+import { loadMachine, makeMachine, restoreMachine } from "./api/make.ts"
 import type { MemoryRange } from "./api/memory.ts"
 import type { EventKind } from "./api/observers.ts"
 import type { RegisterInfo } from "./api/registers.ts"
@@ -100,6 +100,13 @@ export class Vm {
     return settleLater(() => this.#state.sealed(key, parents))
   }
 
+  /**
+   * Takes the machine to where a snapshot was made, of this guest or of any other: on its own plugins, engine, files and streams unless `config` says otherwise.
+   * Hooks and streams of events stay. It must not be running; refused, it is what it was.
+   */
+  load(snapshot: Uint8Array, config: RestoreConfig = {}): Effect.Effect<void, VmmError | VmStateError> {
+    return loadMachine(this.#state, snapshot, config)
+  }
   /** Writes a snapshot to a file: the path names the old file or the whole new one, whatever happens. SNAPSHOT_EXISTS: there is one, and no `force`. */
   save(path: string, config: SaveConfig = {}): Effect.Effect<void, SnapshotError | VmStateError | FileError> {
     return settleLater(() => this.#state.save(path, config))

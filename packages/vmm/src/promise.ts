@@ -3,7 +3,7 @@ import { Effect, Either } from "effect"
 import type { ForkOptions, RestoreConfig, RunLimit, SaveConfig, VmConfig } from "./api/config.ts"
 import type { VmExit } from "./api/exit.ts"
 import type { MachineState } from "./api/machine.ts"
-import { makeMachine, restoreMachine } from "./api/make.ts"
+import { loadMachine, makeMachine, restoreMachine } from "./api/make.ts"
 import type { MemoryRange } from "./api/memory.ts"
 import type { EventKind } from "./api/observers.ts"
 import type { RegisterInfo } from "./api/registers.ts"
@@ -106,6 +106,14 @@ export class Vm {
     return thrown(await this.#state.sealed(key, parents))
   }
 
+  /**
+   * Takes the machine to where a snapshot was made, of this guest or of any other: on its own plugins, engine, files and streams unless `config` says otherwise.
+   * Hooks and streams of events stay. It must not be running. Rejects with a VmmError; the machine is what it was then.
+   */
+  async load(snapshot: Uint8Array, config: RestoreConfig = {}): Promise<void> {
+    const result = await Effect.runPromise(Effect.either(loadMachine(this.#state, snapshot, config)))
+    if (Either.isLeft(result)) throw result.left
+  }
   /**
    * Writes a snapshot to a file: the path names the old file or the whole new one, whatever happens. Rejects with a FileError, or a SnapshotError
    * (SNAPSHOT_EXISTS: there is a file, and no `force`).

@@ -4,7 +4,7 @@ import { accountOf, boardOf, endOf, type Live, runnableOf } from "../live.ts"
 import type { HostStreams } from "../personality/linux/host.ts"
 import type { Begun } from "../run.ts"
 import { machineOf } from "../run.ts"
-import type { RunAccount, RunEnd, RunMachine } from "../run-result.ts"
+import type { Prepared, RunAccount, RunEnd, RunMachine } from "../run-result.ts"
 import type { SignalClock } from "../signal-schedule.ts"
 import { isKept } from "../snapshot/kept-pages.ts"
 import { reading } from "../snapshot/refusal.ts"
@@ -36,6 +36,7 @@ const giveUp = (live: Live): void => {
 }
 const closed = (): VmStateError =>
   new VmStateError({ reason: "closed", message: "the virtual machine is closed", hint: "Make or restore another one." })
+const runs = (): VmStateError => new VmStateError({ reason: "running", message: "the virtual machine runs already", hint: "Pause it first." })
 
 /** What there is as long as a machine is not closed. */
 export interface Open extends Begun {
@@ -184,6 +185,25 @@ export class MachineState {
     return undefined
   }
 
+  /** What a snapshot that is loaded into it goes on with, unless told otherwise. */
+  surroundings(): Prepared | VmStateError {
+    if (this.#running) return runs()
+    return this.#with(({ prepared }) => prepared)
+  }
+  /** Becomes another guest, at once; whoever listens hears that one. */
+  become({ prepared, live }: Begun, clock: SignalClock): VmStateError | undefined {
+    const open = this.#running ? runs() : this.#changing()
+    if (open instanceof VmStateError) {
+      giveUp(live)
+      return open
+    }
+    open.observers.moveTo(live, prepared.model.isa)
+    this.#open = { prepared, live, clock, observers: open.observers }
+    this.#ended = undefined
+    giveUp(open.live)
+    return undefined
+  }
+
   snapshot(parents: readonly Uint8Array[]): Uint8Array | SnapshotError | VmStateError {
     return this.#with(({ prepared, live, clock }) => saveLive(prepared, live, clock, { parents }))
   }
@@ -267,7 +287,7 @@ export class MachineState {
   }
 
   #startRun(until: RunLimit["until"]): Open | VmStateError {
-    if (this.#running) return new VmStateError({ reason: "running", message: "the virtual machine runs already", hint: "Pause it first." })
+    if (this.#running) return runs()
     const open = this.#changing()
     if (open instanceof VmStateError) return open
     const { live } = open

@@ -21,8 +21,8 @@ const together = (hooks: readonly (((pc: bigint, word: number) => unknown) | und
 }
 
 export class Observers {
-  readonly #live: Live
-  readonly #isa: Machine
+  #live: Live
+  #isa: Machine
   readonly #tracers = new Set<Tracer>()
   #breakpoints: Trace | undefined
   #unsubscribe: (() => void)[] = []
@@ -30,6 +30,13 @@ export class Observers {
   constructor(live: Live, isa: Machine) {
     this.#live = live
     this.#isa = isa
+  }
+  /** From now on the events are another guest's. */
+  moveTo(live: Live, isa: Machine): void {
+    for (const remove of this.#unsubscribe.splice(0)) remove()
+    this.#live = live
+    this.#isa = isa
+    if (this.#tracers.size > 0) this.#install()
   }
   /** A breakpoint has ended the run. */
   get isStopped(): boolean {
