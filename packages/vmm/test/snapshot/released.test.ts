@@ -19,6 +19,8 @@ const RELEASED: Readonly<Record<string, { readonly output: string; readonly stat
       "SIMD registers survive: ok\nFPSR and FPCR survive: ok\nX20 survives: ok\nSIGILL, illegal opcode: ok\nat its address: ok\nin a handler that has the program's FPCR: ok\nwith the SIMD registers in its frame: ok\nV5 changed by the handler: ok\nSIGSEGV, not mapped: ok\nat its address: ok\nSIGSEGV, not allowed: ok\nat its address: ok\nSIGSEGV, not executable: ok\nSIGBUS, misaligned: ok\nSIGTRAP, breakpoint: ok\nSIGUSR1, by tgkill: ok\nblocked: ok\ndelivered when unblocked: ok\non the other stack: ok\n",
     status: 0
   },
+  // two vCPUs on two CPUs under pkvm, with all that hyp has
+  "1.2-pkvm-host.el2": { output: "02 vCPUs, sum 0000000000015f90, floats 0000000000015f90\n", status: 0 },
   // under pkvm, with what hyp keeps of it
   "1.2-vm.el2": { output: "The MMU is on.\n1 + 1/2 + ... + 1/1000 is this many millionths: 7485470\nPSCI answers.\n", status: 0 }
 }
