@@ -88,7 +88,11 @@ export class PhysicalMemory {
   get usedBytes(): number {
     return this.#used.reduce((sum, used) => sum + used, 0) * PAGE_BYTES
   }
-  /** What a page that is not used holds; undefined: nothing but zeroes. */
+  /** Where pages that are not used have their contents from. */
+  get source(): PageSource | undefined {
+    return this.#source
+  }
+  /** What a page that is not used holds, in the form of its source; undefined: nothing but zeroes. */
   unusedPiece(page: number): Uint8Array | undefined {
     return this.#source?.pieces.get(page)
   }

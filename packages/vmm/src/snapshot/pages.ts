@@ -3,7 +3,7 @@ import { PAGE_BYTES, type Saved, shape } from "@eltwo/cpu"
 import { sameBytes } from "./codec.ts"
 import { type Container, readValues, type Section, valuesSection } from "./container.ts"
 import type { Kept } from "./kept-pages.ts"
-import { checkLines, isPageOf, isZeroPage, linesOf, type Made, type PageBytes, written } from "./lines.ts"
+import { checkLines, isPageOf, isZeroPage, linesOf, type Made, type PageBytes, unpackPage, written } from "./lines.ts"
 import type { Memory } from "./memory.ts"
 import { refuse } from "./refusal.ts"
 
@@ -44,7 +44,11 @@ export type Pieces = ReadonlyMap<number, Uint8Array>
 const contentOf = ({ physical, first }: Memory, words: Uint32Array, page: number, kept?: Kept): PageBytes | undefined => {
   const then = kept?.get(first + page)
   if (then !== undefined) return isZeroPage(wordsOf(then), 0) ? undefined : written(linesOf(then, [0]))
-  if (!physical.isUsed(first + page)) return physical.unusedPiece(first + page)
+  const piece = physical.isUsed(first + page) ? undefined : physical.unusedPiece(first + page)
+  if (piece !== undefined && physical.source?.unpack === unpackPage) return piece
+  // of another form
+  if (piece !== undefined) physical.at(physical.ram.base + (first + page) * PAGE_BYTES, PAGE_BYTES)
+  if (!physical.isUsed(first + page)) return undefined
   return isZeroPage(words, page * PAGE_WORDS) ? undefined : page * PAGE_BYTES
 }
 const isContent = (piece: Uint8Array, content: PageBytes, words: Uint32Array): boolean =>
