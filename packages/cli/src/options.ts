@@ -71,7 +71,7 @@ export const snapshot = {
   snapshotAt: many(
     "snapshot-at",
     "POINT",
-    "Save the guest to the file of --output and go on: after a count of its instructions, or at an event and the next time it is with its user space: exit, trap, fp, hypercall, psci, syscall or signal, with :WHAT and ,N for the Nth (exit:mmio, trap:fp, hypercall:0x84000000, psci:cpu_on, syscall:write,3, signal:usr1); of a bare image exception and semihosting (exception:irq, semihosting:write0). May be repeated; an event is looked for from the point before."
+    "Save the guest to the file of --output and go on: after a count of its instructions, or at an event and the next time it is with its user space: exit, trap, fp, hypercall, psci, syscall or signal, with :WHAT and ,N for the Nth (exit:mmio, trap:fp, hypercall:0x84000000, psci:cpu_on, syscall:write,3, signal:usr1); of a bare image exception and semihosting (exception:irq, semihosting:write0). May be repeated; an event is looked for from the point before. Several CPUs are saved at the end of a round, of 100000 instructions on each."
   ),
   output: text("output", "FILE", "Where the snapshot goes; - is standard output. With several points, {n} in it is their number from 1.", "o"),
   stop: flag("stop", "End the run when the last snapshot is made."),
