@@ -370,8 +370,10 @@ const existing = (path: string): SnapshotError =>
 export const refuseExisting = (path: string): SnapshotError | undefined => (fs.existsSync(path) ? existing(path) : undefined)
 /** Writes of this file come back when they have reached the disk; where there is no such thing, the end waits for all of them. */
 const NEW_FILE = fs.constants.O_WRONLY | fs.constants.O_CREAT | fs.constants.O_EXCL | (fs.constants.O_DSYNC ?? 0)
+/** Node does not write 2 GiB or more in one call. */
+const MOST_AT_ONCE = 1 << 30
 const writeAll = async (file: FileHandle, bytes: Uint8Array, from: number, to: number): Promise<void> => {
-  for (let at = from; at < to; ) at += (await file.write(bytes, at, to - at, at)).bytesWritten
+  for (let at = from; at < to; ) at += (await file.write(bytes, at, Math.min(to - at, MOST_AT_ONCE), at)).bytesWritten
 }
 /** The disk takes the body while the hashes are computed. */
 const writeDraft = async (file: FileHandle, { bytes, body, finish }: Draft): Promise<void> => {
