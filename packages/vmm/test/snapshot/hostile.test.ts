@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs"
 import { beforeAll, describe, expect, it } from "vitest"
 import { SnapshotError } from "../../src/errors.ts"
-import { readContainer } from "../../src/snapshot/container.ts"
+import { idAtEnd, readContainer, writeContainer } from "../../src/snapshot/container.ts"
 import { attack, samples } from "./hostile.ts"
 import { sha256 } from "./mutations.ts"
 
@@ -32,6 +32,32 @@ describe("mutated snapshots", () => {
       copy[bit >> 3]! ^= 1 << (bit & 7)
       expect(readContainer(copy, { hash: sha256 }), `bit ${bit}`).toBeInstanceOf(SnapshotError)
     }
+  })
+  it("of a small machine, with any one bit flipped, are refused; so are those with the id of another and its header", () => {
+    const container = readContainer(files[0]!, { hash: sha256 })
+    if (container instanceof SnapshotError) throw container
+    const { format: _, sections: __, ...header } = container.header
+    const small = (fill: number, name = "one") => {
+      const sections = [name, "two"].map(
+        (each, i) => ({ name: each, version: 1, required: true, codec: "none", rawLength: 40 + i, bytes: new Uint8Array(40 + i).fill(fill) }) as const
+      )
+      return writeContainer(header, sections, sha256)
+    }
+    const file = small(1)
+    for (let bit = 0; bit < file.length * 8; bit++) {
+      const copy = file.slice()
+      copy[bit >> 3]! ^= 1 << (bit & 7)
+      expect(readContainer(copy, { hash: sha256 }), `bit ${bit}`).toBeInstanceOf(SnapshotError)
+    }
+    const others = [small(2), small(1, "six")]
+    expect(new Set([file, ...others].map((each) => Buffer.from(idAtEnd(each)).toString("hex"))).size).toBe(3)
+    for (const other of others)
+      for (const at of [file.length - 32 - 81, file.length - 32]) {
+        const mixed = Uint8Array.of(...other.subarray(0, at), ...file.subarray(at))
+        expect(readContainer(mixed, { hash: sha256 })).toMatchObject({ code: "SNAPSHOT_CHECKSUM" })
+      }
+    for (const wrong of [file.slice(0, -1), Uint8Array.of(...file, 0), Uint8Array.of(...file.subarray(0, -32), 0, ...file.subarray(-32))])
+      expect(readContainer(wrong, { hash: sha256 })).toBeInstanceOf(SnapshotError)
   })
   it("larger than the limit are not looked at", () => {
     const problem = readContainer(files[0]!, { limit: 100 })
