@@ -62,6 +62,8 @@ export const restoredCpu = (vm: Vm, guestBytes: number): KvmCpu | string => {
   return vcpu === undefined ? "a VM without vCPU 0" : cpuOf(vm, vcpu, slot)
 }
 
+/** So many of them, and it is stuck: what the program's kernel needs was overwritten from outside. */
+const PATIENCE = 1000
 const cpuOf = (vm: Vm, vcpu: Vcpu, { hostPhysical, length: ramBytes }: MemorySlot): KvmCpu => {
   const { host } = vm
   const { code, physical, ram } = host.board
@@ -86,6 +88,8 @@ const cpuOf = (vm: Vm, vcpu: Vcpu, { hostPhysical, length: ramBytes }: MemorySlo
     }
   }
   const pe = host.board.pes[0]!
+  /** Calls of KVM_RUN, one behind the other, in which nothing but exceptions happened. */
+  let barren = 0
   const stopOf = (exit: RunExit): GuestStop | "again" => {
     switch (exit.reason) {
       case "hypercall":
@@ -144,7 +148,10 @@ const cpuOf = (vm: Vm, vcpu: Vcpu, { hostPhysical, length: ramBytes }: MemorySlo
       for (;;) {
         const left = end - account.instructions
         if (left <= 0 || host.run.trace?.stopped?.()) return { kind: "limit" }
+        const before = account.instructions
         const exit = vcpu.run(left)
+        barren = !isErrno(exit) && exit.reason === "intr" && account.instructions === before ? barren + 1 : 0
+        if (barren > PATIENCE) return { kind: "dead", message: "the program's kernel takes one exception after the other and executes nothing" }
         if (isErrno(exit)) return { kind: "dead", message: `KVM_RUN: ${exit}` }
         const stop = stopOf(exit)
         if (stop !== "again") return stop
