@@ -10,7 +10,7 @@ import { boardRam, hostSections, readHost, type Secrecy } from "./snapshot/host-
 import { verify } from "./snapshot/inspect.ts"
 import { pageSections, pagesOf } from "./snapshot/pages.ts"
 import { reading, refuse } from "./snapshot/refusal.ts"
-import { hostFrom } from "./snapshot/restore.ts"
+import { checkNothingMore, hostFrom } from "./snapshot/restore.ts"
 import { refuseSealed, seal, unseal } from "./snapshot/seal.ts"
 
 const ascending = (a: number, b: number): number => a - b
@@ -82,7 +82,13 @@ export const restoreHostSnapshot = (file: Uint8Array, { hash, ...options }: Rest
     const { isa, vectorLengths, streamingVectorLengths } = board
     checkProcessor(header.machine, { features: isa.features, vector: vectorLengths, streaming: streamingVectorLengths }, true)
     const host = hostFrom([container], readHost(container), options)
-    for (const { name, bytes } of hostSections(host, { sealed: true }))
+    const sections = hostSections(host, { sealed: true })
+    checkNothingMore(
+      container,
+      sections.map(({ name }) => name),
+      [boardRam(board)]
+    )
+    for (const { name, bytes } of sections)
       if (!sameBytes(bytes, container.section(name).bytes)) content(`section ${name}`, "values that no host would keep")
     return host
   })

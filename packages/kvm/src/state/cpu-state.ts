@@ -132,7 +132,7 @@ export const restoreCpu = (host: Host, cpu: PhysicalCpu, state: CpuState): void 
   cpu.fpOwner = state.fpOwner as FpOwner
   Object.assign(cpu.masking, state.masking)
   for (const { name, value } of state.hostContext) {
-    if (!(name in SLOT)) impossible(`register ${name}, which no context has`)
+    if (!Object.hasOwn(SLOT, name)) impossible(`register ${name}, which no context has`)
     cpu.hostContext[SLOT[name as keyof typeof SLOT]] = value
   }
   cpu.hostContext[ENTRY.pc] = state.hostReturn.pc

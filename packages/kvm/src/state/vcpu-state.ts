@@ -86,7 +86,7 @@ export const vcpuProblem = (vcpu: Vcpu, state: VcpuState): string | undefined =>
   const { fp } = vcpu
   const same = (name: string, saved: Uint8Array | null, here: Uint8Array | null) =>
     (saved?.length ?? 0) === (here?.length ?? 0) ? undefined : `${saved?.length ?? 0} bytes of ${name} instead of ${here?.length ?? 0}`
-  const unknown = state.system.find(({ name }) => !(name in SLOT))
+  const unknown = state.system.find(({ name }) => !Object.hasOwn(SLOT, name))
   if (unknown !== undefined) return `register ${unknown.name}, which no vCPU has`
   if (new Set(state.system.map(({ name }) => name)).size !== state.system.length) return "a register twice"
   if (state.fp.sveBytes !== fp.vl.sve || state.fp.smeBytes !== fp.vl.sme)

@@ -95,12 +95,14 @@ const checkSame = (container: Container, live: Live, prepared: Prepared, clock: 
   const run = runState(options, host.startTime, random.state, clock)
   const { writer: _, ...now } = headerOf(prepared, live, run.guest, header.parent)
   const { writer: __, format: ___, sections: ____, ...then } = header
+  const parts = partsOf(live, { sealed: true })
+  checkNothingMore(container, ["run", ...parts.sections.map(({ name }) => name)], parts.memories)
   const isAnother = now.machine.mode !== then.machine.mode || now.machine.features.length > then.machine.features.length
   if (isAnother && live.kind !== "bare") return undefined
   const bytesOf = (value: object) => encode(arrange(HEADER_FACTS, value))
   if (!sameBytes(bytesOf(now), bytesOf(then))) content("header", "facts that its sections contradict")
   if (!sameBytes(section("run", run).bytes, container.section("run").bytes)) content("section run", "values that no machine would keep")
-  for (const { name, bytes, required } of partsOf(live, { sealed: true }).sections) {
+  for (const { name, bytes, required } of parts.sections) {
     // an older writer's mode kept nothing of its own
     if (modeOfSection(name) !== undefined && !header.sections.some((section) => section.name === name)) continue
     const { entry, bytes: before } = container.section(name)
@@ -109,6 +111,13 @@ const checkSame = (container: Container, live: Live, prepared: Prepared, clock: 
       content(`section ${name}`, "values that no machine would keep")
   }
   return undefined
+}
+
+/** Every section is one that was asked for; others are there only if a reader may leave them out. Throws SnapshotError. */
+export const checkNothingMore = ({ header }: Container, names: readonly string[], memories: readonly Pick<Memory, "name">[]): void => {
+  const known = new Set([...names, ...memories.flatMap(({ name }) => [`${name}/index`, `${name}/pages`])])
+  const more = header.sections.find(({ name, required }) => required && !known.has(name))
+  if (more !== undefined) content(`section ${more.name}`, "a section of something that this machine does not have")
 }
 
 /** The header without what every file has of its own. */

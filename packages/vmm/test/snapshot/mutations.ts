@@ -1,93 +1,8 @@
 /** Snapshots that nobody wrote: valid ones, changed in every way a file can be, with and without their checksums made right again. */
-import { createHash } from "node:crypto"
-import { decode, encode, type Plain } from "../../src/snapshot/codec.ts"
-import { crc32 } from "../../src/snapshot/crc32.ts"
+import { encode, type Plain } from "../../src/snapshot/codec.ts"
+import { assemble, flipped, join, type Kind, type Mutant, partsOf, pick, type Random, resealed, type Sample, valueIn } from "./apart.ts"
+import { FORGERIES } from "./forgeries.ts"
 
-/** The fast one: the reader is what is tested. */
-export const sha256 = (bytes: Uint8Array): Uint8Array => new Uint8Array(createHash("sha256").update(bytes).digest())
-
-export type Random = (below: number) => number
-export const randomOf = (seed: number): Random => {
-  let state = seed >>> 0 || 1
-  return (below) => {
-    state ^= state << 13
-    state ^= state >>> 17
-    state ^= state << 5
-    return Math.floor(((state >>> 0) / 2 ** 32) * below)
-  }
-}
-/** What a mutation is called, its bytes, and whether every checksum in it is right. */
-export interface Mutant {
-  readonly name: string
-  readonly bytes: Uint8Array
-  readonly sealed: boolean
-}
-
-const PREFIX = 16
-interface Parts {
-  head: Uint8Array
-  sections: { entry: Record<string, Plain>; bytes: Uint8Array }[]
-  header: Record<string, Plain>
-}
-const partsOf = (file: Uint8Array): Parts => {
-  const length = new DataView(file.buffer, file.byteOffset).getUint32(8, true)
-  const head = file.slice(PREFIX, PREFIX + length)
-  const header = decode(head, "header") as Record<string, Plain>
-  let at = PREFIX + length
-  const sections = (header["sections"] as Record<string, Plain>[]).map((entry) => {
-    const bytes = file.slice(at, at + Number(entry["length"]))
-    at += bytes.length
-    return { entry: { ...entry }, bytes }
-  })
-  return { head, header, sections }
-}
-const join = (pieces: readonly Uint8Array[]): Uint8Array => {
-  const out = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0))
-  let at = 0
-  for (const piece of pieces) {
-    out.set(piece, at)
-    at += piece.length
-  }
-  return out
-}
-/** A file of a header as bytes and section bytes, with every checksum right. */
-const assemble = (file: Uint8Array, head: Uint8Array, sections: readonly Uint8Array[]): Uint8Array => {
-  const prefix = file.slice(0, PREFIX)
-  const view = new DataView(prefix.buffer)
-  view.setUint32(8, head.length, true)
-  view.setUint32(12, crc32(head), true)
-  const front = join([prefix, head])
-  const body = join([front, ...sections])
-  return join([body, sha256(isOld(head) ? body : front)])
-}
-/** Whether a header is of a version before 1.2, whose id is the hash of the whole file. */
-const isOld = (head: Uint8Array): boolean => {
-  try {
-    const { format } = decode(head, "header") as { readonly format?: { readonly minor?: Plain } | null }
-    return typeof format?.minor === "number" && format.minor < 2
-  } catch {
-    return false
-  }
-}
-/** The same with entries that fit their sections. */
-const sealed = (file: Uint8Array, { header, sections }: Parts): Uint8Array => {
-  const entries = sections.map(({ entry, bytes }) => ({
-    ...entry,
-    ...(entry["codec"] === "none" ? { rawLength: bytes.length } : {}),
-    length: bytes.length,
-    sha256: sha256(bytes)
-  }))
-  return assemble(
-    file,
-    encode({ ...header, sections: entries } as Plain),
-    sections.map(({ bytes }) => bytes)
-  )
-}
-const flipped = (bytes: Uint8Array, random: Random, times = 1): Uint8Array => {
-  const out = bytes.slice()
-  for (let i = 0; i < times; i++) out[random(out.length)]! ^= 1 << random(8)
-  return out
-}
 const nested = (depth: number, token: number): Uint8Array => new Uint8Array(depth + 1).fill(token, 0, depth).fill(0xc0, depth)
 const word = (value: number): number[] => [(value >>> 24) & 255, (value >>> 16) & 255, (value >>> 8) & 255, value & 255]
 /** Bytes that decoders choke on: depth, extensions, records, aliases, counts of what is not there, keys twice. */
@@ -120,22 +35,9 @@ const HOSTILE: readonly (readonly [string, Uint8Array])[] = [
   ["broken text", Uint8Array.of(0xa2, 0xc3, 0x28)]
 ]
 
-type Kind = (file: Uint8Array, random: Random) => Mutant
 const unsealed =
   (name: string, change: (file: Uint8Array, random: Random) => Uint8Array): Kind =>
-  (file, random) => ({
-    name,
-    bytes: change(file, random),
-    sealed: false
-  })
-const resealed =
-  (name: string, change: (parts: Parts, random: Random) => void): Kind =>
-  (file, random) => {
-    const parts = partsOf(file)
-    change(parts, random)
-    return { name, bytes: sealed(file, parts), sealed: true }
-  }
-const pick = <T>(list: readonly T[], random: Random): T => list[random(list.length)]!
+  ({ file }, random) => ({ name, bytes: change(file, random), sealed: false })
 /** Replaces a random part of a value by something else. */
 const disturbed = (value: Plain, random: Random): Plain => {
   if (Array.isArray(value) && value.length > 0 && random(4) > 0) {
@@ -168,6 +70,7 @@ const disturbed = (value: Plain, random: Random): Plain => {
 }
 
 const KINDS: readonly Kind[] = [
+  ...FORGERIES,
   unsealed("bit flip", (file, random) => flipped(file, random)),
   unsealed("some bits", (file, random) => flipped(file, random, 2 + random(20))),
   unsealed("cut off", (file, random) => file.slice(0, random(file.length))),
@@ -186,7 +89,7 @@ const KINDS: readonly Kind[] = [
     out[random(8)] = random(256)
     return out
   }),
-  (file, random) => {
+  ({ file }, random) => {
     // lengths that lie, with the header's checksum and the file's right
     const parts = partsOf(file)
     const { entry } = pick(parts.sections, random)
@@ -223,7 +126,7 @@ const KINDS: readonly Kind[] = [
   resealed("hostile section", ({ sections }, random) => {
     pick(sections, random).bytes = pick(HOSTILE, random)[1]
   }),
-  (file, random) => {
+  ({ file }, random) => {
     const [name, head] = pick(HOSTILE, random)
     return { name: `hostile header: ${name}`, bytes: assemble(file, head, []), sealed: true }
   },
@@ -245,9 +148,9 @@ const KINDS: readonly Kind[] = [
   resealed("a value of a section", ({ sections }, random) => {
     const values = sections.filter(({ entry }) => entry["codec"] === "none")
     const section = pick(values, random)
-    section.bytes = encode(disturbed(decode(section.bytes, "section"), random))
+    section.bytes = encode(disturbed(valueIn(section), random))
   }),
-  (file, random) => {
+  ({ file }, random) => {
     const parts = partsOf(file)
     const header = disturbed({ ...parts.header, sections: parts.sections.map(({ entry }) => entry) } as Plain, random)
     return {
@@ -261,9 +164,10 @@ const KINDS: readonly Kind[] = [
     }
   }
 ]
-/** Mutant number `index` of a file: the kinds come in turn. Never the file itself. */
-export const mutant = (file: Uint8Array, index: number, random: Random): Mutant => {
-  const made = KINDS[index % KINDS.length]!(file, random)
-  const same = made.bytes.length === file.length && made.bytes.every((byte, i) => byte === file[i])
+/** Mutant number `index` of a sample: the kinds come in turn. Never the file itself. */
+export const mutant = (sample: Sample, index: number, random: Random): Mutant => {
+  const { file } = sample
+  const made = KINDS[index % KINDS.length]!(sample, random)
+  const same = made.parents === undefined && made.bytes.length === file.length && made.bytes.every((byte, i) => byte === file[i])
   return same ? { name: "bit flip", bytes: flipped(file, random), sealed: false } : made
 }

@@ -14,8 +14,8 @@ import { readContainer } from "../../src/snapshot/container.ts"
 import { crc32 } from "../../src/snapshot/crc32.ts"
 import { verify } from "../../src/snapshot/inspect.ts"
 import { unseal } from "../../src/snapshot/seal.ts"
+import { sha256 } from "./apart.ts"
 import { consoleOf, difference, guestPath, outcome, restore, saved, start } from "./machines.ts"
-import { sha256 } from "./mutations.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "eltwo-sealed-"))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))

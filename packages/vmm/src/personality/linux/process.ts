@@ -97,6 +97,8 @@ const MIN_PAGES = 64
 const MAX_UNIMPLEMENTED = 1024
 /** Work for the program in one run, in pages moved and calls answered, after which the caller gets to look at its own limits. */
 const MAX_WORK = 5000
+/** As much work is a run of the processor in which it executes nothing. */
+const BARREN_WORK = 50
 
 export class Process {
   readonly cpu: GuestCpu
@@ -197,8 +199,10 @@ export class Process {
     return { for: "input", ready, end: () => -ERRNO.EINTR, restarts: true }
   }
 
+  /** Work of runs in which no instruction was executed: one whose exception vectors are broken takes exceptions for ever. */
+  #barren = 0
   #work(): number {
-    return this.systemCalls + this.faults + this.files.moved / PAGE
+    return this.systemCalls + this.faults + this.#barren + this.files.moved / PAGE
   }
   /** Runs until the program ends or waits, or `instructions` more instructions were executed, or much work was done for it: "limit" can come early. */
   run(instructions: number): ProcessStop {
@@ -217,7 +221,9 @@ export class Process {
       if (signals.stopped || this.#end !== undefined) continue
       const left = Number(limit - cpu.retired())
       if (left <= 0 || this.#work() > rest || cpu.stopped?.()) return { kind: "limit" }
+      const before = cpu.retired()
       const stop = cpu.run(Math.min(left, this.timers.nearest(), inStub ? 1 : left))
+      if (cpu.retired() === before) this.#barren += BARREN_WORK
       if (stop.kind === "dead") this.#end = { kind: "dead", message: stop.message }
       else if (stop.kind === "service") this.#serve()
     }
