@@ -98,9 +98,11 @@ const checkSame = (container: Container, live: Live, prepared: Prepared, clock: 
   const parts = partsOf(live, { sealed: true })
   checkNothingMore(container, ["run", ...parts.sections.map(({ name }) => name)], parts.memories)
   const isAnother = now.machine.mode !== then.machine.mode || now.machine.features.length > then.machine.features.length
-  if (isAnother && live.kind !== "bare") return undefined
+  const isOther = isAnother && live.kind !== "bare"
   const bytesOf = (value: object) => encode(arrange(HEADER_FACTS, value))
-  if (!sameBytes(bytesOf(now), bytesOf(then))) content("header", "facts that its sections contradict")
+  if (!sameBytes(bytesOf({ ...now, ...(isOther && { machine: then.machine }) }), bytesOf(then)))
+    content("header", "facts that its sections contradict")
+  if (isOther) return undefined
   if (!sameBytes(section("run", run).bytes, container.section("run").bytes)) content("section run", "values that no machine would keep")
   for (const { name, bytes, required } of parts.sections) {
     // an older writer's mode kept nothing of its own

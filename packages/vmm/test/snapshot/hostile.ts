@@ -74,18 +74,15 @@ export const samples = async (): Promise<readonly Sample[]> => {
     { name: "sealed", file: closed, parents: [], others: [open], key: KEY }
   ]
 }
-const sectionsOf = (bytes: Uint8Array): readonly string[] => {
-  const container = readContainer(bytes, { hash: sha256 })
-  return container instanceof SnapshotError ? [] : container.header.sections.map(({ name }) => name)
-}
-/** Everything a snapshot says but who wrote it, in which version of the format; of sections that a reader may do without only those that `like` has as well. */
+/** Everything a snapshot says but who wrote it, in which version of the format; of features, and of sections that a reader may do without, only those that `like` has as well. */
 const facts = (bytes: Uint8Array, like: Uint8Array): string => {
-  const container = readContainer(bytes, { hash: sha256 })
-  if (container instanceof SnapshotError) return "nothing"
-  const { id: _, writer: __, format: ___, sections, ...rest } = inspect(container)
-  const names = sectionsOf(like)
+  const [container, other] = [readContainer(bytes, { hash: sha256 }), readContainer(like, { hash: sha256 })]
+  if (container instanceof SnapshotError || other instanceof SnapshotError) return "nothing"
+  const { id: _, writer: __, format: ___, sections, machine, ...rest } = inspect(container)
+  const names = other.header.sections.map(({ name }) => name)
   const compared = sections.filter(({ name, required }) => required || names.includes(name))
-  return valueText({ ...rest, sections: compared } as unknown as Plain, Number.POSITIVE_INFINITY)
+  const features = machine.features.filter((feature) => other.header.machine.features.includes(feature))
+  return valueText({ ...rest, machine: { ...machine, features }, sections: compared } as unknown as Plain, Number.POSITIVE_INFINITY)
 }
 /** Whether the second says what the first says and more: registers that a list did not have, as an older writer's may not. */
 const isCompleted = (bytes: Uint8Array, again: Uint8Array): boolean => {

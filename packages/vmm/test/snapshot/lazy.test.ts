@@ -15,8 +15,8 @@ import { readContainer } from "../../src/snapshot/container.ts"
 import { boardRam } from "../../src/snapshot/host-parts.ts"
 import { written } from "../../src/snapshot/lines.ts"
 import { pagesOf } from "../../src/snapshot/pages.ts"
+import { sha256 } from "./apart.ts"
 import { consoleOf, difference, guestPath, perform, saved, start } from "./machines.ts"
-import { sha256 } from "./mutations.ts"
 
 interface Twin {
   readonly live: Live

@@ -9,8 +9,8 @@ import { flatten } from "../../src/snapshot/chain.ts"
 import { type Container, readContainer } from "../../src/snapshot/container.ts"
 import { MINOR } from "../../src/snapshot/header.ts"
 import { seal, unseal } from "../../src/snapshot/seal.ts"
+import { sha256 } from "./apart.ts"
 import { consoleOf, difference, outcome, restore, saved } from "./machines.ts"
-import { sha256 } from "./mutations.ts"
 
 const folder = fileURLToPath(new URL("../../../../test/golden/snapshots/", import.meta.url))
 /** What the stored guests print after the snapshot, and their statuses. Files are named by format and kind; a released format's files stay for ever. */
