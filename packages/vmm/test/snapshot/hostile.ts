@@ -21,7 +21,7 @@ export interface Tally {
   accepted: number
   restored: number
   readonly byCode: Map<string, number>
-  /** The longest that one took, in milliseconds, and the most that memory grew meanwhile, in bytes; and which. */
+  /** The longest that one took, in milliseconds of the processor, and the most that memory grew meanwhile, in bytes; and which. */
   slowest: readonly [number, string]
   largest: readonly [number, string]
   readonly wrong: string[]
@@ -92,7 +92,7 @@ const isCompleted = (bytes: Uint8Array, again: Uint8Array): boolean => {
   return found.length > 0 && found.every(({ before }) => before === "nothing")
 }
 const LONGEST_RUN = 300
-/** Most that memory may grow while one is read, and longest that may take. */
+/** Most that memory may grow while one is read, and longest that may take on the processor. */
 const MOST_BYTES = 100 << 20
 const LONGEST_MS = 5000
 
@@ -175,7 +175,7 @@ export const attack = async (files: readonly Sample[], { first, count, restoreEv
       onWrong?.(`${label}: ${what}`)
     }
     const isRestored = randomOf(~i)(restoreEvery) === 0
-    const begun = performance.now()
+    const begun = process.cpuUsage()
     const bytesBefore = process.memoryUsage.rss()
     const peakBefore = process.resourceUsage().maxRSS
     const verdict = await judge(sample, made, isRestored).catch((error: unknown) =>
@@ -190,7 +190,8 @@ export const attack = async (files: readonly Sample[], { first, count, restoreEv
       tally.accepted++
       if (isRestored) tally.restored++
     }
-    const took = performance.now() - begun
+    const { user, system } = process.cpuUsage(begun)
+    const took = (user + system) / 1000
     const peak = process.resourceUsage().maxRSS
     const grown = peak > peakBefore ? peak * 1024 - bytesBefore : 0
     if (took > tally.slowest[0]) tally.slowest = [took, label]
