@@ -129,3 +129,12 @@ export const flipped = (bytes: Uint8Array, random: Random, times = 1): Uint8Arra
   for (let i = 0; i < times; i++) out[random(out.length)]! ^= 1 << random(8)
   return out
 }
+/** A snapshot with sections of another one: in the place of its own of these names, or behind them. */
+export const withSections = (file: Uint8Array, other: Uint8Array, names: readonly string[]): Uint8Array => {
+  const [parts, donor] = [partsOf(file), partsOf(other)]
+  const named = ({ sections }: Parts, name: unknown) => sections.find(({ entry }) => entry["name"] === name)
+  const isTaken = ({ entry }: Parts["sections"][number]): boolean => names.includes(String(entry["name"]))
+  const kept = parts.sections.map((section) => (isTaken(section) && named(donor, section.entry["name"])) || section)
+  const more = donor.sections.filter((section) => isTaken(section) && named(parts, section.entry["name"]) === undefined)
+  return sealed(file, { ...parts, sections: [...kept, ...more] })
+}

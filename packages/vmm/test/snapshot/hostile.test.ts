@@ -1,10 +1,14 @@
 /** Snapshots are hostile input: each that is not one is refused by one typed error, in little time, and nothing else happens. */
 import { readFileSync } from "node:fs"
+import { Either } from "effect"
 import { beforeAll, describe, expect, it } from "vitest"
 import { SnapshotError } from "../../src/errors.ts"
+import { restoreGuest } from "../../src/Guest.ts"
+import { encode, type Plain } from "../../src/snapshot/codec.ts"
 import { idAtEnd, readContainer, writeContainer } from "../../src/snapshot/container.ts"
-import { type Sample, sha256 } from "./apart.ts"
+import { partsOf, type Sample, sealed, sha256, valueIn, withSections } from "./apart.ts"
 import { attack, samples } from "./hostile.ts"
+import { consoleOf, outcome } from "./machines.ts"
 
 const GOLDEN = new URL("../../../../test/golden/snapshots/", import.meta.url)
 
@@ -57,6 +61,52 @@ describe("mutated snapshots", () => {
       }
     for (const wrong of [file.slice(0, -1), Uint8Array.of(...file, 0), Uint8Array.of(...file.subarray(0, -32), 0, ...file.subarray(-32))])
       expect(readContainer(wrong, { hash: sha256 })).toBeInstanceOf(SnapshotError)
+  })
+  it("with sections of something that their machine does not have are refused", async () => {
+    const [bare, vm, linux] = files as readonly [Sample, Sample, Sample]
+    const foreign: readonly (readonly [Sample, Sample, readonly string[]])[] = [
+      [vm, files.find(({ name }) => name === "waiting")!, ["wait"]],
+      [vm, bare, ["ram/index", "ram/pages"]],
+      [vm, bare, ["pe/0"]],
+      [vm, linux, ["process"]],
+      [linux, vm, ["image"]],
+      [bare, vm, ["vm"]],
+      [bare, vm, ["slot-0/index", "slot-0/pages"]]
+    ]
+    for (const [{ file }, other, names] of foreign) {
+      const result = await outcome(restoreGuest({ snapshots: [withSections(file, other.file, names)], engine: "interp", streams: consoleOf() }))
+      const section = names[0]!
+      expect(Either.isLeft(result) && result.left, section).toMatchObject({ code: "SNAPSHOT_CONTENT", path: `section ${section}` })
+    }
+  })
+  it("whose header says other times are refused, on a machine with more features too", async () => {
+    const parts = partsOf(files[1]!.file)
+    const machine = parts.header["machine"] as { readonly features: readonly string[] }
+    const features = machine.features.filter((name) => name !== "E0PD")
+    const restored = (more: Record<string, Plain>) =>
+      outcome(
+        restoreGuest({
+          snapshots: [sealed(files[1]!.file, { ...parts, header: { ...parts.header, machine: { ...machine, features }, ...more } })],
+          engine: "interp",
+          streams: consoleOf()
+        })
+      )
+    expect(Either.isRight(await restored({}))).toBe(true)
+    expect(Either.isRight(await restored({ time: 77n }))).toBe(false)
+  })
+  it("of a program whose exception vectors are gone: its run comes back, though nothing is executed", async () => {
+    const { file } = files.find(({ name }) => name === "waiting")!
+    const parts = partsOf(file)
+    const index = parts.sections.find(({ entry }) => entry["name"] === "slot-0/index")!
+    const pages = parts.sections.find(({ entry }) => entry["name"] === "slot-0/pages")!
+    const { total } = valueIn(index) as { readonly total: number }
+    index.bytes = encode({ total, data: new Uint8Array(0), zero: new Uint8Array(0) })
+    pages.bytes = new Uint8Array(0)
+    pages.entry["rawLength"] = 0
+    const result = await outcome(restoreGuest({ snapshots: [sealed(file, parts)], engine: "interp", streams: consoleOf() }))
+    if (Either.isLeft(result)) throw result.left
+    expect(result.right.run(300)).toBeUndefined()
+    expect(result.right.run(300)).toBeUndefined()
   })
   it("larger than the limit are not looked at", () => {
     const problem = readContainer(files[0]!.file, { limit: 100 })
