@@ -163,6 +163,8 @@ const CLASSES: Readonly<Record<string, Fields>> = {
   "vmm/src/personality/linux/process.ts Process": {
     saved: "space files signals timers options name limits unimplemented systemCalls faults #pause",
     made: "cpu host id",
+    // a measure of the run that is going on
+    passing: "#barren",
     refused: "#end"
   },
   "vmm/src/personality/linux/address-space.ts AddressSpace": { saved: "areas tables #pages brkStart brk", made: "#memory" },
