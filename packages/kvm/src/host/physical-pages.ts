@@ -57,6 +57,18 @@ export class PhysicalPages {
     return this.#free.reduce((sum, run) => sum + run.pages, 0)
   }
 
+  /** Whether any page of a range of whole pages is free. */
+  hasFree(physical: number, bytes: number): boolean {
+    const from = (physical - this.#board.ram.base) / PAGE_BYTES
+    let [low, high] = [0, this.#free.length]
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      const run = this.#free[middle]!
+      if (run.from + run.pages <= from) low = middle + 1
+      else high = middle
+    }
+    return bytes > 0 && (this.#free[low]?.from ?? Number.POSITIVE_INFINITY) < from + bytes / PAGE_BYTES
+  }
   /** The free runs by address, none next to another. */
   get runs(): readonly Readonly<Run>[] {
     return this.#free

@@ -2,7 +2,7 @@
  * A whole host as data: its CPUs, tasks, VMs and scheduler between any two of its steps; with its RAM, everything there is. Boot is deterministic: a host is
  * restored by booting one of the same kind and putting RAM, processing elements and objects in place.
  */
-import { type PageSource, type Saved, shape } from "@eltwo/cpu"
+import { PAGE_BYTES, type PageSource, type Saved, shape } from "@eltwo/cpu"
 import { createHost, type Host, type HostOptions } from "../host/host.ts"
 import type { ExitHandler } from "../host/scheduler.ts"
 import type { HostFile } from "../host/task.ts"
@@ -164,6 +164,7 @@ const restored = (state: HostState, { memory, onExit = () => runAgain, files = (
   board.physical.supply(memory)
   const unlikely = host.pages.restore(kernel.free)
   if (unlikely !== undefined) throw new Impossible(unlikely)
+  mustBeZero(host, memory)
   for (const task of tasks) makeTask(host, task)
   for (const vm of vms) makeVm(host, vm, mode?.isProtected(kept, vm.id) ?? false)
   for (const vcpu of vcpus) makeVcpu(host, vcpu)
@@ -189,6 +190,15 @@ const restored = (state: HostState, { memory, onExit = () => runAgain, files = (
   host.restoreNumbers(next)
   host.cpu = host.cpus[kernel.cpu] ?? impossible(`there is no CPU ${kernel.cpu}`)
   return host
+}
+/** Whoever gets a free page takes it for one of zeroes. Throws Impossible. */
+const mustBeZero = ({ pages, board: { ram } }: Host, { pieces, unpack }: PageSource): void => {
+  for (const [page, piece] of pieces) {
+    if (!pages.hasFree(ram.base + page * PAGE_BYTES, PAGE_BYTES)) continue
+    const bytes = new Uint8Array(PAGE_BYTES)
+    unpack(piece, bytes)
+    if (bytes.some((byte) => byte !== 0)) throw new Impossible(`page ${page} is free and holds something`)
+  }
 }
 const impossible = (problem: string): never => {
   throw new Impossible(problem)

@@ -33,11 +33,12 @@ export const cpuAt = (host: Host, index: number) => {
   if (!found) throw new Impossible(`there is no CPU ${index}`)
   return found
 }
-/** A range of whole pages of the host's RAM. */
-export const mustBeRam = ({ board }: Host, physical: number, bytes: number, what: string): void => {
+/** A range of whole pages of the host's RAM, none of which is free: which are is restored before. */
+export const mustBeRam = ({ board, pages }: Host, physical: number, bytes: number, what: string): void => {
   const { base, bytes: all } = board.ram
   const inRam = physical >= base && bytes >= 0 && physical + bytes <= base + all
   if (!inRam || physical % 4096 !== 0 || bytes % 4096 !== 0) throw new Impossible(`${what} at 0x${physical.toString(16)}, of ${bytes} bytes`)
+  if (pages.hasFree(physical, bytes)) throw new Impossible(`${what} at 0x${physical.toString(16)} in pages that are free`)
 }
 /** Files of VMs: the vCPU that answers each. */
 export const vcpuFiles = (host: Host): ReadonlyMap<HostFile, VcpuRef> =>

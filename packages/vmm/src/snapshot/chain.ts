@@ -4,7 +4,7 @@ import type { PlatformService } from "../platform.ts"
 import { sameBytes } from "./codec.ts"
 import { type Container, type Hash, hex, open, type Section, writeContainer } from "./container.ts"
 import type { Made } from "./lines.ts"
-import { flattenPages, pageSections, readPages } from "./pages.ts"
+import { flattenPages, pageSections, readChain } from "./pages.ts"
 import { reading, refuse } from "./refusal.ts"
 import { refuseSealed } from "./seal.ts"
 
@@ -40,7 +40,7 @@ export const flatten = (chain: readonly Container[], hash?: Hash): Uint8Array | 
       const memory = /^(.+)\/(index|pages)$/.exec(name)
       if (memory === null) return [{ name, version, required, codec, rawLength, bytes: last.section(name).bytes }]
       if (memory[2] === "pages") return []
-      return pageSections(memory[1]!, flattenPages(chain.map((container) => readPages(container, memory[1]!))))
+      return pageSections(memory[1]!, flattenPages(readChain(chain, memory[1]!)))
     })
     const { format: _, sections: __, ...rest } = header
     return writeContainer({ ...rest, parent: null }, sections, hash)

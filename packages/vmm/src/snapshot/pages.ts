@@ -142,6 +142,20 @@ export const readPages = (container: Container, memory: string): Pages => {
   of.set(memory, pages)
   return pages
 }
+/** The pages of a memory in each snapshot of a chain, oldest first: as many in all of them, so that no page is another memory's. Throws SnapshotError. */
+export const readChain = (chain: readonly Container[], memory: string): readonly Pages[] => {
+  const pages = chain.map((container) => readPages(container, memory))
+  const { total } = pages.at(-1)!
+  const other = pages.find((each) => each.total !== total)
+  if (other !== undefined)
+    refuse("SNAPSHOT_CONTENT", {
+      path: `section ${indexSection(memory)}.total`,
+      expected: `${total} pages in each snapshot of a chain`,
+      actual: `${other.total}`,
+      hint: HINT
+    })
+  return pages
+}
 const checkedPages = (container: Container, memory: string): Pages => {
   const path = `section ${indexSection(memory)}`
   const { total, data: dataBytes, zero: zeroBytes } = readValues(container, indexSection(memory), VERSION, INDEX)

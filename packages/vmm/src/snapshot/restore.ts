@@ -38,7 +38,7 @@ import { HEADER } from "./header.ts"
 import { boardRam, isWholeHost, keptOf, readHost } from "./host-parts.ts"
 import { valueText, verify } from "./inspect.ts"
 import { type Memory, sourceOf } from "./memory.ts"
-import { readPages } from "./pages.ts"
+import { readChain } from "./pages.ts"
 import { modeOfSection, partsOf, SECTIONS, section, slotsOf } from "./parts.ts"
 import { reading, refuse } from "./refusal.ts"
 import { clockOf, type RunState, runState } from "./run-state.ts"
@@ -162,7 +162,7 @@ const keyOf = (element: Plain | undefined): "name" | "number" | undefined =>
 const contentsOf = (chain: readonly Container[], memories: readonly Memory[]): PageSource =>
   sourceOf(
     memories.map(({ name, bytes, first }) => {
-      const pages = chain.map((container) => readPages(container, name))
+      const pages = readChain(chain, name)
       const { total } = pages.at(-1)!
       if (total * PAGE_BYTES !== bytes.length) content(`section ${name}/index`, `${total} pages; the memory has ${bytes.length / PAGE_BYTES}`)
       return { first, pages }

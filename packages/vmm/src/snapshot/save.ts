@@ -11,7 +11,7 @@ import { type Header, WRITER } from "./header.ts"
 import type { Secrecy } from "./host-parts.ts"
 import { type Kept, keepPages } from "./kept-pages.ts"
 import type { Memory } from "./memory.ts"
-import { type PresentPages, pageSections, pagesOf, piecesOf, readPages } from "./pages.ts"
+import { type PresentPages, pageSections, pagesOf, piecesOf, readChain } from "./pages.ts"
 import { partsOf, section } from "./parts.ts"
 import { reading } from "./refusal.ts"
 import { runState } from "./run-state.ts"
@@ -119,7 +119,7 @@ const pagesSince = (memories: readonly Memory[], parents: readonly Uint8Array[],
   const chain = containersOf(parents, platform)
   if (chain instanceof SnapshotError) throw chain
   checkChain(chain)
-  return memories.map((memory) => pagesOf(memory, { base: piecesOf(chain.map((parent) => readPages(parent, memory.name))), kept }))
+  return memories.map((memory) => pagesOf(memory, { base: piecesOf(readChain(chain, memory.name)), kept }))
 }
 
 /** All of a guest but the contents of its memories. Throws SnapshotError. */

@@ -4,6 +4,7 @@ import { Either } from "effect"
 import { beforeAll, describe, expect, it } from "vitest"
 import { SnapshotError } from "../../src/errors.ts"
 import { restoreGuest } from "../../src/Guest.ts"
+import { containersOf, flatten } from "../../src/snapshot/chain.ts"
 import { encode, type Plain } from "../../src/snapshot/codec.ts"
 import { idAtEnd, readContainer, writeContainer } from "../../src/snapshot/container.ts"
 import { partsOf, type Sample, sealed, sha256, valueIn, withSections } from "./apart.ts"
@@ -78,6 +79,38 @@ describe("mutated snapshots", () => {
       const section = names[0]!
       expect(Either.isLeft(result) && result.left, section).toMatchObject({ code: "SNAPSHOT_CONTENT", path: `section ${section}` })
     }
+  })
+  it("that build on one of a machine with more memory are refused: its pages would be somebody else's", async () => {
+    const [, { file }] = files as readonly [Sample, Sample]
+    const parent = partsOf(file)
+    const index = parent.sections.find(({ entry }) => entry["name"] === "slot-0/index")!
+    const { total, data, zero } = valueIn(index) as { readonly total: number; readonly data: Uint8Array; readonly zero: Uint8Array }
+    const beyond = Uint8Array.from(data)
+    new DataView(beyond.buffer).setUint32(beyond.length - 4, total + 1, true)
+    index.bytes = encode({ total: 2 * total, data: beyond, zero })
+    const larger = sealed(file, parent)
+    const child = partsOf(file)
+    child.header["parent"] = idAtEnd(larger)
+    const snapshots = [larger, sealed(file, child)]
+    const refused = { code: "SNAPSHOT_CONTENT", path: "section slot-0/index.total" }
+    const result = await outcome(restoreGuest({ snapshots, engine: "interp", streams: consoleOf() }))
+    expect(Either.isLeft(result) && result.left).toMatchObject(refused)
+    const containers = containersOf(snapshots, { sha256 })
+    expect(containers instanceof SnapshotError || flatten(containers, sha256)).toMatchObject(refused)
+  })
+  it("whose free pages hold something are refused: who gets one takes it for zeroes", async () => {
+    const { file } = files.find(({ name }) => name === "hello-vm nvhe 2")!
+    const parts = partsOf(file)
+    const host = parts.sections.find(({ entry }) => entry["name"] === "host")!
+    const value = valueIn(host) as { readonly free: readonly { readonly from: number; readonly pages: number }[] }
+    const last = value.free.at(-1)!
+    const restored = (free: typeof value.free) => {
+      host.bytes = encode({ ...value, free })
+      return outcome(restoreGuest({ snapshots: [sealed(file, parts)], engine: "interp", streams: consoleOf() }))
+    }
+    expect(Either.isRight(await restored(value.free))).toBe(true)
+    const result = await restored([...value.free.slice(0, -1), { from: 1, pages: last.from + last.pages - 1 }].slice(-1))
+    expect(Either.isLeft(result) && result.left).toMatchObject({ code: "SNAPSHOT_CONTENT", path: "section host" })
   })
   it("whose header says other times are refused, on a machine with more features too", async () => {
     const parts = partsOf(files[1]!.file)
