@@ -74,7 +74,10 @@ export const samples = async (): Promise<readonly Sample[]> => {
     { name: "sealed", file: closed, parents: [], others: [open], key: KEY }
   ]
 }
-/** Everything a snapshot says but who wrote it, in which version of the format; of features, and of sections that a reader may do without, only those that `like` has as well. */
+/**
+ * Everything a snapshot says but who wrote it, in which version of the format; of features, plugins, and sections that a reader may do without, only those that
+ * `like` has as well: a machine may have more.
+ */
 const facts = (bytes: Uint8Array, like: Uint8Array): string => {
   const [container, other] = [readContainer(bytes, { hash: sha256 }), readContainer(like, { hash: sha256 })]
   if (container instanceof SnapshotError || other instanceof SnapshotError) return "nothing"
@@ -82,7 +85,8 @@ const facts = (bytes: Uint8Array, like: Uint8Array): string => {
   const names = other.header.sections.map(({ name }) => name)
   const compared = sections.filter(({ name, required }) => required || names.includes(name))
   const features = machine.features.filter((feature) => other.header.machine.features.includes(feature))
-  return valueText({ ...rest, machine: { ...machine, features }, sections: compared } as unknown as Plain, Number.POSITIVE_INFINITY)
+  const plugins = machine.plugins.filter(({ name }) => other.header.machine.plugins.some((plugin) => plugin.name === name))
+  return valueText({ ...rest, machine: { ...machine, features, plugins }, sections: compared } as unknown as Plain, Number.POSITIVE_INFINITY)
 }
 /** Whether the second says what the first says and more: registers that a list did not have, as an older writer's may not. */
 const isCompleted = (bytes: Uint8Array, again: Uint8Array): boolean => {
