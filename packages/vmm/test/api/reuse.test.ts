@@ -47,4 +47,17 @@ describe.each(KINDS)("a %s guest's memory", (kind) => {
     expect(next.vm.readRegister("X0")).toBeLessThan(1000n)
     expect(await failureOf(() => vm.snapshot())).toMatchObject({ reason: "closed" })
   })
+  it("stays with the step in which a hook closes its machine", async () => {
+    const { vm } = await make(config)
+    const seen: string[] = []
+    vm.observe(["insn"], (event) => {
+      seen.push(event.type)
+      if (seen.length === 20) vm.close()
+    })
+    expect(await vm.run({ maxInstructions: 2000 })).toMatchObject({ kind: expect.stringMatching(/paused|limit/) })
+    // the step is done to its end, on its own memory
+    expect(seen.length).toBe(2000)
+    const next = await make(config)
+    expect(next.vm.readMemory(0x4010_0000, 8)).toEqual(new Uint8Array(8))
+  })
 })
